@@ -1,0 +1,47 @@
+#ifndef RV_STORE_WRITER_H
+#define RV_STORE_WRITER_H
+
+/*
+ * Group commit by flat combining (DESIGN §3): a child posts its request in its slot of the area; who
+ * gets the robust mutex is the leader and executes all that is posted in one transaction on its own
+ * connection, publishes the answers and wakes the rest.  One writer a process; workers and keeper.
+ */
+
+#include "store/request.h"
+#include "wire/area.h"
+
+struct rv_writer;
+
+struct rv_writer_open {
+	struct rv_store *store;   /* borrowed; opened with rv_writer_busy as its interrupt hook */
+	struct rv_area *area;     /* borrowed */
+	unsigned slot;
+	uint64_t incarnation;
+	int64_t checkpoint_bytes; /* a leader checkpoints after its round at this size (4 MiB) */
+	void (*beat)(void *ctx);           /* at least every 50 ms while waiting */
+	void (*stuck)(void *ctx, unsigned slot); /* the leader's tick has stood still for 1 s */
+	void (*ring)(void *ctx, const struct rv_ring *ring); /* leader: after a commit */
+	void *ctx;
+};
+
+/*
+ * A newcomer takes the mutex (take-over first, if one is due), clears the slot and writes its own
+ * incarnation.  RV_E_FAILED: the area is marked failed, exit 74.
+ */
+int rv_writer_open(const struct rv_writer_open *how, struct rv_writer **ret_writer, struct rv_why *why)
+	RV_MUST_CHECK;
+void rv_writer_close(struct rv_writer *writer);
+
+/*
+ * Posts ${req} (kind, input) and returns when it is answered: its err and answer are in ${req}, each
+ * effect has happened exactly once or not at all.  RV_E_UNKNOWN / RV_E_FAILED: exit 74.  BUSY: the
+ * write lock was not had within ${timeout_us}; nothing happened, except that a request already posted
+ * was withdrawn.
+ */
+int rv_writer_do(struct rv_writer *writer, struct rv_req *req, enum rv_durability durability,
+		 int64_t timeout_us) RV_MUST_CHECK;
+
+/* The store's interrupt hook (ctx: a struct rv_writer **): bumps the tick, beats, never gives up early. */
+bool rv_writer_busy(void *ctx);
+
+#endif

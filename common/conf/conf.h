@@ -1,0 +1,110 @@
+#ifndef RV_CONF_CONF_H
+#define RV_CONF_CONF_H
+
+/*
+ * The configuration.  Read once into an immutable struct rv_conf; a reload reads a new one and asks
+ * rv_conf_diff() what to do.  The supervisor and the CLI load it (files, environment, -o); children
+ * get its dump as text on RV_CONF_FD and parse that.  Fields, defaults and bounds: conf/keys.def.
+ */
+
+#include "base/err.h"
+#include "conf/types.h"
+
+struct rv_buf;
+struct rv_conf_private;
+
+#define RV_CONF_WORKERS_MAX 255          /* of all pools: slots of the area less the keeper's */
+#define RV_CONF_TEXT_MAX    (64LL << 20) /* bytes of one file or dump */
+
+struct rv_conf {
+	struct rv_conf_reeve reeve;
+	struct rv_conf_store store;
+	struct rv_conf_log log;
+	struct rv_conf_task defaults; /* what a task does not say; also the task of ad-hoc jobs */
+	struct rv_conf_pool *pools;   /* in the order written; ≥ 1 */
+	size_t npools;
+	struct rv_conf_queue *queues; /* declared ones, then those that pools or tasks name; ≥ 1 */
+	size_t nqueues;
+	struct rv_conf_task *tasks; /* each complete: the defaults are filled in */
+	size_t ntasks;
+	const char *file; /* main file, absolute; NULL: none */
+	struct rv_conf_private *priv;
+};
+
+/* What is wrong (or, warning: doubtful) and where: "file:line", "-o KEY" or "environment NAME". */
+struct rv_conf_error {
+	char *where;
+	char *text;
+	bool warning;
+};
+
+struct rv_conf_errors {
+	struct rv_conf_error *items; /* owned */
+	size_t count;                /* errors and warnings, in the order found */
+	size_t nerrors;
+	size_t lost; /* errors that there was no memory to keep (counted in nerrors) */
+};
+
+void rv_conf_errors_init(struct rv_conf_errors *errors);
+void rv_conf_errors_fini(struct rv_conf_errors *errors);
+/* Adds a line "where: [warning: ]text" for each to ${out}. */
+int rv_conf_errors_print(const struct rv_conf_errors *errors, struct rv_buf *out) RV_MUST_CHECK;
+
+struct rv_conf_source {
+	const char *file;             /* NULL: no file, built-in defaults */
+	const char *const *overrides; /* "section.key=value" of -o, NULL-terminated; or NULL */
+	char *const *environment;     /* for REEVE_SECTION__KEY, ${NAME}, HOME, XDG_*; or NULL */
+};
+
+/*
+ * Reads everything ${from} names, checks it, and collects *all* errors.  RV_E_CONF when ${errors}
+ * has any, RV_E_NOMEM.  Warnings alone are RV_OK.  errors: initialised by the caller.
+ */
+int rv_conf_load(const struct rv_conf_source *from, struct rv_conf **ret_conf,
+		 struct rv_conf_errors *errors) RV_MUST_CHECK;
+/* The same from text that rv_conf_dump() wrote: no files, environment or look at this machine. */
+int rv_conf_parse(const char *text, size_t size, struct rv_conf **ret_conf,
+		  struct rv_conf_errors *errors) RV_MUST_CHECK;
+/* As rv_conf_parse, of what is to be read from ${fd} (borrowed, from its start; a child's
+ * RV_CONF_FD). */
+int rv_conf_read(int fd, struct rv_conf **ret_conf, struct rv_conf_errors *errors) RV_MUST_CHECK;
+void rv_conf_free(struct rv_conf *conf);
+
+/*
+ * The file to load: ${option} (of -c), $REEVE_CONFIG, ~/.config/reeve/reeve.ini,
+ * /etc/reeve/reeve.ini.  The first two need not exist; RV_E_NOTFOUND: there is none.  free() it.
+ */
+int rv_conf_find_file(const char *option, char *const *environment, char **ret_path) RV_MUST_CHECK;
+
+/* The effective configuration as INI text; parsing it gives the same again.  With ORIGINS, for
+ * people: a comment "# file:line" above each key that was set. */
+enum rv_conf_dump_how { RV_CONF_DUMP_PLAIN, RV_CONF_DUMP_ORIGINS };
+int rv_conf_dump(const struct rv_conf *conf, enum rv_conf_dump_how how,
+		 struct rv_buf *out) RV_MUST_CHECK;
+/* 64-bit FNV-1a of the plain dump: equal for equal configurations.  RV_E_NOMEM. */
+int rv_conf_hash(const struct rv_conf *conf, uint64_t *ret_hash) RV_MUST_CHECK;
+
+enum rv_conf_reload { RV_CONF_LIVE, RV_CONF_ROLL, RV_CONF_NEXT_START }; /* see keys.def */
+struct rv_conf_change {
+	const char *section; /* "pool:default" */
+	const char *key;     /* NULL: the whole section came or went */
+	const char *from;    /* as the INI would say it; NULL: it was not there */
+	const char *to;      /* NULL: it is gone */
+	const char *pool;    /* the only pool it concerns; NULL: all */
+	enum rv_conf_reload reload;
+};
+typedef void rv_conf_change_fn(void *ctx, const struct rv_conf_change *change);
+/* Calls ${fn} for each difference (all borrowed for the call).  RV_E_NOMEM, maybe after some calls.
+ */
+int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_change_fn *fn,
+		 void *ctx) RV_MUST_CHECK;
+
+/* NULL when there is none.  Borrowed from ${conf}. */
+const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const char *name);
+const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name);
+const struct rv_conf_task *rv_conf_task_find(const struct rv_conf *conf, const char *name);
+/* The part of a task or queue that the store mirrors. */
+void rv_conf_task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def);
+void rv_conf_queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def);
+
+#endif

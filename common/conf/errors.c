@@ -1,0 +1,119 @@
+/*
+ * The list of what is wrong with a configuration.  The supervisor and the CLI print it, a reload
+ * logs it.  It never loses the fact that something is wrong: what there is no memory to keep is
+ * counted.
+ */
+#include "conf/errors.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void rv_conf_errors_init(struct rv_conf_errors *errors)
+{
+	*errors = (struct rv_conf_errors){0};
+}
+
+void rv_conf_errors_fini(struct rv_conf_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++) {
+		free(errors->items[i].where);
+		free(errors->items[i].text);
+	}
+	free(errors->items);
+	rv_conf_errors_init(errors);
+}
+
+/* Room for one more item; the array doubles at powers of two. */
+static int reserve(struct rv_conf_errors *errors)
+{
+	struct rv_conf_error *items;
+	size_t space = errors->count ? errors->count * 2 : 4;
+
+	if (errors->count > 0 && (errors->count < 4 || (errors->count & (errors->count - 1)) != 0))
+		return RV_OK;
+	items = realloc(errors->items, space * sizeof(*items));
+	if (!items)
+		return RV_E_NOMEM;
+	errors->items = items;
+	return RV_OK;
+}
+
+static char *format_text(const char *format, va_list args)
+{
+	va_list again;
+	char *text;
+	int size;
+
+	va_copy(again, args);
+	size = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (size < 0)
+		return NULL;
+	text = malloc((size_t)size + 1);
+	if (text)
+		(void)vsnprintf(text, (size_t)size + 1, format, args);
+	return text;
+}
+
+static char *copy_text(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
+
+static void append(struct rv_conf_errors *errors, struct rv_conf_error item)
+{
+	if (!item.warning)
+		errors->nerrors++;
+	if (!item.where || !item.text || reserve(errors) != RV_OK) {
+		free(item.where);
+		free(item.text);
+		errors->lost++;
+		return;
+	}
+	errors->items[errors->count++] = item;
+	POST(errors->nerrors <= errors->count + errors->lost);
+}
+
+void rv_conf_error_add(struct rv_conf_errors *errors, const char *where, const char *format, ...)
+{
+	struct rv_conf_error item = {.where = copy_text(where)};
+	va_list args;
+
+	va_start(args, format);
+	item.text = format_text(format, args);
+	va_end(args);
+	append(errors, item);
+}
+
+void rv_conf_warning_add(struct rv_conf_errors *errors, const char *where, const char *format, ...)
+{
+	struct rv_conf_error item = {.where = copy_text(where), .warning = true};
+	va_list args;
+
+	va_start(args, format);
+	item.text = format_text(format, args);
+	va_end(args);
+	append(errors, item);
+}
+
+int rv_conf_errors_print(const struct rv_conf_errors *errors, struct rv_buf *out)
+{
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && i < errors->count; i++)
+		err = rv_buf_printf(out, "%s: %s%s\n", errors->items[i].where,
+				    errors->items[i].warning ? "warning: " : "",
+				    errors->items[i].text);
+	if (err == RV_OK && errors->lost > 0)
+		err = rv_buf_printf(out, "reeve: out of memory for %zu more errors\n",
+				    errors->lost);
+	return err;
+}

@@ -1,0 +1,129 @@
+#ifndef RV_CONF_TYPES_H
+#define RV_CONF_TYPES_H
+
+/*
+ * The values of the configuration: the C type of each type that keys.def names, and what they are
+ * made of.  Included by conf.h only.  All pointers are owned by the struct rv_conf they stand in.
+ */
+
+#include "base/spec.h"
+
+#include <stddef.h>
+
+struct rv_conf_list {
+	const char *const *items; /* NULL-terminated; NULL when empty */
+	size_t count;
+};
+
+struct rv_conf_codes {
+	uint64_t bits[4]; /* exit codes 0..255 */
+};
+
+static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int code)
+{
+	return code >= 0 && code <= 255 && (codes->bits[code / 64] >> (code % 64) & 1);
+}
+
+struct rv_conf_rate {
+	int count;
+	int64_t per_us;
+};
+
+/* limit_*: RV_CONF_UNSET leaves the daemon's own, RV_CONF_INFINITY is RLIM_INFINITY. */
+#define RV_CONF_UNSET    (-1LL)
+#define RV_CONF_INFINITY INT64_MAX
+
+enum rv_conf_handler { RV_CONF_HANDLER_EXEC, RV_CONF_HANDLER_BUILTIN };
+enum rv_conf_builtin {
+	RV_CONF_BUILTIN_NONE,
+	RV_CONF_BUILTIN_NOOP,
+	RV_CONF_BUILTIN_SLEEP,
+	RV_CONF_BUILTIN_FAIL,
+};
+enum rv_conf_level {
+	RV_CONF_LEVEL_DEBUG,
+	RV_CONF_LEVEL_INFO,
+	RV_CONF_LEVEL_WARN,
+	RV_CONF_LEVEL_ERROR,
+};
+enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_JSON };
+
+/* Texts: NULL when empty, except where keys.def lets nothing be empty. */
+#define RV_CONF_C_NAME       const char *
+#define RV_CONF_C_PATH       const char *
+#define RV_CONF_C_TARGET     const char * /* "stderr" or an absolute path */
+#define RV_CONF_C_USER       const char *
+#define RV_CONF_C_GROUP      const char *
+#define RV_CONF_C_COMMAND    const char * /* one line, raw: see conf/words.h */
+#define RV_CONF_C_BOOL       bool
+#define RV_CONF_C_ADHOC      bool /* worked out at load */
+#define RV_CONF_C_INT        int
+#define RV_CONF_C_OCTAL      int
+#define RV_CONF_C_SIGNAL     int
+#define RV_CONF_C_WORKERS    int /* auto is worked out at load */
+#define RV_CONF_C_DURATION   int64_t
+#define RV_CONF_C_SIZE       int64_t
+#define RV_CONF_C_LIMIT      int64_t
+#define RV_CONF_C_LIMIT_SIZE int64_t
+#define RV_CONF_C_LIMIT_TIME int64_t
+#define RV_CONF_C_BACKOFF    struct rv_backoff
+#define RV_CONF_C_RATE       struct rv_conf_rate
+#define RV_CONF_C_CODES      struct rv_conf_codes
+#define RV_CONF_C_NAMES      struct rv_conf_list
+#define RV_CONF_C_PATHS      struct rv_conf_list
+#define RV_CONF_C_ENV        struct rv_conf_list /* "NAME=VALUE", later ones win */
+#define RV_CONF_C_ENVNAMES   struct rv_conf_list
+#define RV_CONF_C_STRATEGY   enum rv_strategy
+#define RV_CONF_C_DURABILITY enum rv_durability
+#define RV_CONF_C_HANDLER    enum rv_conf_handler
+#define RV_CONF_C_BUILTIN    enum rv_conf_builtin
+#define RV_CONF_C_LEVEL      enum rv_conf_level
+#define RV_CONF_C_FORMAT     enum rv_conf_format
+
+/*
+ * One struct a section, its fields from keys.def.  origins is private: where each key was set.
+ */
+#define RV_CONF_FIELD(key, type, field, ...) RV_CONF_C_##type field;
+
+#define KEY_REEVE RV_CONF_FIELD
+struct rv_conf_reeve {
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#define KEY_STORE RV_CONF_FIELD
+struct rv_conf_store {
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#define KEY_LOG RV_CONF_FIELD
+struct rv_conf_log {
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#define KEY_POOL RV_CONF_FIELD
+struct rv_conf_pool {
+	const char *name;
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#define KEY_QUEUE RV_CONF_FIELD
+struct rv_conf_queue {
+	const char *name;
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#define KEY_TASK RV_CONF_FIELD
+struct rv_conf_task {
+	const char *name; /* RV_TASK_ADHOC in rv_conf.defaults */
+#include "conf/keys.def"
+	const int *origins;
+};
+
+#undef RV_CONF_FIELD
+
+#endif

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Line coverage of the rooms that run in a debugger-like build; fails below the bounds:
+# 90 % of common/core and common/store, 85 % overall.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=tools/lib/packages.sh
+. tools/lib/packages.sh
+# shellcheck disable=SC2086
+packages_need $packages_test gcovr || exit $?
+tools/build coverage || exit 1
+find build/coverage -name '*.gcda' -delete
+ctest --test-dir build/coverage -L '^(unit|contract|sim|process|cli|fault)$' >build/coverage/ctest.log 2>&1 ||
+	{ grep -E 'Failed|Timeout' build/coverage/ctest.log | head -20; echo "the tests themselves fail under coverage"; exit 1; }
+
+failed=0
+bound() { # NAME PERCENT FILTER…
+	local name=$1 percent=$2
+	shift 2
+	local line
+	if line=$(gcovr -r . build/coverage --fail-under-line "$percent" --print-summary -o /dev/null "$@" 2>/dev/null | grep '^lines:'); then
+		echo "$name: $line (bound $percent %)"
+	else
+		echo "FAIL: $name is under $percent %: $(gcovr -r . build/coverage --print-summary -o /dev/null "$@" 2>/dev/null | grep '^lines:')"
+		failed=$((failed + 1))
+	fi
+}
+bound common/core 90 --filter 'common/core/'
+bound common/store 90 --filter 'common/store/'
+bound everything 85 --filter 'common/' --filter 'supervisor/' --filter 'worker/' --filter 'tools/reeve/'
+echo "$((3 - failed)) passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

@@ -16,6 +16,12 @@
 #define RV_SUP_VERSION 1u
 #define RV_SUP_TEXT    480u
 
+/*
+ * An incarnation names one life of one child: the upper 32 bits are random per daemon start (never
+ * 0), the lower ones count.  Two of the same daemon start have the same RV_INCARNATION_START.
+ */
+#define RV_INCARNATION_START(incarnation) ((uint64_t)(incarnation) >> 32)
+
 enum rv_sup_kind {
 	RV_SUP_NONE,
 #define MSG(sym, dir, fields, meaning) RV_SUP_##sym,

@@ -168,13 +168,13 @@ FORBIDDEN = (
     (r"\bev_default_loop\b", "it waits for every child; use the loop of common/loop", ()),
     (r"\b(?:system|popen)\s*\(", "no shell of ours", ()),
     (r"\b(?:strcpy|strcat|sprintf|vsprintf|gets)\s*\(", "unbounded", ("common/base/fmt.c",)),
-    (r"\b(?:sleep|usleep|nanosleep)\s*\(", "wait for the event", ("tools/bench",)),
+    (r"\b(?:sleep|usleep|nanosleep)\s*\(", "wait for the event", ("tools/measure",)),
     (r"\bwal_checkpoint|\bwal_autocheckpoint|sqlite3_wal_checkpoint", "only one function may checkpoint",
-     ("common/store/sqlite_checkpoint.c", "common/store/sqlite_open.c", "tools/bench", "tests/")),
-    (r"\bsqlite3_open\b|\bsqlite3_open_v2\b", "only common/store opens a database", ("common/store", "tools/bench", "tests/")),
+     ("common/store/sqlite_checkpoint.c", "common/store/sqlite_open.c", "tools/measure", "tests/")),
+    (r"\bsqlite3_open\b|\bsqlite3_open_v2\b", "only common/store opens a database", ("common/store", "tools/measure", "tests/")),
     (r"\bpthread_create\b", "no threads of our own", ()),
     (r"\bgettimeofday\b|\btime\s*\(\s*NULL|\bclock_gettime\b", "time comes from the seam",
-     ("common/base/seam.c", "tests/", "tools/bench")),
+     ("common/base/seam.c", "tests/", "tools/measure")),
 )
 
 

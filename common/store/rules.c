@@ -1,0 +1,173 @@
+/*
+ * What every backend does alike: the look of a new job, its hash, the words.  Workers, keeper, CLI.
+ * Reads no store; must give the same answer for the same question in every process.
+ */
+#include "store/rules.h"
+
+#include "base/check.h"
+#include "base/near.h"
+#include "os/self.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *rv_rules_said(const char *text)
+{
+	return text && text[0] != '\0' ? text : NULL;
+}
+
+const char *rv_rules_task(const struct rv_job_new *job)
+{
+	return job->task ? job->task : RV_TASK_ADHOC;
+}
+
+static int check_size(size_t size, int64_t limit, const char *what, struct rv_why *why)
+{
+	if ((uint64_t)size <= (uint64_t)limit)
+		return RV_OK;
+	return rv_fail(why, RV_E_TOOBIG, "%s has %zu bytes, %lld are allowed", what, size,
+		       (long long)limit);
+}
+
+static int check_text(const char *text, int64_t limit, const char *what, struct rv_why *why)
+{
+	return text ? check_size(strlen(text), limit, what, why) : RV_OK;
+}
+
+static int check_number(int64_t value, int64_t min, int64_t max, const char *what,
+			struct rv_why *why)
+{
+	if (value >= min && value <= max)
+		return RV_OK;
+	return rv_fail(why, RV_E_USAGE, "%s %lld is not within %lld and %lld", what,
+		       (long long)value, (long long)min, (long long)max);
+}
+
+static int check_sizes(const struct rv_job_new *job, struct rv_why *why)
+{
+	int err = check_text(job->spec, RV_SPEC_MAX, "the spec", why);
+
+	if (err == RV_OK)
+		err = check_size(job->payload_size, RV_PAYLOAD_MAX, "the payload", why);
+	if (err == RV_OK)
+		err = check_text(job->unique_key, RV_KEY_MAX - 1, "the unique key", why);
+	if (err == RV_OK)
+		err = check_text(job->idem_key, RV_KEY_MAX - 1, "the idempotency key", why);
+	if (err == RV_OK)
+		err = check_text(job->key, RV_KEY_MAX - 1, "the key", why);
+	if (err == RV_OK)
+		err = check_text(job->labels, RV_LABELS_MAX, "the list of labels", why);
+	if (err == RV_OK && job->nafter > RV_AFTER_MAX)
+		err = rv_fail(why, RV_E_TOOBIG, "%zu parents, %d are allowed", job->nafter,
+			      RV_AFTER_MAX);
+	return err;
+}
+
+int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused, struct rv_why *why)
+{
+	bool adhoc = strcmp(rv_rules_task(job), RV_TASK_ADHOC) == 0;
+	int err;
+
+	if (adhoc && adhoc_refused)
+		return rv_fail(why, RV_E_REFUSED,
+			       "the configuration does not allow ad-hoc commands (reeve.adhoc)");
+	if (adhoc && !rv_rules_said(job->spec))
+		return rv_fail(why, RV_E_USAGE, "a job without a task needs a command");
+	err = check_number(job->priority, -1, RV_PRIORITY_MAX, "priority", why);
+	if (err == RV_OK)
+		err = check_number(job->run_at_us, 0, INT64_MAX / 2, "time to run at", why);
+	if (err == RV_OK)
+		err = check_number(job->ttl_us, 0, INT64_MAX / 2, "ttl", why);
+	if (err == RV_OK)
+		err = check_number(job->max_attempts, 0, 1000000, "max_attempts", why);
+	if (err == RV_OK)
+		err = check_number(job->timeout_us, 0, INT64_MAX / 2, "timeout", why);
+	return err == RV_OK ? check_sizes(job, why) : err;
+}
+
+/* FNV-1a over (length, bytes) of each part, so that moving a byte between parts is seen. */
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 1099511628211ULL;
+	return hash;
+}
+
+static uint64_t hash_number(uint64_t hash, int64_t value)
+{
+	unsigned char bytes[8];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)((uint64_t)value >> (8 * i));
+	return hash_bytes(hash, bytes, sizeof bytes);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	size_t size = rv_rules_said(text) ? strlen(text) : 0;
+
+	return hash_bytes(hash_number(hash, (int64_t)size), text, size);
+}
+
+uint64_t rv_rules_hash(const struct rv_job_new *job)
+{
+	uint64_t hash = 14695981039346656037ULL;
+
+	hash = hash_text(hash, job->task);
+	hash = hash_text(hash, job->queue);
+	hash = hash_text(hash, job->spec);
+	hash = hash_number(hash, (int64_t)job->payload_size);
+	hash = hash_bytes(hash, job->payload, job->payload_size);
+	hash = hash_number(hash, job->priority);
+	hash = hash_number(hash, job->ttl_us);
+	hash = hash_number(hash, job->max_attempts);
+	hash = hash_number(hash, job->timeout_us);
+	hash = hash_text(hash, job->unique_key);
+	hash = hash_text(hash, job->key);
+	hash = hash_text(hash, job->labels);
+	hash = hash_number(hash, (int64_t)job->nafter);
+	for (size_t i = 0; i < job->nafter; i++)
+		hash = hash_number(hash, job->after[i]);
+	return hash;
+}
+
+int64_t rv_rules_later(int64_t wall_us, int64_t delay_us)
+{
+	int64_t sum;
+
+	if (delay_us <= 0)
+		return wall_us;
+	return __builtin_add_overflow(wall_us, delay_us, &sum) ? INT64_MAX : sum;
+}
+
+void rv_rules_worker(char *out, const char *pool, int slot)
+{
+	if (pool[0] == '\0')
+		(void)snprintf(out, RV_WORKER_NAME_MAX, "keeper");
+	else
+		(void)snprintf(out, RV_WORKER_NAME_MAX, "%.*s/%d", RV_NAME_MAX - 1, pool, slot);
+}
+
+int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
+		     const char *const *names, size_t count)
+{
+	const char *near = rv_near(name, names, count);
+
+	if (near)
+		return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\", did you mean \"%s\"?",
+			       thing, name, near);
+	return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\"", thing, name);
+}
+
+bool rv_rules_process_gone(int64_t pid, int64_t start_ticks)
+{
+	struct rv_procstat stat;
+
+	if (pid <= 0 || pid > INT32_MAX)
+		return true;
+	if (rv_procstat((pid_t)pid, &stat) != RV_OK)
+		return true;
+	return (int64_t)stat.start_ticks != start_ticks || stat.state == 'Z' || stat.state == 'X';
+}

@@ -1,0 +1,62 @@
+#ifndef RV_STORE_RULES_H
+#define RV_STORE_RULES_H
+
+/*
+ * What every backend must do alike and no backend should decide for itself: what a new job may look
+ * like, when two enqueues are the same, the words people read.  Pure but for rv_rules_process_gone.
+ * Private to common/store.
+ */
+
+#include "store/request.h"
+
+#define RV_SPEC_MAX   (1LL << 20)
+#define RV_LABELS_MAX (16LL << 10)
+#define RV_AFTER_MAX  1000 /* parents of one job */
+#define RV_IDEM_US    (30LL * 86400 * 1000000)
+
+/* Jobs of RV_TASK_ADHOC when no task of that name is mirrored: the defaults of the configuration.
+ */
+#define RV_ADHOC_ATTEMPTS   5
+#define RV_ADHOC_CRASHES    3
+#define RV_ADHOC_TIMEOUT_US (3600LL * 1000000)
+
+/* Errors that end up in a job's row. */
+#define RV_SAYS_EXPIRED          "expired: not started within its ttl"
+#define RV_SAYS_CANCELLED        "cancelled"
+#define RV_SAYS_PARENT_CANCELLED "parent %lld was cancelled"
+#define RV_SAYS_CRASHES          "crashed its worker %d times: %s"
+
+/* "" means "not said", as NULL does; never NULL. */
+const char *rv_rules_task(const struct rv_job_new *job);
+/* NULL when ${text} is NULL or "". */
+const char *rv_rules_said(const char *text);
+
+/*
+ * What can be refused without looking into the store: REFUSED (ad-hoc forbidden), USAGE (a number
+ * out of its range, an ad-hoc job without a spec), TOOBIG (spec, payload, keys, labels, parents).
+ */
+int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
+		   struct rv_why *why) RV_MUST_CHECK;
+
+/*
+ * Equal for enqueues that ask for the same work: what was said of task, queue, spec, payload,
+ * priority, ttl, attempts, timeout, keys, labels and parents.  Not the time to run at: a repeat of
+ * "in five minutes" comes later and must be the same.  Not who asks.
+ */
+uint64_t rv_rules_hash(const struct rv_job_new *job);
+
+/* wall + delay, without overflow; a negative delay is none. */
+int64_t rv_rules_later(int64_t wall_us, int64_t delay_us);
+
+/* "pool/slot", "keeper" for the pool "". */
+#define RV_WORKER_NAME_MAX (RV_NAME_MAX + 16)
+void rv_rules_worker(char *out, const char *pool, int slot);
+
+/* "no such THING \"name\"[, did you mean \"near\"?]"; RV_E_NOTFOUND. */
+int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
+		     const char *const *names, size_t count);
+
+/* Whether no process has this pid and start time any more (a zombie is none). */
+bool rv_rules_process_gone(int64_t pid, int64_t start_ticks);
+
+#endif

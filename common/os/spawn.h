@@ -16,7 +16,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#define RV_SPAWN_FDS 8
+#define RV_SPAWN_FDS     8
+#define RV_SPAWN_UMASK_0 01000 /* the kernel takes the low nine bits */
 
 struct rv_spawn_fd {
 	int from; /* a descriptor of ours, or -1 for /dev/null */
@@ -34,19 +35,19 @@ struct rv_spawn {
 	char *const *argv;
 	char *const *envp;       /* NULL: an empty environment */
 	struct rv_spawn_fd fds[RV_SPAWN_FDS]; /* everything else is closed in the child */
-	size_t nfds;
+	size_t nfds;             /* of 0, 1 and 2 those not named are /dev/null */
 	bool new_session;        /* setsid: the child leads its own session and group */
 	int parent_death_signal; /* PR_SET_PDEATHSIG with the getppid re-check; 0 none */
 	bool no_new_privs;
 	const char *cwd;         /* NULL: ours */
-	int umask;               /* -1: ours */
+	int umask;               /* ≤ 0: ours; RV_SPAWN_UMASK_0 for umask 000 */
 	int nice;                /* added to ours */
 	int oom_score_adj;       /* written when != 0; failing to is ignored */
 	bool switch_user;        /* setgroups → setresgid → setresuid → cannot go back (reliability §4) */
 	uid_t uid;
 	gid_t gid;
-	const char *user;        /* for initgroups, resolved by the parent; see rv_spawn_groups */
-	const gid_t *groups;
+	const char *user;        /* its name, for messages; NULL: the number is named */
+	const gid_t *groups;     /* all of them, as os/user.h gives them */
 	size_t ngroups;
 	const struct rv_spawn_limit *limits;
 	size_t nlimits;
@@ -76,7 +77,10 @@ struct rv_exit {
 	struct rusage usage;
 };
 
-/* Collects ${proc} if it has ended (then closes its pidfd): RV_OK; RV_E_BUSY: still running. */
+/*
+ * Collects ${proc} if it has ended (then closes its pidfd and zeroes its pid): RV_OK; RV_E_BUSY: still
+ * running; RV_E_NOTFOUND: no child of ours (any more).
+ */
 int rv_proc_reap(struct rv_proc *proc, struct rv_exit *ret_exit) RV_MUST_CHECK;
 
 /*

@@ -31,8 +31,20 @@ enum rv_area_phase {
 	RV_PHASE_CHECKPOINT,
 };
 
-/* state of a slot's request: written by its owner (EMPTY→POSTED, ANSWERED→EMPTY) and the leader. */
-enum rv_slot_state { RV_SLOT_EMPTY, RV_SLOT_POSTED, RV_SLOT_ANSWERED };
+/*
+ * State of a slot's request: the low 3 bits of its word; the bits above count wakes, so that none is
+ * lost.  The owner moves EMPTY→POSTED|CALLING, POSTED|CALLING→EMPTY (withdrawn), ANSWERED→EMPTY; the
+ * mutex holder POSTED→TAKEN→ANSWERED, TAKEN→POSTED (take-over), and a newcomer its own slot to EMPTY.
+ */
+enum rv_slot_state {
+	RV_SLOT_EMPTY,
+	RV_SLOT_POSTED,
+	RV_SLOT_ANSWERED,
+	RV_SLOT_TAKEN,   /* posted, and in the open round */
+	RV_SLOT_CALLING, /* its owner wants the mutex: its request does not fit into a slot */
+};
+#define RV_SLOT_STATE_MASK 7u
+#define RV_SLOT_WAKE_ONE   8u
 
 /* A prefetched job's word: job state in the low 2 bits; CAS decides who has it. */
 enum rv_word { RV_WORD_NONE, RV_WORD_WAITING, RV_WORD_STARTED, RV_WORD_TAKEN };
@@ -46,7 +58,7 @@ struct rv_area_hint {
 	_Atomic int64_t job;          /* the running job, 0 none */
 	_Atomic int64_t started_us;   /* mono, of the running job */
 	_Atomic int64_t limit_us;     /* mono deadline of the running job + grace; 0: none */
-	uint64_t spare;
+	uint64_t spare[2];            /* a whole cache line */
 };
 
 struct rv_area_word {
@@ -58,11 +70,13 @@ struct rv_area_word {
 
 struct rv_area_slot {
 	_Atomic uint64_t owner;   /* incarnation of the poster */
-	_Atomic uint32_t state;   /* enum rv_slot_state; also the futex word its owner waits on */
+	_Atomic uint32_t state;   /* enum rv_slot_state and wakes; also the futex word its owner waits on */
 	_Atomic uint32_t tries;   /* executions begun and not finished */
 	_Atomic uint64_t stamp;   /* round that executed it; 0 not executed */
 	_Atomic uint32_t size;    /* bytes of the request */
-	uint32_t spare[7];
+	_Atomic uint32_t full;    /* 1: it wants a commit that survives a power cut */
+	_Atomic int32_t result;   /* RV_OK: the answer is in body; else nothing of it was done, and why */
+	uint32_t spare[5];
 	struct rv_area_word words[RV_AREA_WORDS];
 	_Alignas(64) unsigned char body[RV_AREA_SLOT_SIZE];
 };

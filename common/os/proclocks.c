@@ -1,0 +1,130 @@
+/*
+ * Who holds a lock.  Keeper and leaders, in a busy handler too: opens nothing but /proc/locks and
+ * allocates nothing.  A line (fs/locks.c, lock_get_status):
+ *   1: POSIX  ADVISORY  WRITE 1234 08:01:5678 120 120
+ * with "->" after the number for those who wait; the last field may be EOF.
+ */
+#include "os/proclocks.h"
+
+#include "base/err.h"
+#include "os/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define LINE_MAX_SIZE 256
+
+/* How well a line's inode fits the file; on an anonymous device (btrfs, overlay) stat says another
+ * number than the lock table, which has the superblock's: then the inode alone, as second best. */
+enum fit { FIT_NOT, FIT_INODE, FIT_EXACT };
+
+struct search {
+	const struct rv_fs_id *file;
+	int64_t byte;
+	enum fit best;
+	pid_t pid;
+};
+
+static enum fit fit_of(const struct rv_fs_id *file, unsigned major_no, unsigned minor_no,
+		       unsigned long inode)
+{
+	if (inode != file->ino)
+		return FIT_NOT;
+	if (major_no == major(file->dev) && minor_no == minor(file->dev))
+		return FIT_EXACT;
+	return major(file->dev) == 0 && major_no == 0 ? FIT_INODE : FIT_NOT;
+}
+
+static void look_at(const char *line, struct search *search)
+{
+	unsigned major_no;
+	unsigned minor_no;
+	unsigned long inode;
+	long long from;
+	long long to = INT64_MAX;
+	char last[32];
+	enum fit fit;
+	int pid;
+
+	if (sscanf(line, "%*d: POSIX ADVISORY WRITE %d %x:%x:%lu %lld %31s", &pid, &major_no,
+		   &minor_no, &inode, &from, last) != 6 &&
+	    sscanf(line, "%*d: OFDLCK ADVISORY WRITE %d %x:%x:%lu %lld %31s", &pid, &major_no,
+		   &minor_no, &inode, &from, last) != 6)
+		return; /* readers, flocks, leases, and those who only wait ("->") */
+	if (strcmp(last, "EOF") != 0)
+		to = strtoll(last, NULL, 10);
+	fit = fit_of(search->file, major_no, minor_no, inode);
+	if (fit > search->best && from <= search->byte && to >= search->byte) {
+		search->best = fit;
+		search->pid = (pid_t)pid;
+	}
+}
+
+/* Every whole line of ${text}; returns where the rest of an unfinished one begins. */
+static char *look_at_lines(char *text, struct search *search)
+{
+	char *end;
+
+	while ((end = strchr(text, '\n')) != NULL) {
+		*end = '\0';
+		look_at(text, search);
+		text = end + 1;
+	}
+	return text;
+}
+
+static int result(const struct search *search, pid_t *ret_pid)
+{
+	if (search->best == FIT_NOT)
+		return RV_E_NOTFOUND;
+	*ret_pid = search->pid;
+	return RV_OK;
+}
+
+int rv_proclocks_parse(const char *text, const struct rv_fs_id *file, int64_t byte, pid_t *ret_pid)
+{
+	struct search search = {.file = file, .byte = byte};
+	char line[LINE_MAX_SIZE];
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n");
+
+		(void)snprintf(line, sizeof line, "%.*s", (int)length, text);
+		look_at(line, &search);
+		text += length + (text[length] == '\n');
+	}
+	return result(&search, ret_pid);
+}
+
+int rv_proclocks_writer(const struct rv_fs_id *file, int64_t byte, pid_t *ret_pid)
+{
+	RV_AUTO(rv_fd_close) int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
+	struct search search = {.file = file, .byte = byte};
+	char text[4096 + LINE_MAX_SIZE + 1];
+	size_t kept = 0;
+
+	if (fd < 0)
+		return rv_err_from_errno(errno);
+	for (;;) {
+		ssize_t n = read(fd, text + kept, sizeof text - 1 - kept);
+		char *rest;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return rv_err_from_errno(errno);
+		if (n == 0)
+			return result(&search, ret_pid);
+		text[kept + (size_t)n] = '\0';
+		rest = look_at_lines(text, &search);
+		kept = strlen(rest);
+		memmove(text, rest, kept);
+		if (kept > LINE_MAX_SIZE)
+			kept = 0; /* no line of the kernel's is that long */
+	}
+}

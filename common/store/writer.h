@@ -25,18 +25,20 @@ struct rv_writer_open {
 };
 
 /*
- * A newcomer takes the mutex (take-over first, if one is due), clears the slot and writes its own
- * incarnation.  RV_E_FAILED: the area is marked failed, exit 74.
+ * A newcomer takes the mutex, clears the slot and writes its own incarnation; a take-over that is due
+ * stays due, for the next leader.  RV_E_FAILED: the area is marked failed, exit 74.
  */
 int rv_writer_open(const struct rv_writer_open *how, struct rv_writer **ret_writer, struct rv_why *why)
 	RV_MUST_CHECK;
 void rv_writer_close(struct rv_writer *writer);
 
 /*
- * Posts ${req} (kind, input) and returns when it is answered: its err and answer are in ${req}, each
- * effect has happened exactly once or not at all.  RV_E_UNKNOWN / RV_E_FAILED: exit 74.  BUSY: the
- * write lock was not had within ${timeout_us}; nothing happened, except that a request already posted
- * was withdrawn.
+ * Posts ${req} (kind, input) and returns when it is answered: each effect has happened exactly once or
+ * not at all.  RV_OK: it was executed and committed; its own outcome and answer are in ${req}.
+ * RV_E_UNKNOWN / RV_E_FAILED: exit 74.  BUSY: the write lock was not had within ${timeout_us}; a
+ * request already posted was withdrawn.  INTERNAL: it has ended two leaders and was given up.  STALE:
+ * the slot was given to another incarnation.  These and all others: nothing of it was done, and
+ * req->err says the same.
  */
 int rv_writer_do(struct rv_writer *writer, struct rv_req *req, enum rv_durability durability,
 		 int64_t timeout_us) RV_MUST_CHECK;

@@ -1,0 +1,181 @@
+#ifndef RV_STORE_MEMORY_H
+#define RV_STORE_MEMORY_H
+
+/*
+ * The memory backend's data: plain arrays, searched from front to back.  It is the oracle of the
+ * tests, so it is written to be obviously right, not fast: a transaction and each request in it
+ * start with a copy of everything, and going back is putting the copy in place.  Nothing here is
+ * shared with the other backend but store/rules.h and core.  Strings live until the store is
+ * closed, so rows can be copied.  Out of memory ends the process: it only ever holds tests. Private
+ * to store_memory.c and memory_*.c; pointers to rows last until the next row is added.
+ */
+
+#include "base/arena.h"
+#include "store/backend.h"
+#include "store/rules.h"
+
+enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM_PLACES };
+
+struct mem_job {
+	int64_t id, ord, created_us, asked_us, expires_us, timeout_us, payload_size;
+	const char *task, *spec, *unique_key, *idem_key, *key, *labels;
+	const void *payload;
+	int queue, priority, max_attempts, max_crashes; /* queue: index, queues are never removed */
+	uid_t uid;
+	enum mem_place place;
+	bool ttl; /* still counts: neither started nor final */
+	int runs, attempts, crashes, granted;
+	int64_t since_us;         /* READY: became so */
+	int64_t due_us;           /* SCHEDULED */
+	int64_t fence, leased_us; /* LEASE … */
+	uint64_t incarnation;
+	bool started, cancel_requested;
+	enum rv_job_state final; /* DONE … */
+	int64_t finished_us;
+	const char *error;
+};
+
+struct mem_attempt {
+	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;
+	int run, attempt, outcome, exit_code, signo; /* outcome -1: it runs */
+	const char *worker, *error;
+};
+
+#define MEM_NOTHING (-1) /* from: the job came into being */
+struct mem_event {
+	int64_t seq, at_us, job, fence;
+	int from, to;
+};
+
+struct mem_queue {
+	char name[RV_NAME_MAX];
+	enum rv_strategy strategy;
+	bool paused;
+	int64_t next_sequence;
+	int64_t counts[RV_JOB_STATES];
+};
+
+struct mem_worker {
+	uint64_t incarnation;
+	int64_t pid, start_ticks, beat_deadline_us;
+	int slot;
+	bool live;
+	char pool[RV_NAME_MAX], boot_id[40];
+};
+
+struct mem_unique {
+	const char *key;
+	int64_t id;
+};
+
+struct mem_idem {
+	const char *key;
+	int64_t id, expires_us;
+	uint64_t hash;
+};
+
+struct mem_dep {
+	int64_t parent, child; /* the child is blocked, the parent has not succeeded */
+};
+
+struct mem_round {
+	uint64_t area, n;
+};
+
+struct mem_waiter {
+	int64_t job, expires_us;
+	char path[108];
+};
+
+struct mem_instance {
+	struct rv_instance shown;
+	uint64_t area, start; /* start: RV_INCARNATION_START of its daemon */
+};
+
+#define MEM_TABLES(T)                                                                              \
+	T(jobs, struct mem_job)                                                                    \
+	T(attempts, struct mem_attempt)                                                            \
+	T(events, struct mem_event)                                                                \
+	T(queues, struct mem_queue)                                                                \
+	T(tasks, struct rv_task_def)                                                               \
+	T(workers, struct mem_worker)                                                              \
+	T(uniques, struct mem_unique)                                                              \
+	T(idems, struct mem_idem)                                                                  \
+	T(deps, struct mem_dep)                                                                    \
+	T(rounds, struct mem_round)                                                                \
+	T(waiters, struct mem_waiter)                                                              \
+	T(instances, struct mem_instance)
+
+struct mem_state {
+#define T(name, type)                                                                              \
+	struct {                                                                                   \
+		type *rows;                                                                        \
+		size_t n, space;                                                                   \
+	} name;
+	MEM_TABLES(T)
+#undef T
+	int64_t epoch, next_id, fence_counter, next_seq;
+};
+
+struct mem_store {
+	struct rv_store base; /* first: store.c knows only this */
+	struct mem_state now;
+	struct mem_state begun, saved; /* copies: at begin, at the start of the request */
+	int64_t commits;
+	int64_t wall_us; /* read once a request */
+	struct rv_arena strings;
+};
+
+#define MEM_OF(store) rv_container_of(store, struct mem_store, base)
+
+/* Adds a zeroed row to table ${name} and gives it back; removes row ${i}, keeping the order. */
+#define MEM_ADD(m, name)                                                                           \
+	((__typeof__((m)->now.name.rows))rv_memory_add((void **)&(m)->now.name.rows,               \
+						       &(m)->now.name.n, &(m)->now.name.space,     \
+						       sizeof *(m)->now.name.rows))
+#define MEM_REMOVE(m, name, i)                                                                     \
+	rv_memory_remove((m)->now.name.rows, &(m)->now.name.n, sizeof *(m)->now.name.rows, i)
+#define MEM_EACH(m, name, row)                                                                     \
+	for (__typeof__((m)->now.name.rows) row = (m)->now.name.rows;                              \
+	     row < (m)->now.name.rows + (m)->now.name.n; row++)
+
+void *rv_memory_add(void **rows, size_t *n, size_t *space, size_t size);
+void rv_memory_remove(void *rows, size_t *n, size_t size, size_t i);
+const char *rv_memory_keep(struct mem_store *m, const char *text); /* NULL stays NULL */
+const void *rv_memory_keep_bytes(struct mem_store *m, const void *data, size_t size);
+
+/* memory_rows.c: finding rows (NULL: none), and the only functions that change where a job stands.
+ */
+struct mem_job *rv_memory_job(struct mem_store *m, int64_t id);
+struct mem_queue *rv_memory_queue(struct mem_store *m, const char *name);
+struct mem_worker *rv_memory_worker(struct mem_store *m, uint64_t incarnation);
+struct mem_attempt *rv_memory_last_attempt(struct mem_store *m, int64_t id);
+enum rv_job_state rv_memory_shown(const struct mem_job *j);
+int rv_memory_unknown_queue(struct mem_store *m, const char *name, struct rv_why *why);
+void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked);
+void rv_memory_to_ready(struct mem_store *m, struct mem_job *j);
+void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us);
+void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started);
+/* Final, with all that follows from it: keys and waiters go, children are freed or cancelled. */
+void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
+			const char *error);
+/* A run begins (its attempt row), and the end of the last one. */
+void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started_us);
+void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
+			 const struct rv_ack *ack);
+
+/* memory_claim.c, memory_workers.c, memory_admin.c: one function for each kind of request. */
+#define REQ(sym, member, who, what)                                                                \
+	int rv_memory_do_##member(struct mem_store *m, struct rv_req_##member *req,                \
+				  struct rv_why *why);
+#include "store/request.def"
+#undef REQ
+/* The first ${limit} jobs that are due become ready; how many did. */
+uint32_t rv_memory_promote(struct mem_store *m, uint32_t limit);
+bool rv_memory_overdue(const struct mem_store *m, const struct mem_job *j);
+
+/* memory_check.c: R1, R2, R3, R5, R7 and R8 in C. */
+int rv_memory_check(struct rv_store *store, bool full,
+		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx);
+
+#endif

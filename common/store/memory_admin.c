@@ -1,0 +1,139 @@
+/*
+ * The memory backend: what people ask for: CANCEL, RETRY, DELETE, PAUSE, WAITER.
+ * A refused one says why in words and changes nothing.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/order.h"
+
+#include <string.h>
+
+static int no_job(struct rv_why *why, int64_t id)
+{
+	return rv_fail(why, RV_E_NOTFOUND, "no such job %lld", (long long)id);
+}
+
+static int wrong_state(struct rv_why *why, const struct mem_job *j)
+{
+	return rv_fail(why, RV_E_CONFLICT, "job %lld is %s", (long long)j->id,
+		       rv_job_state_name(rv_memory_shown(j)));
+}
+
+int rv_memory_do_cancel(struct mem_store *m, struct rv_req_cancel *req, struct rv_why *why)
+{
+	struct mem_job *j = rv_memory_job(m, req->job);
+
+	req->slot = -1;
+	req->fence = 0;
+	if (!j)
+		return no_job(why, req->job);
+	req->was = (int32_t)rv_memory_shown(j);
+	if (j->place == MEM_DONE)
+		return wrong_state(why, j);
+	if (j->place == MEM_LEASE) { /* prefetched ones too: it may start at any moment */
+		j->cancel_requested = true;
+		req->slot = rv_memory_worker(m, j->incarnation)->slot;
+		req->fence = j->fence;
+		return RV_OK;
+	}
+	rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_CANCELLED);
+	return RV_OK;
+}
+
+int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_why *why)
+{
+	struct mem_job *j = rv_memory_job(m, req->job);
+	struct mem_queue *q;
+
+	if (!j)
+		return no_job(why, req->job);
+	req->was = (int32_t)rv_memory_shown(j);
+	if (j->place != MEM_DONE || j->final == RV_JOB_SUCCEEDED)
+		return wrong_state(why, j);
+	MEM_EACH(m, uniques, u)
+	if (j->unique_key && strcmp(u->key, j->unique_key) == 0)
+		return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
+			       (long long)u->id);
+	if (j->unique_key)
+		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
+	q = &m->now.queues.rows[j->queue];
+	j->ord = rv_order(q->strategy, j->priority, q->next_sequence++);
+	j->granted++;
+	j->crashes = 0;
+	rv_memory_to_ready(m, j);
+	return RV_OK;
+}
+
+int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct rv_why *why)
+{
+	struct mem_job *j = rv_memory_job(m, req->job);
+
+	if (!j)
+		return no_job(why, req->job);
+	if (j->place != MEM_DONE)
+		return wrong_state(why, j);
+	MEM_EACH(m, deps, dep)
+	if (dep->parent == j->id)
+		return rv_fail(why, RV_E_CONFLICT, "job %lld waits for it", (long long)dep->child);
+	m->now.queues.rows[j->queue].counts[j->final]--;
+	for (size_t i = m->now.attempts.n; i-- > 0;)
+		if (m->now.attempts.rows[i].job == req->job)
+			MEM_REMOVE(m, attempts, i);
+	for (size_t i = m->now.events.n; i-- > 0;)
+		if (m->now.events.rows[i].job == req->job)
+			MEM_REMOVE(m, events, i);
+	for (size_t i = m->now.waiters.n; i-- > 0;)
+		if (m->now.waiters.rows[i].job == req->job)
+			MEM_REMOVE(m, waiters, i);
+	MEM_REMOVE(m, jobs, (size_t)(j - m->now.jobs.rows));
+	return RV_OK;
+}
+
+int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_why *why)
+{
+	struct mem_queue *q = rv_memory_queue(m, req->queue);
+
+	if (!q)
+		return rv_memory_unknown_queue(m, req->queue, why);
+	if (q->paused && !req->paused)
+		rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
+	q->paused = req->paused != 0;
+	return RV_OK;
+}
+
+static void forget_path(struct mem_store *m, int64_t job, const char *path)
+{
+	for (size_t i = m->now.waiters.n; i-- > 0;) {
+		const struct mem_waiter *w = &m->now.waiters.rows[i];
+
+		if ((job == 0 || w->job == job) && strcmp(w->path, path) == 0)
+			MEM_REMOVE(m, waiters, i);
+	}
+}
+
+int rv_memory_do_waiter(struct mem_store *m, struct rv_req_waiter *req, struct rv_why *why)
+{
+	struct mem_job *j = rv_memory_job(m, req->job);
+	struct mem_waiter *w;
+
+	if (req->path[0] == '\0')
+		return rv_fail(why, RV_E_USAGE, "a waiter has a path");
+	if (req->expires_us == 0) {
+		forget_path(m, req->job, req->path);
+		return RV_OK;
+	}
+	if (!j)
+		return no_job(why, req->job);
+	if (j->place == MEM_DONE) { /* it came too late to be told later: tell it now */
+		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, j->id);
+		return RV_OK;
+	}
+	forget_path(m, req->job, req->path);
+	w = MEM_ADD(m, waiters);
+	w->job = req->job;
+	w->expires_us = req->expires_us;
+	memcpy(w->path, req->path, sizeof w->path);
+	return RV_OK;
+}

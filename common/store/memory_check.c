@@ -1,0 +1,226 @@
+/*
+ * The memory backend: R1, R2, R3, R5, R7 and R8 looked through row by row (docs/MODEL.md).  Tests
+ * call it after each step; it changes nothing and trusts nothing that it can count itself.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct looker {
+	struct mem_store *m;
+	void (*broken)(void *ctx, const char *rule, const char *what);
+	void *ctx;
+};
+
+static void say(const struct looker *l, const char *rule, const char *format, ...) RV_PRINTF(3, 4);
+
+static void say(const struct looker *l, const char *rule, const char *format, ...)
+{
+	char what[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	l->broken(l->ctx, rule, what);
+}
+
+#define ID(j) ((long long)(j)->id)
+
+/* Here one row is one job, so R1 is: each id once, and nothing of another place clings to it. */
+static void look_at_place(const struct looker *l, const struct mem_job *j)
+{
+	MEM_EACH(l->m, jobs, other)
+	if (other != j && other->id == j->id)
+		say(l, "R1", "job %lld is there twice", ID(j));
+	if (j->id <= 0 || j->id >= l->m->now.next_id)
+		say(l, "R1", "job %lld was never given out", ID(j));
+	if ((unsigned)j->place >= MEM_PLACES)
+		say(l, "R1", "job %lld stands nowhere", ID(j));
+	if ((j->place == MEM_LEASE) != (j->incarnation != 0) ||
+	    (j->place == MEM_LEASE) != (j->fence != 0))
+		say(l, "R1", "job %lld: lease and place differ", ID(j));
+	if ((j->place == MEM_DONE) != (j->finished_us != 0))
+		say(l, "R1", "job %lld: final and finished differ", ID(j));
+	if (j->place == MEM_DONE && !rv_job_state_final(j->final))
+		say(l, "R1", "job %lld is done and not final", ID(j));
+}
+
+static void look_at_blocked(const struct looker *l, const struct mem_job *j)
+{
+	bool waits = false;
+
+	MEM_EACH(l->m, deps, dep)
+	{
+		const struct mem_job *parent = rv_memory_job(l->m, dep->parent);
+
+		if (dep->child != j->id)
+			continue;
+		waits = true;
+		if (!parent || rv_memory_shown(parent) == RV_JOB_SUCCEEDED ||
+		    rv_memory_shown(parent) == RV_JOB_CANCELLED)
+			say(l, "R1", "job %lld waits for job %lld in vain", ID(j),
+			    (long long)dep->parent);
+	}
+	if (waits != (j->place == MEM_BLOCKED))
+		say(l, "R1", "job %lld: blocked and waiting differ", ID(j));
+}
+
+static void look_at_lease(const struct looker *l, const struct mem_job *j)
+{
+	const struct mem_worker *w = rv_memory_worker(l->m, j->incarnation);
+	const struct mem_attempt *a = rv_memory_last_attempt(l->m, j->id);
+
+	if (j->place != MEM_LEASE) {
+		if (a && a->outcome == -1)
+			say(l, "R2", "job %lld: a run goes on without a lease", ID(j));
+		return;
+	}
+	if (!w || !w->live)
+		say(l, "R2", "job %lld is leased to nobody alive", ID(j));
+	MEM_EACH(l->m, jobs, other)
+	if (other != j && other->place == MEM_LEASE && other->fence == j->fence)
+		say(l, "R2", "jobs %lld and %lld have one fence", ID(j), ID(other));
+	if (j->started && (!a || a->outcome != -1 || a->fence != j->fence))
+		say(l, "R2", "job %lld: its lease has no run", ID(j));
+	if (!j->started && a && a->outcome == -1)
+		say(l, "R2", "job %lld: a run goes on that was not started", ID(j));
+}
+
+static void look_at_fences(const struct looker *l, const struct mem_job *j)
+{
+	int64_t highest = l->m->now.epoch << 40 | l->m->now.fence_counter;
+	int64_t last = 0;
+	int runs = 0;
+
+	MEM_EACH(l->m, attempts, a)
+	{
+		if (a->job != j->id)
+			continue;
+		if (a->run != ++runs)
+			say(l, "R3", "job %lld: run %d is out of order", ID(j), a->run);
+		if (a->fence <= last || a->fence > highest)
+			say(l, "R3", "job %lld: the fence of run %d does not grow", ID(j), a->run);
+		if (a->outcome == -1 && a->run != j->runs)
+			say(l, "R2", "job %lld: run %d never ended", ID(j), a->run);
+		last = a->fence;
+	}
+	if (runs != j->runs)
+		say(l, "R5", "job %lld: %d runs, %d rows", ID(j), j->runs, runs);
+	if (j->place == MEM_LEASE && (j->fence > highest || (!j->started && j->fence <= last)))
+		say(l, "R3", "job %lld: the fence of its lease does not grow", ID(j));
+}
+
+static void look_at_limits(const struct looker *l, const struct mem_job *j)
+{
+	int burned = 0;
+	int limit = j->max_crashes + (j->place == MEM_DONE && j->final == RV_JOB_DEAD);
+
+	MEM_EACH(l->m, attempts, a)
+	if (a->job == j->id && (a->outcome == RV_OUTCOME_SUCCEEDED ||
+				a->outcome == RV_OUTCOME_FAILED || a->outcome == RV_OUTCOME_FATAL))
+		burned++;
+	if (j->attempts > j->max_attempts + j->granted)
+		say(l, "R5", "job %lld: %d attempts of %d + %d", ID(j), j->attempts,
+		    j->max_attempts, j->granted);
+	if (j->attempts > burned)
+		say(l, "R5", "job %lld: %d attempts burned by %d runs", ID(j), j->attempts, burned);
+	if (j->crashes > limit)
+		say(l, "R5", "job %lld: %d crashes of %d", ID(j), j->crashes, j->max_crashes);
+}
+
+/* The moves of the table; and out of ready those of a prefetched run, told when it was over. */
+static bool legal(int from, int to)
+{
+	if (from == MEM_NOTHING)
+		return to == RV_JOB_READY || to == RV_JOB_SCHEDULED || to == RV_JOB_BLOCKED;
+	if (rv_job_move_legal((enum rv_job_state)from, (enum rv_job_state)to))
+		return true;
+	return from == RV_JOB_READY && rv_job_move_legal(RV_JOB_RUNNING, (enum rv_job_state)to);
+}
+
+static void look_at_events(const struct looker *l, const struct mem_job *j)
+{
+	int64_t seq = 0;
+	int at = MEM_NOTHING;
+
+	MEM_EACH(l->m, events, e)
+	{
+		if (e->job != j->id)
+			continue;
+		if (e->from != at)
+			say(l, "R7", "job %lld: event %lld does not begin where the last ended",
+			    ID(j), (long long)e->seq);
+		if (!legal(e->from, e->to))
+			say(l, "R7", "job %lld: event %lld is no legal move (%d to %d)", ID(j),
+			    (long long)e->seq, e->from, e->to);
+		if (e->seq <= seq)
+			say(l, "R7", "job %lld: event %lld is out of order", ID(j),
+			    (long long)e->seq);
+		seq = e->seq;
+		at = e->to;
+	}
+	if (at != (int)rv_memory_shown(j))
+		say(l, "R7", "job %lld is %s, its events say %s", ID(j),
+		    rv_job_state_name(rv_memory_shown(j)),
+		    at == MEM_NOTHING ? "nothing" : rv_job_state_name((enum rv_job_state)at));
+}
+
+static void look_at_keys(const struct looker *l, const struct mem_job *j)
+{
+	int held = 0;
+
+	MEM_EACH(l->m, uniques, u)
+	held += u->id == j->id;
+	if (held != (j->unique_key && j->place != MEM_DONE))
+		say(l, "R1", "job %lld: its unique key is held %d times", ID(j), held);
+	MEM_EACH(l->m, waiters, w)
+	if (w->job == j->id && j->place == MEM_DONE)
+		say(l, "R1", "job %lld is final and somebody waits for it", ID(j));
+}
+
+static void look_at_counts(const struct looker *l, const struct mem_queue *q)
+{
+	int64_t counted[RV_JOB_STATES] = {0};
+
+	MEM_EACH(l->m, jobs, j)
+	if (&l->m->now.queues.rows[j->queue] == q)
+		counted[rv_memory_shown(j)]++;
+	for (int state = 0; state < RV_JOB_STATES; state++)
+		if (counted[state] != q->counts[state])
+			say(l, "R8", "queue %s: %lld %s are kept, %lld counted", q->name,
+			    (long long)q->counts[state],
+			    rv_job_state_name((enum rv_job_state)state), (long long)counted[state]);
+}
+
+int rv_memory_check(struct rv_store *store, bool full,
+		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx)
+{
+	struct looker l = {.m = MEM_OF(store), .broken = broken, .ctx = ctx};
+
+	(void)full;
+	MEM_EACH(l.m, jobs, j)
+	{
+		look_at_place(&l, j);
+		look_at_blocked(&l, j);
+		look_at_lease(&l, j);
+		look_at_fences(&l, j);
+		look_at_limits(&l, j);
+		look_at_events(&l, j);
+		look_at_keys(&l, j);
+	}
+	MEM_EACH(l.m, queues, q)
+	look_at_counts(&l, q);
+	MEM_EACH(l.m, attempts, a)
+	if (!rv_memory_job(l.m, a->job))
+		say(&l, "R1", "a run of job %lld, which is not there", (long long)a->job);
+	MEM_EACH(l.m, events, e)
+	if (!rv_memory_job(l.m, e->job))
+		say(&l, "R7", "an event of job %lld, which is not there", (long long)e->job);
+	return RV_OK;
+}

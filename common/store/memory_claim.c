@@ -1,0 +1,211 @@
+/*
+ * The memory backend: TURN (acks, then the claim) and PROMOTE.  Nothing but the lease of the very
+ * fence may decide what an ack does.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/retry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROMOTE_MAX 100 /* what a claim that found nothing promotes itself */
+
+bool rv_memory_overdue(const struct mem_store *m, const struct mem_job *j)
+{
+	return j->ttl && j->expires_us <= m->wall_us;
+}
+
+uint32_t rv_memory_promote(struct mem_store *m, uint32_t limit)
+{
+	for (uint32_t done = 0; done < limit; done++) {
+		struct mem_job *first = NULL;
+
+		MEM_EACH(m, jobs, j)
+		if (j->place == MEM_SCHEDULED && j->due_us <= m->wall_us &&
+		    (!first || j->due_us < first->due_us))
+			first = j;
+		if (!first)
+			return done;
+		rv_memory_to_ready(m, first);
+	}
+	return limit;
+}
+
+static uint32_t expire_ttl(struct mem_store *m, uint32_t limit)
+{
+	for (uint32_t done = 0; done < limit; done++) {
+		struct mem_job *first = NULL;
+
+		MEM_EACH(m, jobs, j)
+		if (j->place != MEM_LEASE && rv_memory_overdue(m, j) &&
+		    (!first || j->expires_us < first->expires_us))
+			first = j;
+		if (!first)
+			return done;
+		rv_memory_to_final(m, first, RV_JOB_CANCELLED, RV_SAYS_EXPIRED);
+	}
+	return limit;
+}
+
+int rv_memory_do_promote(struct mem_store *m, struct rv_req_promote *req, struct rv_why *why)
+{
+	(void)why;
+	req->expired = expire_ttl(m, req->limit);
+	req->promoted = rv_memory_promote(m, req->limit);
+	req->next_due_us = 0;
+	MEM_EACH(m, jobs, j)
+	if (j->place == MEM_SCHEDULED && (req->next_due_us == 0 || j->due_us < req->next_due_us))
+		req->next_due_us = j->due_us;
+	return RV_OK;
+}
+
+/* The job was not cancelled: where its outcome takes it. */
+static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *ack)
+{
+	int64_t due_us = rv_rules_later(m->wall_us, ack->retry_us);
+
+	switch (ack->outcome) {
+	case RV_OUTCOME_SUCCEEDED:
+		j->attempts++;
+		rv_memory_to_final(m, j, RV_JOB_SUCCEEDED, NULL);
+		return;
+	case RV_OUTCOME_FATAL:
+		j->attempts++;
+		rv_memory_to_final(m, j, RV_JOB_DEAD, ack->error);
+		return;
+	case RV_OUTCOME_CANCELLED:
+		rv_memory_to_final(m, j, RV_JOB_CANCELLED,
+				   ack->error[0] ? ack->error : RV_SAYS_CANCELLED);
+		return;
+	case RV_OUTCOME_FAILED:
+		j->attempts++;
+		if (rv_retry_after_failure(j->attempts, j->max_attempts, j->granted) ==
+		    RV_VERDICT_DEAD) {
+			rv_memory_to_final(m, j, RV_JOB_DEAD, ack->error);
+			return;
+		}
+		break;
+	case RV_OUTCOME_INTERRUPTED:
+		due_us = m->wall_us;
+		break;
+	case RV_OUTCOME_LATER:
+		break;
+	default:
+		IMPOSSIBLE("an outcome that was looked at before");
+	}
+	if (due_us > m->wall_us)
+		rv_memory_to_scheduled(m, j, due_us);
+	else
+		rv_memory_to_ready(m, j);
+}
+
+static int ack_one(struct mem_store *m, const struct rv_ack *ack)
+{
+	struct mem_job *j = rv_memory_job(m, ack->job);
+	bool ran;
+
+	if (!j || j->place != MEM_LEASE || j->fence != ack->fence)
+		return RV_E_STALE;
+	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CANCELLED)
+		return RV_E_USAGE;
+	ran = j->started || ack->started_us != 0 ||
+	      (ack->outcome != RV_OUTCOME_INTERRUPTED && ack->outcome != RV_OUTCOME_CANCELLED);
+	if (ran && !j->started)
+		rv_memory_run_began(m, j, ack->started_us ? ack->started_us : m->wall_us);
+	if (ran)
+		rv_memory_run_ended(m, j, ack->outcome, ack);
+	if (!j->cancel_requested) {
+		settle(m, j, ack);
+		return RV_OK;
+	}
+	rv_memory_to_final(m, j, RV_JOB_CANCELLED, ack->error[0] ? ack->error : RV_SAYS_CANCELLED);
+	return ack->outcome == RV_OUTCOME_SUCCEEDED || ack->outcome == RV_OUTCOME_FAILED
+		       ? RV_E_CONFLICT
+		       : RV_OK;
+}
+
+static struct mem_job *first_in(struct mem_store *m, int queue)
+{
+	struct mem_job *first = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->place == MEM_READY && j->queue == queue &&
+	    (!first || j->ord < first->ord || (j->ord == first->ord && j->id < first->id)))
+		first = j;
+	return first;
+}
+
+static void give(struct mem_store *m, struct rv_req_turn *turn, struct mem_job *j, int queue)
+{
+	struct rv_claimed *c = &turn->claimed[turn->nclaimed++];
+
+	rv_memory_to_lease(m, j, turn->incarnation, turn->prefetch == 0);
+	memset(c, 0, sizeof *c);
+	c->job = j->id;
+	c->fence = j->fence;
+	c->run_at_us = j->asked_us;
+	c->created_us = j->created_us;
+	c->timeout_us = j->timeout_us;
+	c->queue = queue;
+	c->attempt = j->attempts + 1;
+	c->max_attempts = j->max_attempts + j->granted;
+	c->run = j->started ? j->runs : j->runs + 1;
+	c->crashes = j->crashes;
+	(void)snprintf(c->task, sizeof c->task, "%s", j->task);
+}
+
+static void claim(struct mem_store *m, struct rv_req_turn *turn)
+{
+	for (uint32_t i = 0; i < turn->nqueues; i++) {
+		struct mem_queue *q = rv_memory_queue(m, turn->queues[i]);
+		struct mem_job *j;
+
+		if (!q || q->paused)
+			continue;
+		while (turn->nclaimed < turn->want &&
+		       (j = first_in(m, (int)(q - m->now.queues.rows)))) {
+			if (rv_memory_overdue(m, j))
+				rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_EXPIRED);
+			else
+				give(m, turn, j, (int)i);
+		}
+	}
+}
+
+static uint32_t left(struct mem_store *m, const struct rv_req_turn *turn)
+{
+	int64_t sum = 0;
+
+	MEM_EACH(m, queues, q)
+	{
+		bool served = false;
+
+		for (uint32_t i = 0; i < turn->nqueues; i++)
+			served = served || strcmp(turn->queues[i], q->name) == 0;
+		if (served && !q->paused)
+			sum += q->counts[RV_JOB_READY];
+	}
+	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+}
+
+int rv_memory_do_turn(struct mem_store *m, struct rv_req_turn *turn, struct rv_why *why)
+{
+	struct mem_worker *w = rv_memory_worker(m, turn->incarnation);
+
+	turn->nclaimed = 0;
+	turn->more = 0;
+	if (turn->nacks > RV_TURN_MAX || turn->want > RV_TURN_MAX || turn->nqueues > RV_QUEUES_MAX)
+		return rv_fail(why, RV_E_USAGE, "a turn has at most %d jobs", RV_TURN_MAX);
+	if (!w || !w->live)
+		return rv_fail(why, RV_E_STALE, "this worker's life is over for the store");
+	for (uint32_t i = 0; i < turn->nacks; i++)
+		turn->acks[i].err = ack_one(m, &turn->acks[i]);
+	claim(m, turn);
+	if (turn->want > 0 && turn->nclaimed == 0 && rv_memory_promote(m, PROMOTE_MAX) > 0)
+		claim(m, turn);
+	turn->more = left(m, turn);
+	return RV_OK;
+}

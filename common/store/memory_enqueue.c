@@ -1,0 +1,225 @@
+/*
+ * The memory backend: ENQUEUE and MIRROR.  Looks at everything before it adds a job; what a block
+ * of jobs did before one of them was refused is undone by the caller's copy.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int find_task(struct mem_store *m, const char *name, const struct rv_task_def **ret_task,
+		     struct rv_why *why)
+{
+	static const struct rv_task_def adhoc = {.name = RV_TASK_ADHOC,
+						 .queue = RV_QUEUE_DEFAULT,
+						 .max_attempts = RV_ADHOC_ATTEMPTS,
+						 .max_crashes = RV_ADHOC_CRASHES,
+						 .timeout_us = RV_ADHOC_TIMEOUT_US,
+						 .durability = RV_DURABILITY_FULL};
+	const char **names;
+	size_t n = 0;
+	int err;
+
+	MEM_EACH(m, tasks, task)
+	{
+		if (strcmp(task->name, name) == 0) {
+			*ret_task = task;
+			return RV_OK;
+		}
+	}
+	if (strcmp(name, RV_TASK_ADHOC) == 0) {
+		*ret_task = &adhoc;
+		return RV_OK;
+	}
+	names = calloc(m->now.tasks.n + 1, sizeof *names);
+	if (!names)
+		IMPOSSIBLE("no memory for the oracle");
+	MEM_EACH(m, tasks, task)
+	if (task->name[0] != '\0')
+		names[n++] = task->name;
+	err = rv_rules_unknown(why, "task", name, names, n);
+	free(names);
+	return err;
+}
+
+/* Whether ${new} was asked for before: then *ret_id is the first one's. */
+static int find_repeat(struct mem_store *m, const struct rv_job_new *new, int64_t *ret_id,
+		       bool *ret_repeat, struct rv_why *why)
+{
+	*ret_repeat = false;
+	if (!rv_rules_said(new->idem_key))
+		return RV_OK;
+	for (size_t i = m->now.idems.n; i-- > 0;) {
+		struct mem_idem *idem = &m->now.idems.rows[i];
+
+		if (idem->expires_us <= m->wall_us) {
+			MEM_REMOVE(m, idems, i);
+			continue;
+		}
+		if (strcmp(idem->key, new->idem_key) != 0)
+			continue;
+		*ret_id = idem->id;
+		if (idem->hash != rv_rules_hash(new))
+			return rv_fail(why, RV_E_CONFLICT,
+				       "the idempotency key was used for other work, job %lld",
+				       (long long)idem->id);
+		*ret_repeat = true;
+		return RV_OK;
+	}
+	return RV_OK;
+}
+
+static int look_at_unique(struct mem_store *m, const char *key, int64_t *ret_id, struct rv_why *why)
+{
+	MEM_EACH(m, uniques, u)
+	{
+		if (key && strcmp(u->key, key) == 0) {
+			*ret_id = u->id;
+			return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
+				       (long long)u->id);
+		}
+	}
+	return RV_OK;
+}
+
+static int look_at_parents(struct mem_store *m, const struct rv_job_new *new, struct rv_why *why)
+{
+	for (size_t i = 0; i < new->nafter; i++) {
+		struct mem_job *parent = rv_memory_job(m, new->after[i]);
+
+		if (!parent)
+			return rv_fail(why, RV_E_NOTFOUND, "no such job %lld to wait for",
+				       (long long)new->after[i]);
+		if (rv_memory_shown(parent) == RV_JOB_CANCELLED)
+			return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_CANCELLED,
+				       (long long)new->after[i]);
+	}
+	return RV_OK;
+}
+
+static bool add_parents(struct mem_store *m, const struct rv_job_new *new, int64_t id)
+{
+	bool blocked = false;
+
+	for (size_t i = 0; i < new->nafter; i++) {
+		bool known = rv_memory_shown(rv_memory_job(m, new->after[i])) == RV_JOB_SUCCEEDED;
+
+		MEM_EACH(m, deps, dep)
+		known = known || (dep->parent == new->after[i] && dep->child == id);
+		if (!known)
+			*MEM_ADD(m, deps) = (struct mem_dep){.parent = new->after[i], .child = id};
+		MEM_EACH(m, deps, dep)
+		blocked = blocked || dep->child == id;
+	}
+	return blocked;
+}
+
+static void remember_keys(struct mem_store *m, const struct rv_job_new *new,
+			  const struct mem_job *j)
+{
+	if (j->unique_key)
+		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
+	if (j->idem_key)
+		*MEM_ADD(m, idems) =
+			(struct mem_idem){.key = j->idem_key,
+					  .id = j->id,
+					  .hash = rv_rules_hash(new),
+					  .expires_us = rv_rules_later(m->wall_us, RV_IDEM_US)};
+}
+
+static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
+		       const struct rv_task_def *task, struct mem_queue *q)
+{
+	struct mem_job *j = MEM_ADD(m, jobs);
+
+	j->id = m->now.next_id++;
+	j->task = rv_memory_keep(m, task->name);
+	j->queue = (int)(q - m->now.queues.rows);
+	j->spec = rv_memory_keep(m, rv_rules_said(new->spec));
+	j->payload = rv_memory_keep_bytes(m, new->payload, new->payload_size);
+	j->payload_size = (int64_t) new->payload_size;
+	j->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
+	j->ord = rv_order(q->strategy, j->priority, q->next_sequence++);
+	j->created_us = m->wall_us;
+	j->asked_us = new->run_at_us ? new->run_at_us : m->wall_us;
+	j->expires_us = new->ttl_us ? rv_rules_later(m->wall_us, new->ttl_us) : 0;
+	j->ttl = new->ttl_us != 0;
+	j->max_attempts = new->max_attempts ? new->max_attempts : task->max_attempts;
+	j->max_crashes = task->max_crashes;
+	j->timeout_us = new->timeout_us ? new->timeout_us : task->timeout_us;
+	j->unique_key = rv_memory_keep(m, rv_rules_said(new->unique_key));
+	j->idem_key = rv_memory_keep(m, rv_rules_said(new->idem_key));
+	j->key = rv_memory_keep(m, rv_rules_said(new->key));
+	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
+	j->uid = new->uid;
+	remember_keys(m, new, j);
+	rv_memory_created(m, j, add_parents(m, new, j->id));
+	return j->id;
+}
+
+static int enqueue_one(struct mem_store *m, const struct rv_req_enqueue *req, size_t i,
+		       bool *ret_repeat, struct rv_why *why)
+{
+	const struct rv_job_new *new = &req->jobs[i];
+	const struct rv_task_def *task = NULL;
+	const char *queue;
+	int err = rv_rules_check(new, req->adhoc_refused, why);
+
+	if (err == RV_OK)
+		err = find_task(m, rv_rules_task(new), &task, why);
+	if (err != RV_OK)
+		return err;
+	queue = rv_rules_said(new->queue) ? new->queue : task->queue;
+	if (!rv_memory_queue(m, queue))
+		return rv_memory_unknown_queue(m, queue, why);
+	err = find_repeat(m, new, &req->ret_ids[i], ret_repeat, why);
+	if (err != RV_OK || *ret_repeat)
+		return err;
+	err = look_at_unique(m, rv_rules_said(new->unique_key), &req->ret_ids[i], why);
+	if (err == RV_OK)
+		err = look_at_parents(m, new, why);
+	if (err == RV_OK)
+		req->ret_ids[i] = add_job(m, new, task, rv_memory_queue(m, queue));
+	return err;
+}
+
+int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct rv_why *why)
+{
+	size_t repeated = 0;
+
+	for (size_t i = 0; i < req->count; i++) {
+		bool repeat = false;
+		int err = enqueue_one(m, req, i, &repeat, why);
+
+		if (err != RV_OK) {
+			req->failed_index = i;
+			return err;
+		}
+		repeated += repeat;
+	}
+	req->repeated = repeated;
+	return RV_OK;
+}
+
+/* Tasks are what the configuration says now; queues stay as long as the store does. */
+int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct rv_why *why)
+{
+	(void)why;
+	m->now.tasks.n = 0;
+	for (size_t i = 0; i < req->ntasks; i++)
+		*MEM_ADD(m, tasks) = req->tasks[i];
+	for (size_t i = 0; i < req->nqueues; i++) {
+		struct mem_queue *q = rv_memory_queue(m, req->queues[i].name);
+
+		if (!q) {
+			q = MEM_ADD(m, queues);
+			memcpy(q->name, req->queues[i].name, sizeof q->name);
+		}
+		q->strategy = req->queues[i].strategy;
+	}
+	return RV_OK;
+}

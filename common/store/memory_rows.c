@@ -1,0 +1,330 @@
+/*
+ * The memory backend: its arrays, and the only functions that change where a job stands.
+ * Every change of the shown state updates the kept counts and writes one event, here and nowhere
+ * else.  Must never be used for real work: nothing outlives the process.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/order.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *rv_memory_add(void **rows, size_t *n, size_t *space, size_t size)
+{
+	char *row;
+
+	if (*n == *space) {
+		size_t more = *space == 0 ? 16 : *space * 2;
+		void *grown = reallocarray(*rows, more, size);
+
+		if (!grown)
+			IMPOSSIBLE("no memory for the oracle");
+		*rows = grown;
+		*space = more;
+	}
+	row = (char *)*rows + (*n)++ * size;
+	memset(row, 0, size);
+	return row;
+}
+
+void rv_memory_remove(void *rows, size_t *n, size_t size, size_t i)
+{
+	char *row = (char *)rows + i * size;
+
+	PRE(i < *n);
+	memmove(row, row + size, (*n - i - 1) * size);
+	(*n)--;
+}
+
+const void *rv_memory_keep_bytes(struct mem_store *m, const void *data, size_t size)
+{
+	char *copy = rv_arena_memdup(&m->strings, size ? data : "", size);
+
+	if (!copy)
+		IMPOSSIBLE("no memory for the oracle");
+	return copy;
+}
+
+const char *rv_memory_keep(struct mem_store *m, const char *text)
+{
+	return text ? rv_memory_keep_bytes(m, text, strlen(text)) : NULL;
+}
+
+struct mem_job *rv_memory_job(struct mem_store *m, int64_t id)
+{
+	MEM_EACH(m, jobs, j)
+	if (j->id == id)
+		return j;
+	return NULL;
+}
+
+struct mem_queue *rv_memory_queue(struct mem_store *m, const char *name)
+{
+	MEM_EACH(m, queues, q)
+	if (strcmp(q->name, name) == 0)
+		return q;
+	return NULL;
+}
+
+struct mem_worker *rv_memory_worker(struct mem_store *m, uint64_t incarnation)
+{
+	MEM_EACH(m, workers, w)
+	if (w->incarnation == incarnation)
+		return w;
+	return NULL;
+}
+
+struct mem_attempt *rv_memory_last_attempt(struct mem_store *m, int64_t id)
+{
+	struct mem_attempt *last = NULL;
+
+	MEM_EACH(m, attempts, a)
+	if (a->job == id && (!last || a->run > last->run))
+		last = a;
+	return last;
+}
+
+int rv_memory_unknown_queue(struct mem_store *m, const char *name, struct rv_why *why)
+{
+	const char **names = calloc(m->now.queues.n + 1, sizeof *names);
+	size_t n = 0;
+	int err;
+
+	if (!names)
+		IMPOSSIBLE("no memory for the oracle");
+	MEM_EACH(m, queues, q)
+	names[n++] = q->name;
+	err = rv_rules_unknown(why, "queue", name, names, n);
+	free(names);
+	return err;
+}
+
+enum rv_job_state rv_memory_shown(const struct mem_job *j)
+{
+	switch (j->place) {
+	case MEM_READY:
+		return RV_JOB_READY;
+	case MEM_SCHEDULED:
+		return RV_JOB_SCHEDULED;
+	case MEM_BLOCKED:
+		return RV_JOB_BLOCKED;
+	case MEM_LEASE:
+		return j->started ? RV_JOB_RUNNING : RV_JOB_READY;
+	case MEM_DONE:
+		return j->final;
+	case MEM_PLACES:
+	default:
+		IMPOSSIBLE("a job without a place");
+	}
+}
+
+static void changed(struct mem_store *m, const struct mem_job *j, int from)
+{
+	struct mem_queue *q = &m->now.queues.rows[j->queue];
+	int to = (int)rv_memory_shown(j);
+	struct mem_event *event;
+
+	if (from == to)
+		return;
+	if (from != MEM_NOTHING)
+		q->counts[from]--;
+	q->counts[to]++;
+	event = MEM_ADD(m, events);
+	*event = (struct mem_event){.seq = m->now.next_seq++,
+				    .at_us = m->wall_us,
+				    .job = j->id,
+				    .fence = j->fence,
+				    .from = from,
+				    .to = to};
+}
+
+static void place(struct mem_store *m, struct mem_job *j, enum mem_place where)
+{
+	j->place = where;
+	j->incarnation = 0;
+	j->leased_us = 0;
+	j->started = false;
+	j->cancel_requested = false;
+	j->due_us = 0;
+	j->since_us = 0;
+	j->finished_us = 0;
+	j->error = NULL;
+	if (where == MEM_READY) {
+		j->since_us = m->wall_us;
+		rv_store_note_ring(&m->base, RV_RING_QUEUE, m->now.queues.rows[j->queue].name, 0);
+	}
+	if (where == MEM_SCHEDULED)
+		rv_store_note_ring(&m->base, RV_RING_SCHEDULED, "", 0);
+}
+
+void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked)
+{
+	if (blocked)
+		place(m, j, MEM_BLOCKED);
+	else if (j->asked_us > m->wall_us)
+		place(m, j, MEM_SCHEDULED);
+	else
+		place(m, j, MEM_READY);
+	if (j->place == MEM_SCHEDULED)
+		j->due_us = j->asked_us;
+	changed(m, j, MEM_NOTHING);
+}
+
+void rv_memory_to_ready(struct mem_store *m, struct mem_job *j)
+{
+	int from = (int)rv_memory_shown(j);
+
+	place(m, j, MEM_READY);
+	changed(m, j, from);
+	j->fence = 0;
+}
+
+void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us)
+{
+	int from = (int)rv_memory_shown(j);
+
+	place(m, j, MEM_SCHEDULED);
+	j->due_us = due_us;
+	changed(m, j, from);
+	j->fence = 0;
+}
+
+void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started)
+{
+	PRE(j->place == MEM_READY);
+	place(m, j, MEM_LEASE);
+	j->incarnation = incarnation;
+	j->fence = m->now.epoch << 40 | ++m->now.fence_counter;
+	j->leased_us = m->wall_us;
+	if (started) {
+		rv_memory_run_began(m, j, m->wall_us);
+		j->started = true;
+		changed(m, j, RV_JOB_READY);
+	}
+}
+
+static void ring_waiters(struct mem_store *m, int64_t id)
+{
+	for (size_t i = m->now.waiters.n; i-- > 0;) {
+		struct mem_waiter *w = &m->now.waiters.rows[i];
+
+		if (w->job != id)
+			continue;
+		if (w->expires_us > m->wall_us)
+			rv_store_note_ring(&m->base, RV_RING_WAITER, w->path, id);
+		MEM_REMOVE(m, waiters, i);
+	}
+}
+
+static void drop_deps(struct mem_store *m, int64_t parent, int64_t child)
+{
+	for (size_t i = m->now.deps.n; i-- > 0;) {
+		struct mem_dep *dep = &m->now.deps.rows[i];
+
+		if (dep->parent == parent || dep->child == child)
+			MEM_REMOVE(m, deps, i);
+	}
+}
+
+/* The job alone, without what follows for its children. */
+static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
+		   const char *error)
+{
+	int from = (int)rv_memory_shown(j);
+
+	PRE(rv_job_state_final(state));
+	place(m, j, MEM_DONE);
+	j->final = state;
+	j->finished_us = m->wall_us;
+	j->error = rv_memory_keep(m, rv_rules_said(error));
+	j->ttl = false;
+	changed(m, j, from);
+	j->fence = 0;
+	for (size_t i = m->now.uniques.n; i-- > 0;)
+		if (m->now.uniques.rows[i].id == j->id)
+			MEM_REMOVE(m, uniques, i);
+	ring_waiters(m, j->id);
+	drop_deps(m, 0, j->id);
+}
+
+/* Frees or cancels one child that waits for a final parent; false when there is none left. */
+static bool settle_one(struct mem_store *m)
+{
+	MEM_EACH(m, deps, dep)
+	{
+		struct mem_job *parent = rv_memory_job(m, dep->parent);
+		struct mem_job *child = rv_memory_job(m, dep->child);
+		enum rv_job_state state = rv_memory_shown(parent);
+		int64_t parent_id = dep->parent;
+		int64_t child_id = dep->child;
+		bool waits = false;
+
+		if (state == RV_JOB_CANCELLED) {
+			char says[64];
+
+			(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED,
+				       (long long)parent_id);
+			finish(m, child, RV_JOB_CANCELLED, says);
+			return true;
+		}
+		if (state != RV_JOB_SUCCEEDED)
+			continue;
+		MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
+		MEM_EACH(m, deps, other)
+		waits = waits || other->child == child_id;
+		if (!waits && child->asked_us > m->wall_us)
+			rv_memory_to_scheduled(m, child, child->asked_us);
+		else if (!waits)
+			rv_memory_to_ready(m, child);
+		return true;
+	}
+	return false;
+}
+
+void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
+			const char *error)
+{
+	finish(m, j, state, error);
+	while (settle_one(m))
+		;
+}
+
+void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started_us)
+{
+	const struct mem_worker *w = rv_memory_worker(m, j->incarnation);
+	struct mem_attempt *a = MEM_ADD(m, attempts);
+	char name[RV_WORKER_NAME_MAX];
+
+	INV(w);
+	rv_rules_worker(name, w->pool, w->slot);
+	j->ttl = false;
+	*a = (struct mem_attempt){.job = j->id,
+				  .fence = j->fence,
+				  .started_us = started_us,
+				  .run = ++j->runs,
+				  .attempt = j->attempts + 1,
+				  .outcome = -1,
+				  .exit_code = -1,
+				  .worker = rv_memory_keep(m, name)};
+}
+
+void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
+			 const struct rv_ack *ack)
+{
+	struct mem_attempt *a = rv_memory_last_attempt(m, j->id);
+
+	INV(a && a->outcome == -1 && a->run == j->runs && a->fence == j->fence);
+	a->outcome = outcome;
+	a->ended_us = ack->ended_us ? ack->ended_us : m->wall_us;
+	a->exit_code = ack->exit_code;
+	a->signo = ack->signo;
+	a->user_us = ack->user_us;
+	a->sys_us = ack->sys_us;
+	a->maxrss_bytes = ack->maxrss_bytes;
+	a->output_bytes = ack->output_bytes;
+	a->error = rv_memory_keep(m, rv_rules_said(ack->error));
+}

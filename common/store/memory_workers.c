@@ -1,0 +1,179 @@
+/*
+ * The memory backend: the lives of workers (JOIN, LEAVE, EXPIRE, BEATS, RAISE) and what becomes of
+ * their leases.  A life that is over never comes back.
+ */
+#include "store/memory.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/retry.h"
+#include "wire/sup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct mem_instance *newest(const struct mem_store *m)
+{
+	return m->now.instances.n ? &m->now.instances.rows[m->now.instances.n - 1] : NULL;
+}
+
+int rv_memory_do_join(struct mem_store *m, struct rv_req_join *req, struct rv_why *why)
+{
+	const struct mem_instance *daemon = newest(m);
+	struct mem_worker *w = rv_memory_worker(m, req->incarnation);
+
+	if (req->incarnation == 0)
+		return rv_fail(why, RV_E_USAGE, "an incarnation is not 0");
+	if (w && !w->live)
+		return rv_fail(why, RV_E_STALE, "this worker's life is over for the store");
+	if (daemon && strcmp(daemon->shown.boot_id, req->boot_id) != 0)
+		return rv_fail(why, RV_E_STALE, "the store is used by a daemon of another boot");
+	if (!w)
+		w = MEM_ADD(m, workers);
+	w->incarnation = req->incarnation;
+	w->pid = req->pid;
+	w->start_ticks = req->start_ticks;
+	w->slot = req->slot;
+	w->beat_deadline_us = req->beat_deadline_us;
+	w->live = true;
+	memcpy(w->pool, req->pool, sizeof w->pool);
+	memcpy(w->boot_id, req->boot_id, sizeof w->boot_id);
+	return RV_OK;
+}
+
+static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_expire_one *how)
+{
+	bool ran = j->started || how->started_job == j->id;
+	bool charged = ran && (how->died == RV_DIED_CRASH || how->died == RV_DIED_HUNG);
+	struct rv_ack end = {.exit_code = -1};
+	char says[RV_ERROR_MAX];
+
+	(void)snprintf(end.error, sizeof end.error, "%s", how->words);
+	if (ran && !j->started)
+		rv_memory_run_began(m, j, j->leased_us);
+	if (ran)
+		rv_memory_run_ended(m, j, charged ? RV_OUTCOME_CRASHED : RV_OUTCOME_INTERRUPTED,
+				    &end);
+	if (j->cancel_requested) {
+		rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_CANCELLED);
+		return;
+	}
+	j->crashes += charged;
+	if (!charged || rv_retry_after_crash(j->crashes, j->max_crashes) == RV_VERDICT_AGAIN) {
+		rv_memory_to_ready(m, j);
+		return;
+	}
+	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, j->crashes, how->words);
+	rv_memory_to_final(m, j, RV_JOB_DEAD, says);
+}
+
+/* The end of one life: its row is dead, its leases are ended; how many. */
+static int end_life(struct mem_store *m, struct mem_worker *w, const struct rv_expire_one *how)
+{
+	int released = 0;
+
+	if (!w || !w->live)
+		return 0;
+	w->live = false;
+	MEM_EACH(m, jobs, j)
+	{
+		if (j->place == MEM_LEASE && j->incarnation == w->incarnation) {
+			end_lease(m, j, how);
+			released++;
+		}
+	}
+	return released;
+}
+
+int rv_memory_do_leave(struct mem_store *m, struct rv_req_leave *req, struct rv_why *why)
+{
+	struct rv_expire_one how = {.died = RV_DIED_CLEAN};
+
+	(void)why;
+	(void)end_life(m, rv_memory_worker(m, req->incarnation), &how);
+	return RV_OK;
+}
+
+int rv_memory_do_expire(struct mem_store *m, struct rv_req_expire *req, struct rv_why *why)
+{
+	struct rv_expire_one lost = {.died = RV_DIED_LOST, .words = "its daemon is gone"};
+	struct rv_expire_one late = {.died = RV_DIED_LOST, .words = "it gave no sign of life"};
+	const struct mem_instance *daemon = newest(m);
+
+	if (req->count > RV_EXPIRE_MAX)
+		return rv_fail(why, RV_E_USAGE, "at most %d lives end at once", RV_EXPIRE_MAX);
+	for (uint32_t i = 0; i < req->count; i++)
+		req->who[i].released =
+			end_life(m, rv_memory_worker(m, req->who[i].incarnation), &req->who[i]);
+	MEM_EACH(m, workers, w)
+	{
+		if (req->all_below != 0 &&
+		    RV_INCARNATION_START(w->incarnation) != RV_INCARNATION_START(req->all_below))
+			(void)end_life(m, w, &lost);
+		if (req->overdue_us != 0 && w->beat_deadline_us < req->overdue_us && daemon &&
+		    strcmp(w->boot_id, daemon->shown.boot_id) == 0)
+			(void)end_life(m, w, &late);
+	}
+	return RV_OK;
+}
+
+int rv_memory_do_beats(struct mem_store *m, struct rv_req_beats *req, struct rv_why *why)
+{
+	if (req->count > RV_ARRAY_LEN(req->incarnations))
+		return rv_fail(why, RV_E_USAGE, "at most %zu beats at once",
+			       RV_ARRAY_LEN(req->incarnations));
+	for (uint32_t i = 0; i < req->count; i++) {
+		struct mem_worker *w = rv_memory_worker(m, req->incarnations[i]);
+
+		if (w && w->live)
+			w->beat_deadline_us = req->deadline_us;
+	}
+	return RV_OK;
+}
+
+/* Daemons that are gone: their rows, and the rounds of their areas. */
+static void forget_daemons(struct mem_store *m, const struct rv_req_raise *req)
+{
+	for (size_t i = m->now.instances.n; i-- > 0;) {
+		const struct mem_instance *old = &m->now.instances.rows[i];
+		bool same = strcmp(old->shown.boot_id, req->boot_id) == 0;
+
+		if (same && !rv_rules_process_gone(old->shown.pid, old->shown.start_ticks))
+			continue;
+		for (size_t r = m->now.rounds.n; r-- > 0;)
+			if (m->now.rounds.rows[r].area == old->area && old->area != req->area)
+				MEM_REMOVE(m, rounds, r);
+		MEM_REMOVE(m, instances, i);
+	}
+}
+
+int rv_memory_do_raise(struct mem_store *m, struct rv_req_raise *req, struct rv_why *why)
+{
+	struct rv_expire_one lost = {.died = RV_DIED_LOST, .words = "its daemon is gone"};
+	const struct mem_instance *last = newest(m);
+	struct mem_instance *mine;
+
+	(void)why;
+	if (!last || strcmp(last->shown.boot_id, req->boot_id) != 0)
+		m->now.epoch++;
+	forget_daemons(m, req);
+	MEM_EACH(m, workers, w)
+	{
+		bool other = RV_INCARNATION_START(w->incarnation) !=
+			     RV_INCARNATION_START(req->incarnation_base);
+
+		if (strcmp(w->boot_id, req->boot_id) != 0 ||
+		    (other && rv_rules_process_gone(w->pid, w->start_ticks)))
+			(void)end_life(m, w, &lost);
+	}
+	mine = MEM_ADD(m, instances);
+	mine->shown.pid = req->pid;
+	mine->shown.start_ticks = req->start_ticks;
+	mine->shown.epoch = m->now.epoch;
+	memcpy(mine->shown.boot_id, req->boot_id, sizeof mine->shown.boot_id);
+	memcpy(mine->shown.runtime_dir, req->runtime_dir, sizeof mine->shown.runtime_dir);
+	mine->area = req->area;
+	mine->start = RV_INCARNATION_START(req->incarnation_base);
+	req->epoch = m->now.epoch;
+	return RV_OK;
+}

@@ -1,0 +1,22 @@
+#ifndef RV_CLIENT_ALIVE_H
+#define RV_CLIENT_ALIVE_H
+
+/* Whether the daemon of a store runs, and a call to it.  CLI and tests. */
+
+#include "client/client.h"
+
+/*
+ * RV_OK: a daemon holds the store (${*ret_pid}: its pid as it wrote it, 0 unknown); RV_E_NOTRUN.
+ * Asks the lock file; where that cannot be read, whether somebody listens on the control socket.
+ */
+int rv_alive(struct rv_client *client, pid_t *ret_pid) RV_MUST_CHECK;
+
+/*
+ * One request on the control socket (see wire/control.h; ${request} borrowed), found through the
+ * store if one is open, else by the configuration's runtime_dir.  RV_OK: the reply, to be
+ * json_decref'ed.  RV_E_NOTRUN nobody listens, RV_E_TIMEOUT, RV_E_DENIED, and what the daemon says.
+ */
+int rv_alive_call(struct rv_client *client, const json_t *request, json_t **ret_reply,
+		  struct rv_why *why) RV_MUST_CHECK;
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * A client of one reeve: finds configuration and store.  Runs in the CLI and in tests.
+ * Must never create or change anything unless RV_CLIENT_CREATE asks for it, and never guess a store
+ * that the configuration does not name.
+ */
+#include "client/client.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "os/file.h"
+#include "os/user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ${path} made absolute by our working directory, textually: a store may not exist yet. */
+static int absolute(const char *path, char *out, size_t space, struct rv_why *why)
+{
+	char here[RV_PATH_MAX];
+
+	if (*path == '\0')
+		return rv_fail(why, RV_E_USAGE, "the path of the store is empty");
+	if (*path != '/' && !getcwd(here, sizeof(here)))
+		return rv_fail(why, rv_err_from_errno(errno),
+			       "cannot tell the working directory: %m");
+	int err = rv_path_join(out, space, *path == '/' ? "" : here, path);
+	return err ? rv_fail(why, err, "the path of the store is too long") : RV_OK;
+}
+
+static size_t count_of(const char *const *list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+struct store_overrides {
+	char path[RV_PATH_MAX];
+	char set_path[RV_PATH_MAX + 32];
+	char set_state[RV_PATH_MAX + 32];
+	const char **list; /* owned: ours, then the caller's, which win */
+};
+
+/* --store as overrides: the database, and (without a configuration file) its folder as state_dir.
+ */
+static int store_overrides(const struct rv_client_how *how, struct store_overrides *over,
+			   struct rv_why *why)
+{
+	size_t given = count_of(how->overrides);
+	size_t n = 0;
+	char folder[RV_PATH_MAX];
+	int err = absolute(how->store, over->path, sizeof(over->path), why);
+
+	if (err)
+		return err;
+	err = rv_path_folder(folder, sizeof(folder), over->path);
+	if (err)
+		return rv_fail(why, err, "the path of the store is too long");
+	over->list = calloc(given + 3, sizeof(*over->list));
+	if (!over->list)
+		return RV_E_NOMEM;
+	(void)snprintf(over->set_path, sizeof(over->set_path), "store.path=%s", over->path);
+	(void)snprintf(over->set_state, sizeof(over->set_state), "reeve.state_dir=%s", folder);
+	if (!how->config)
+		over->list[n++] = over->set_state;
+	over->list[n++] = over->set_path;
+	for (size_t i = 0; i < given; i++)
+		over->list[n++] = how->overrides[i];
+	return RV_OK;
+}
+
+static int load(struct rv_client *client, const struct rv_client_how *how,
+		const char *const *overrides, struct rv_conf_errors *errors, struct rv_why *why)
+{
+	char *file = NULL;
+	int err = RV_E_NOTFOUND;
+
+	if (how->config || !how->store)
+		err = rv_conf_find_file(how->config, how->environment, &file);
+	if (err == RV_OK || err == RV_E_NOTFOUND) {
+		struct rv_conf_source from = {
+			.file = file, .overrides = overrides, .environment = how->environment};
+
+		err = rv_conf_load(&from, &client->conf, errors);
+	}
+	if (err)
+		(void)rv_fail(why, err, "%s%sthe configuration cannot be used", file ? file : "",
+			      file ? ": " : "");
+	free(file);
+	return err;
+}
+
+int rv_client_init(struct rv_client *client, const struct rv_client_how *how,
+		   struct rv_conf_errors *errors, struct rv_why *why)
+{
+	struct store_overrides over = {.list = NULL};
+	int err = RV_OK;
+
+	memset(client, 0, sizeof(*client));
+	client->busy_us = how->busy_us > 0 ? how->busy_us : RV_CLIENT_BUSY_US;
+	if (how->store)
+		err = store_overrides(how, &over, why);
+	if (!err)
+		err = load(client, how, over.list ? over.list : how->overrides, errors, why);
+	free(over.list);
+	if (err)
+		return err;
+	client->store_path = strdup(client->conf->store.path);
+	return client->store_path ? RV_OK : RV_E_NOMEM;
+}
+
+void rv_client_fini(struct rv_client *client)
+{
+	rv_store_close(client->store);
+	rv_conf_free(client->conf);
+	free(client->store_path);
+	memset(client, 0, sizeof(*client));
+}
+
+static int any_queue(void *ctx, const struct rv_queue_view *view)
+{
+	bool *found = ctx;
+
+	(void)view;
+	*found = true;
+	return RV_OK;
+}
+
+static int mirror(struct rv_client *client, struct rv_why *why)
+{
+	const struct rv_conf *conf = client->conf;
+	struct rv_task_def *tasks = calloc(conf->ntasks + 1, sizeof(*tasks));
+	struct rv_queue_def *queues = calloc(conf->nqueues + 1, sizeof(*queues));
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err = RV_E_NOMEM;
+
+	if (tasks && queues && req) {
+		for (size_t i = 0; i < conf->ntasks; i++)
+			rv_conf_task_def(&conf->tasks[i], &tasks[i]);
+		for (size_t i = 0; i < conf->nqueues; i++)
+			rv_conf_queue_def(&conf->queues[i], &queues[i]);
+		req->kind = RV_REQ_MIRROR;
+		req->u.mirror = (struct rv_req_mirror){.tasks = tasks,
+						       .ntasks = conf->ntasks,
+						       .queues = queues,
+						       .nqueues = conf->nqueues};
+		err = rv_store_do(client->store, &req, 1, RV_DURABILITY_FULL, client->busy_us, why);
+		if (!err && req->err)
+			err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));
+	}
+	free(tasks);
+	free(queues);
+	free(req);
+	return err;
+}
+
+static int mirror_if_new(struct rv_client *client, struct rv_why *why)
+{
+	bool found = false;
+	int err = rv_store_queues(client->store, any_queue, &found);
+
+	if (err)
+		return rv_fail(why, err, "cannot read the queues of %s", client->store_path);
+	return found ? RV_OK : mirror(client, why);
+}
+
+/* Makes the folder of a store to be; 0700, or 2770 for a group (DESIGN §3 "Where and who"). */
+static int make_folder(const struct rv_client *client, struct rv_why *why)
+{
+	char folder[RV_PATH_MAX];
+	int err = rv_path_folder(folder, sizeof(folder), client->store_path);
+
+	if (err)
+		return rv_fail(why, err, "the path of the store is too long");
+	return rv_folder_make(folder, client->conf->reeve.group ? 02770 : 0700, why);
+}
+
+int rv_client_store(struct rv_client *client, enum rv_client_mode mode, struct rv_why *why)
+{
+	struct stat st;
+	bool there = stat(client->store_path, &st) == 0;
+	struct rv_store_open how = {.backend = "sqlite",
+				    .path = client->store_path,
+				    .create = mode == RV_CLIENT_CREATE,
+				    .read_only = mode == RV_CLIENT_READ,
+				    .group = (gid_t)-1};
+	int err;
+
+	if (client->store && (client->writable || mode == RV_CLIENT_READ))
+		return RV_OK;
+	if (!there && errno != ENOENT && errno != ENOTDIR)
+		return rv_fail(why, rv_err_from_errno(errno), "%s: %m", client->store_path);
+	if (!there && mode != RV_CLIENT_CREATE)
+		return rv_fail(why, RV_E_NOTFOUND,
+			       "there is no store at %s (nothing was added yet?)",
+			       client->store_path);
+	if (client->conf->reeve.group) {
+		err = rv_group_find(client->conf->reeve.group, &how.group, why);
+		if (err)
+			return err;
+	}
+	if (!there && (err = make_folder(client, why)) != RV_OK)
+		return err;
+	rv_store_close(client->store);
+	client->store = NULL;
+	err = rv_store_open(&how, &client->store, why);
+	if (err)
+		return err;
+	client->writable = mode != RV_CLIENT_READ;
+	return mode == RV_CLIENT_CREATE ? mirror_if_new(client, why) : RV_OK;
+}
+
+int rv_client_lock_path(const struct rv_client *client, char *out, size_t space)
+{
+	int n = snprintf(out, space, "%s.lock", client->store_path);
+
+	return n < 0 || (size_t)n >= space ? RV_E_TOOBIG : RV_OK;
+}
+
+int rv_client_runtime_dir(struct rv_client *client, char *out, size_t space)
+{
+	struct rv_instance instance;
+	const char *dir = client->conf->reeve.runtime_dir;
+
+	PRE(space > 0);
+	if (client->store && rv_store_instance(client->store, &instance) == RV_OK &&
+	    instance.runtime_dir[0] == '/')
+		dir = instance.runtime_dir;
+	int n = snprintf(out, space, "%s", dir ? dir : "");
+	return n <= 0 || (size_t)n >= space ? RV_E_NOTFOUND : RV_OK;
+}

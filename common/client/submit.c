@@ -1,0 +1,102 @@
+/*
+ * Writes of the CLI: one transaction, signals that would stop us in it held back, then the bell.
+ * Runs in the CLI and tests.  Must never read input, wait for anybody but the write lock, or run
+ * anything of a person's between BEGIN and COMMIT.
+ */
+#include "client/submit.h"
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "client/bell.h"
+
+#include <signal.h>
+
+static const int held_signals[] = {SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGTTOU};
+
+static void hold_signals(sigset_t *ret_before)
+{
+	sigset_t held;
+
+	(void)sigemptyset(&held);
+	for (size_t i = 0; i < RV_ARRAY_LEN(held_signals); i++)
+		(void)sigaddset(&held, held_signals[i]);
+	if (sigprocmask(SIG_BLOCK, &held, ret_before) != 0)
+		IMPOSSIBLE("sigprocmask refuses a valid set");
+}
+
+static bool enqueues(struct rv_req *const *reqs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (reqs[i]->kind == RV_REQ_ENQUEUE)
+			return true;
+	}
+	return false;
+}
+
+static int execute_all(struct rv_client *client, struct rv_req *const *reqs, size_t count,
+		       bool *ret_all_well, struct rv_why *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		int err = rv_store_execute(client->store, reqs[i]);
+
+		if (err)
+			return rv_fail(why, err, "%s: %s", client->store_path,
+				       rv_why_text(&reqs[i]->why, err));
+		if (reqs[i]->err)
+			*ret_all_well = false;
+	}
+	return RV_OK;
+}
+
+static int transact(struct rv_client *client, struct rv_req *const *reqs, size_t count,
+		    bool all_or_nothing, struct rv_why *why)
+{
+	bool all_well = true;
+	int err =
+		rv_store_begin(client->store, client->conf->store.durability, client->busy_us, why);
+
+	if (err)
+		return err;
+	err = execute_all(client, reqs, count, &all_well, why);
+	if (err)
+		return err; /* the transaction was rolled back by what ended it */
+	if (!all_well && (all_or_nothing || count == 1)) {
+		rv_store_rollback(client->store);
+		return RV_OK;
+	}
+	err = enqueues(reqs, count) ? RV_FAULT(enqueue_commit) : RV_OK;
+	if (err) {
+		rv_store_rollback(client->store);
+		return rv_fail(why, err, "the commit failed (fault point)");
+	}
+	err = rv_store_commit(client->store, why);
+	if (err)
+		return err;
+	if (!enqueues(reqs, count) || RV_FAULT(enqueue_ring) == RV_OK)
+		rv_bell_after_commit(client);
+	/* Outsiders help to keep the log short (DESIGN §3); a failure is the next one's matter. */
+	(void)!rv_store_checkpoint(client->store, RV_CLIENT_WAL_MAX, NULL);
+	return RV_OK;
+}
+
+int rv_submit(struct rv_client *client, struct rv_req *const *reqs, size_t count,
+	      bool all_or_nothing, struct rv_why *why)
+{
+	sigset_t before;
+
+	PRE(client->store && client->writable);
+	hold_signals(&before);
+	int err = transact(client, reqs, count, all_or_nothing, why);
+	if (sigprocmask(SIG_SETMASK, &before, NULL) != 0)
+		IMPOSSIBLE("sigprocmask refuses the mask it gave");
+	return err;
+}
+
+int rv_submit_one(struct rv_client *client, struct rv_req *req, struct rv_why *why)
+{
+	int err = rv_submit(client, &req, 1, true, why);
+
+	if (!err && req->err)
+		err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));
+	return err;
+}

@@ -36,11 +36,12 @@ struct rv_conf_error {
 	char *where;
 	char *text;
 	bool warning;
+	uint64_t order; /* private: of files and lines */
 };
 
 struct rv_conf_errors {
 	struct rv_conf_error *items; /* owned */
-	size_t count;                /* errors and warnings, in the order found */
+	size_t count;                /* errors and warnings, by file and line */
 	size_t nerrors;
 	size_t lost; /* errors that there was no memory to keep (counted in nerrors) */
 };

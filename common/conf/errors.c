@@ -82,9 +82,10 @@ static void append(struct rv_conf_errors *errors, struct rv_conf_error item)
 	POST(errors->nerrors <= errors->count + errors->lost);
 }
 
-void rv_conf_error_add(struct rv_conf_errors *errors, const char *where, const char *format, ...)
+void rv_conf_error_add(struct rv_conf_errors *errors, const struct rv_where *where,
+		       const char *format, ...)
 {
-	struct rv_conf_error item = {.where = copy_text(where)};
+	struct rv_conf_error item = {.where = copy_text(where->text), .order = where->order};
 	va_list args;
 
 	va_start(args, format);
@@ -93,15 +94,54 @@ void rv_conf_error_add(struct rv_conf_errors *errors, const char *where, const c
 	append(errors, item);
 }
 
-void rv_conf_warning_add(struct rv_conf_errors *errors, const char *where, const char *format, ...)
+void rv_conf_warning_add(struct rv_conf_errors *errors, const struct rv_where *where,
+			 const char *format, ...)
 {
-	struct rv_conf_error item = {.where = copy_text(where), .warning = true};
+	struct rv_conf_error item = {
+		.where = copy_text(where->text),
+		.order = where->order,
+		.warning = true,
+	};
 	va_list args;
 
 	va_start(args, format);
 	item.text = format_text(format, args);
 	va_end(args);
 	append(errors, item);
+}
+
+/* Merging upwards: stable, without recursion; ${spare} has room for all. */
+static void merge_sort(struct rv_conf_error *items, struct rv_conf_error *spare, size_t count)
+{
+	for (size_t width = 1; width < count; width *= 2) {
+		for (size_t start = 0; start < count; start += 2 * width) {
+			size_t mid = start + width < count ? start + width : count;
+			size_t end = start + 2 * width < count ? start + 2 * width : count;
+			size_t a = start;
+			size_t b = mid;
+
+			for (size_t i = start; i < end; i++) {
+				bool left =
+					b == end || (a < mid && items[a].order <= items[b].order);
+
+				spare[i] = left ? items[a++] : items[b++];
+			}
+		}
+		memcpy(items, spare, count * sizeof(*items));
+	}
+}
+
+void rv_conf_errors_sort(struct rv_conf_errors *errors)
+{
+	struct rv_conf_error *spare;
+
+	if (errors->count < 2)
+		return;
+	spare = malloc(errors->count * sizeof(*spare));
+	if (!spare) /* they stay in the order found: nothing is lost */
+		return;
+	merge_sort(errors->items, spare, errors->count);
+	free(spare);
 }
 
 int rv_conf_errors_print(const struct rv_conf_errors *errors, struct rv_buf *out)

@@ -88,40 +88,40 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define KEY_REEVE RV_CONF_FIELD
 struct rv_conf_reeve {
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #define KEY_STORE RV_CONF_FIELD
 struct rv_conf_store {
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #define KEY_LOG RV_CONF_FIELD
 struct rv_conf_log {
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #define KEY_POOL RV_CONF_FIELD
 struct rv_conf_pool {
 	const char *name;
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #define KEY_QUEUE RV_CONF_FIELD
 struct rv_conf_queue {
 	const char *name;
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #define KEY_TASK RV_CONF_FIELD
 struct rv_conf_task {
 	const char *name; /* RV_TASK_ADHOC in rv_conf.defaults */
 #include "conf/keys.def"
-	const int *origins;
+	const char *const *origins;
 };
 
 #undef RV_CONF_FIELD

@@ -43,6 +43,6 @@ int rv_words_fill(const struct rv_word *word, rv_words_lookup_fn *lookup, void *
 
 /* Split and fill: a NULL-terminated argv of ≥ 1 element.  Errors of both; RV_E_PARSE when empty. */
 int rv_words_argv(const char *line, rv_words_lookup_fn *lookup, void *ctx, struct rv_arena *arena,
-		  char ***ret_argv, struct rv_why *why);
+		  char ***ret_argv, struct rv_why *why) RV_MUST_CHECK;
 
 #endif

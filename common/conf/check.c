@@ -1,0 +1,305 @@
+/*
+ * What one key alone cannot tell: keys that must agree, names that must exist.  Whoever reads a
+ * configuration.  rv_check_conf() is a pure function of the configuration; rv_check_machine() looks
+ * at users and programs of this machine, and children leave it out.
+ */
+#include "conf/build.h"
+
+#include "base/check.h"
+#include "base/fmt.h"
+#include "conf/words.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMAND_MAX 131071u /* MAX_ARG_STRLEN of Linux, less the NUL */
+#define ENV_MAX     65536u  /* bytes of all env of a task */
+
+static bool is_set(const struct rv_instance *in, const char *key)
+{
+	return rv_build_where(in, key) != &in->where;
+}
+
+/* ---- pools */
+
+static void check_less(struct rv_builder *b, const struct rv_instance *in, const char *less,
+		       int64_t less_us, const char *more, int64_t more_us)
+{
+	char a[RV_FMT_SPACE];
+	char c[RV_FMT_SPACE];
+	const struct rv_where *one = rv_build_where(in, less);
+	const struct rv_where *two = rv_build_where(in, more);
+
+	if (less_us < more_us)
+		return;
+	rv_conf_error_add(b->errors, two->order > one->order ? two : one,
+			  "[%s] %s (%s) must be below %s (%s)", in->title, less,
+			  rv_fmt_duration(a, less_us), more, rv_fmt_duration(c, more_us));
+}
+
+static void check_pool(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_pool *pool = in->base;
+
+	check_less(b, in, "heartbeat", pool->heartbeat_us, "hang_timeout", pool->hang_timeout_us);
+	check_less(b, in, "hang_timeout", pool->hang_timeout_us, "lease", pool->lease_us);
+	check_less(b, in, "restart_delay", pool->restart_delay_us, "restart_delay_max",
+		   pool->restart_delay_max_us + 1);
+	if (pool->queues.count == 0)
+		rv_conf_error_add(b->errors, rv_build_where(in, "queues"),
+				  "[%s] serves no queue: queues is missing", in->title);
+}
+
+static void check_workers(struct rv_builder *b, const struct rv_conf *conf)
+{
+	const struct rv_instance *last = NULL;
+	int sum = 0;
+
+	for (size_t i = 0; i < conf->npools; i++)
+		sum += conf->pools[i].workers;
+	for (size_t i = 0; i < rv_build_count(b); i++) {
+		if (rv_build_at(b, i)->section == RV_SECTION_POOL)
+			last = rv_build_at(b, i);
+	}
+	INV(last != NULL);
+	if (sum > RV_CONF_WORKERS_MAX)
+		rv_conf_error_add(b->errors, rv_build_where(last, "workers"),
+				  "all pools together have %d workers; the most is %d", sum,
+				  RV_CONF_WORKERS_MAX);
+}
+
+static bool is_served(const struct rv_conf *conf, const char *queue)
+{
+	for (size_t i = 0; i < conf->npools; i++) {
+		const struct rv_conf_list *list = &conf->pools[i].queues;
+
+		for (size_t q = 0; q < list->count; q++) {
+			if (strcmp(list->items[q], queue) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A queue that is written down may wait for a pool; one that only a task names is a slip. */
+static void check_queue(struct rv_builder *b, const struct rv_conf *conf,
+			const struct rv_instance *in)
+{
+	if (!in->implied && !is_served(conf, in->name))
+		rv_conf_warning_add(b->errors, &in->where, "no pool serves [%s]: its jobs wait",
+				    in->title);
+}
+
+/* ---- tasks */
+
+static void check_words(struct rv_builder *b, const struct rv_instance *in,
+			const struct rv_conf_task *task)
+{
+	const struct rv_where *where = rv_build_where(in, "command");
+	struct rv_words words = {0};
+	struct rv_why why = {0};
+	struct rv_arena arena;
+	int err;
+
+	if (task->shell) {
+		if (strstr(task->command, "${arg."))
+			rv_conf_error_add(
+				b->errors, where,
+				"command: with shell = yes an argument would be run by the "
+				"shell; use: sh -c '... \"$1\" ...' sh ${arg.NAME}, without "
+				"shell = yes");
+		return;
+	}
+	rv_arena_init(&arena);
+	err = rv_words_split(task->command, &arena, &words, &why);
+	if (err == RV_E_NOMEM)
+		b->err = err;
+	else if (err)
+		rv_conf_error_add(b->errors, where, "command: %s", rv_why_text(&why, err));
+	else if (words.count == 0 || words.items[0].nparts == 0)
+		rv_conf_error_add(b->errors, where, "command: its first word is empty");
+	for (size_t i = 0; !err && words.count > 0 && i < words.items[0].nparts; i++) {
+		if (words.items[0].parts[i].is_arg)
+			rv_conf_error_add(b->errors, where,
+					  "command: an argument cannot choose the program");
+	}
+	rv_arena_reset(&arena);
+}
+
+static void check_handler(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	bool exec = task->handler == RV_CONF_HANDLER_EXEC;
+
+	if (exec && !task->command)
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs a command", in->title);
+	if (exec && task->builtin != RV_CONF_BUILTIN_NONE)
+		rv_conf_error_add(b->errors, rv_build_where(in, "builtin"),
+				  "builtin is for handler = builtin");
+	if (!exec && task->builtin == RV_CONF_BUILTIN_NONE)
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs builtin = noop, sleep or fail",
+				  in->title);
+	if (!exec && task->command)
+		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
+				  "command is for handler = exec");
+	if (exec && task->command && strlen(task->command) > COMMAND_MAX)
+		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
+				  "command is longer than %u bytes", COMMAND_MAX);
+	else if (exec && task->command)
+		check_words(b, in, task);
+}
+
+static void check_codes(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	const struct {
+		const char *key;
+		const struct rv_conf_codes *codes;
+	} lists[] = {
+		{"success_exit", &task->success_exit},
+		{"retry_exit", &task->retry_exit},
+		{"no_retry_exit", &task->no_retry_exit},
+	};
+	const struct rv_conf_codes none = {0};
+
+	if (!is_set(in, "success_exit") && !is_set(in, "retry_exit") &&
+	    !is_set(in, "no_retry_exit"))
+		return; /* said where it is written */
+	if (memcmp(&task->success_exit, &none, sizeof(none)) == 0)
+		rv_conf_error_add(b->errors, rv_build_where(in, "success_exit"),
+				  "success_exit needs a code: no job could succeed");
+	for (size_t i = 0; i < RV_ARRAY_LEN(lists); i++) {
+		for (size_t j = i + 1; j < RV_ARRAY_LEN(lists); j++) {
+			int code = 0;
+
+			while (code <= 255 && !(rv_conf_codes_have(lists[i].codes, code) &&
+						rv_conf_codes_have(lists[j].codes, code)))
+				code++;
+			if (code <= 255)
+				rv_conf_error_add(b->errors, rv_build_where(in, lists[j].key),
+						  "exit code %d is in %s and in %s", code,
+						  lists[i].key, lists[j].key);
+		}
+	}
+}
+
+static void check_env(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	size_t size = 0;
+
+	if (!is_set(in, "env"))
+		return;
+	for (size_t i = 0; i < task->env.count; i++)
+		size += strlen(task->env.items[i]) + 1;
+	if (size > ENV_MAX)
+		rv_conf_error_add(b->errors, rv_build_where(in, "env"),
+				  "env: %zu bytes in all; the most is %u", size, ENV_MAX);
+}
+
+static void check_task(struct rv_builder *b, const struct rv_conf *conf,
+		       const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	const struct rv_instance *queue = rv_build_find(b, RV_SECTION_QUEUE, task->queue);
+
+	if (in->section == RV_SECTION_TASK)
+		check_handler(b, in);
+	check_codes(b, in);
+	check_env(b, in);
+	if (in->section == RV_SECTION_DEFAULTS && !is_set(in, "queue"))
+		return;
+	if ((!queue || queue->implied) && !is_served(conf, task->queue))
+		rv_conf_error_add(b->errors, rv_build_where(in, "queue"),
+				  "queue = %s: no pool serves it, and there is no [queue:%s]",
+				  task->queue, task->queue);
+}
+
+void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf)
+{
+	for (size_t i = 0; i < rv_build_count(b) && b->err == RV_OK; i++) {
+		const struct rv_instance *in = rv_build_at(b, i);
+
+		if (in->section == RV_SECTION_POOL)
+			check_pool(b, in);
+		else if (in->section == RV_SECTION_QUEUE && !b->from_text)
+			check_queue(b, conf, in);
+		else if (in->section == RV_SECTION_TASK || in->section == RV_SECTION_DEFAULTS)
+			check_task(b, conf, in);
+	}
+	check_workers(b, conf);
+}
+
+/* ---- this machine */
+
+static void check_group(struct rv_builder *b, const struct rv_instance *in, const char *group)
+{
+	if (!group || !is_set(in, "group"))
+		return;
+	errno = 0;
+	if (!getgrnam(group) && (errno == 0 || errno == ENOENT || errno == ESRCH))
+		rv_conf_error_add(b->errors, rv_build_where(in, "group"),
+				  "group = %s: there is no such group", group);
+}
+
+static void check_user(struct rv_builder *b, const struct rv_instance *in, const char *user)
+{
+	const struct passwd *entry;
+
+	if (!user || !is_set(in, "user"))
+		return;
+	errno = 0;
+	entry = getpwnam(user);
+	if (!entry && (errno == 0 || errno == ENOENT || errno == ESRCH))
+		rv_conf_error_add(b->errors, rv_build_where(in, "user"),
+				  "user = %s: there is no such user", user);
+	else if (entry && geteuid() != 0 && entry->pw_uid != geteuid())
+		rv_conf_warning_add(b->errors, rv_build_where(in, "user"),
+				    "user = %s: only a daemon of root can run jobs as another user",
+				    user);
+}
+
+/* A program that is not there may still come: a warning. */
+static void check_program(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	struct rv_words words = {0};
+	struct rv_arena arena;
+	int err;
+
+	if (task->handler != RV_CONF_HANDLER_EXEC || !task->command || task->shell)
+		return;
+	rv_arena_init(&arena);
+	err = rv_words_split(task->command, &arena, &words, NULL);
+	if (err == RV_E_NOMEM)
+		b->err = err;
+	if (err == RV_OK && words.count > 0 && words.items[0].nparts == 1) {
+		const struct rv_word_part *first = &words.items[0].parts[0];
+
+		if (!first->is_arg && first->text[0] == '/' && access(first->text, X_OK) != 0)
+			rv_conf_warning_add(b->errors, rv_build_where(in, "command"),
+					    "command: %s cannot be run: %m", first->text);
+	}
+	rv_arena_reset(&arena);
+}
+
+void rv_check_machine(struct rv_builder *b)
+{
+	for (size_t i = 0; i < rv_build_count(b) && b->err == RV_OK; i++) {
+		const struct rv_instance *in = rv_build_at(b, i);
+
+		if (in->section == RV_SECTION_REEVE) {
+			check_group(b, in, ((const struct rv_conf_reeve *)in->base)->group);
+		} else if (in->section == RV_SECTION_TASK || in->section == RV_SECTION_DEFAULTS) {
+			const struct rv_conf_task *task = in->base;
+
+			check_user(b, in, task->user);
+			check_group(b, in, task->group);
+			if (in->section == RV_SECTION_TASK)
+				check_program(b, in);
+		}
+	}
+}

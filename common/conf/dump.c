@@ -1,0 +1,198 @@
+/*
+ * The effective configuration as text, its hash, and the small conversions.  The supervisor hands
+ * the text to its children; the CLI shows it.  What is dumped is parsed to the same again: no
+ * includes, no expansion, no default that depends on where one stands.
+ */
+#include "conf/dump.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "conf/value.h"
+
+#include <string.h>
+
+size_t rv_conf_visits(const struct rv_conf *conf)
+{
+	return RV_SECTION_POOL + conf->npools + conf->nqueues + conf->ntasks;
+}
+
+struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
+{
+	const void *const singles[] = {
+		[RV_SECTION_REEVE] = &conf->reeve,
+		[RV_SECTION_STORE] = &conf->store,
+		[RV_SECTION_LOG] = &conf->log,
+		[RV_SECTION_DEFAULTS] = &conf->defaults,
+	};
+
+	PRE(index < rv_conf_visits(conf));
+	if (index < RV_ARRAY_LEN(singles))
+		return (struct rv_visit){(enum rv_conf_section)index, "", singles[index]};
+	index -= RV_ARRAY_LEN(singles);
+	if (index < conf->npools)
+		return (struct rv_visit){RV_SECTION_POOL, conf->pools[index].name,
+					 &conf->pools[index]};
+	index -= conf->npools;
+	if (index < conf->nqueues)
+		return (struct rv_visit){RV_SECTION_QUEUE, conf->queues[index].name,
+					 &conf->queues[index]};
+	index -= conf->nqueues;
+	return (struct rv_visit){RV_SECTION_TASK, conf->tasks[index].name, &conf->tasks[index]};
+}
+
+static const char *origin_of(const struct rv_visit *visit, size_t key)
+{
+	const struct rv_conf_section_info *info = &rv_conf_sections[visit->section];
+	const char *const *origins =
+		*(const char *const *const *)(const void *)((const char *)visit->base +
+							    info->origins_offset);
+
+	return origins[key];
+}
+
+/* "key = value", or for a list of lines "key =" and a line an item. */
+static int dump_value(const struct rv_conf_key *key, const char *value, struct rv_buf *out)
+{
+	int err;
+
+	if (!rv_conf_key_is_lines(key) || value[0] == '\0')
+		return rv_buf_printf(out, "%s =%s%s\n", key->name, value[0] ? " " : "", value);
+	err = rv_buf_printf(out, "%s =\n", key->name);
+	while (err == RV_OK && *value != '\0') {
+		size_t size = strcspn(value, "\n");
+
+		err = rv_buf_printf(out, "%s = %.*s\n", key->name, (int)size, value);
+		value += size + (value[size] == '\n');
+	}
+	return err;
+}
+
+/* One key; in a plain dump of a task only if it is not what [defaults] says anyway. */
+static int dump_key(const struct rv_conf *conf, const struct rv_visit *visit, size_t index,
+		    enum rv_conf_dump_how how, struct rv_buf *out)
+{
+	const struct rv_conf_key *key = &rv_conf_sections[visit->section].keys[index];
+	const char *origin = origin_of(visit, index);
+	struct rv_buf value;
+	struct rv_buf usual;
+	int err;
+
+	rv_buf_init(&value);
+	rv_buf_init(&usual);
+	err = rv_value_print(key, (const char *)visit->base + key->offset, &value);
+	if (err == RV_OK && visit->section == RV_SECTION_TASK)
+		err = rv_value_print(key, (const char *)&conf->defaults + key->offset, &usual);
+	if (err == RV_OK && (visit->section != RV_SECTION_TASK || how == RV_CONF_DUMP_ORIGINS ||
+			     strcmp(rv_buf_text(&value), rv_buf_text(&usual)) != 0)) {
+		if (how == RV_CONF_DUMP_ORIGINS && origin)
+			err = rv_buf_printf(out, "# %s\n", origin);
+		if (err == RV_OK)
+			err = dump_value(key, rv_buf_text(&value), out);
+	}
+	rv_buf_fini(&value);
+	rv_buf_fini(&usual);
+	return err;
+}
+
+static int dump_section(const struct rv_conf *conf, const struct rv_visit *visit,
+			enum rv_conf_dump_how how, struct rv_buf *out)
+{
+	const struct rv_conf_section_info *info = &rv_conf_sections[visit->section];
+	int err = rv_buf_printf(out, "%s[%s%s%s]\n", out->size > 0 ? "\n" : "", info->name,
+				info->named ? ":" : "", visit->name);
+
+	for (size_t i = 0; err == RV_OK && i < info->nkeys; i++) {
+		if (rv_conf_key_stands(visit->section, &info->keys[i]))
+			err = dump_key(conf, visit, i, how, out);
+	}
+	return err;
+}
+
+int rv_conf_dump(const struct rv_conf *conf, enum rv_conf_dump_how how, struct rv_buf *out)
+{
+	struct rv_buf text;
+	int err = RV_OK;
+
+	PRE(conf && out);
+	rv_buf_init(&text);
+	for (size_t i = 0; err == RV_OK && i < rv_conf_visits(conf); i++) {
+		struct rv_visit visit = rv_conf_visit(conf, i);
+
+		err = dump_section(conf, &visit, how, &text);
+	}
+	if (err == RV_OK)
+		err = rv_buf_add(out, rv_buf_text(&text), text.size);
+	rv_buf_fini(&text);
+	return err;
+}
+
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+int rv_conf_hash(const struct rv_conf *conf, uint64_t *ret_hash)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+	struct rv_buf text;
+	int err;
+
+	rv_buf_init(&text);
+	err = rv_conf_dump(conf, RV_CONF_DUMP_PLAIN, &text);
+	for (size_t i = 0; err == RV_OK && i < text.size; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3ULL;
+	rv_buf_fini(&text);
+	if (err == RV_OK)
+		*ret_hash = hash;
+	return err;
+}
+
+const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->npools; i++) {
+		if (strcmp(conf->pools[i].name, name) == 0)
+			return &conf->pools[i];
+	}
+	return NULL;
+}
+
+const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->nqueues; i++) {
+		if (strcmp(conf->queues[i].name, name) == 0)
+			return &conf->queues[i];
+	}
+	return NULL;
+}
+
+const struct rv_conf_task *rv_conf_task_find(const struct rv_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->ntasks; i++) {
+		if (strcmp(conf->tasks[i].name, name) == 0)
+			return &conf->tasks[i];
+	}
+	return NULL;
+}
+
+static void copy_name(char out[RV_NAME_MAX], const char *name)
+{
+	size_t size = strlen(name);
+
+	INV(size < RV_NAME_MAX);
+	memcpy(out, name, size + 1);
+}
+
+void rv_conf_task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def)
+{
+	*ret_def = (struct rv_task_def){
+		.max_attempts = task->max_attempts,
+		.max_crashes = task->max_crashes,
+		.timeout_us = task->timeout_us,
+		.backoff = task->backoff,
+		.durability = task->durability,
+	};
+	copy_name(ret_def->name, task->name);
+	copy_name(ret_def->queue, task->queue);
+}
+
+void rv_conf_queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def)
+{
+	*ret_def = (struct rv_queue_def){.strategy = queue->strategy};
+	copy_name(ret_def->name, queue->name);
+}

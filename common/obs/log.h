@@ -20,7 +20,6 @@
 enum rv_log_level {
 	RV_LOG_DEBUG,
 	RV_LOG_INFO,
-	RV_LOG_NOTICE,
 	RV_LOG_WARN,
 	RV_LOG_ERROR,
 	RV_LOG_LEVELS

@@ -185,8 +185,10 @@ static uint32_t left(struct mem_store *m, const struct rv_req_turn *turn)
 
 		for (uint32_t i = 0; i < turn->nqueues; i++)
 			served = served || strcmp(turn->queues[i], q->name) == 0;
-		if (served && !q->paused)
-			sum += q->counts[RV_JOB_READY];
+		if (!served || q->paused)
+			continue;
+		MEM_EACH(m, jobs, j)
+		sum += j->place == MEM_READY && &m->now.queues.rows[j->queue] == q;
 	}
 	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
 }

@@ -205,6 +205,14 @@ int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct
 	return RV_OK;
 }
 
+/* A place under the new strategy, from the sequence that stands in the low bits of the old one. */
+static void rekey(struct mem_store *m, const struct mem_queue *q)
+{
+	MEM_EACH(m, jobs, j)
+	if (&m->now.queues.rows[j->queue] == q && j->place != MEM_DONE)
+		j->ord = rv_order(q->strategy, j->priority, j->ord & ((1LL << 47) - 1));
+}
+
 /* Tasks are what the configuration says now; queues stay as long as the store does. */
 int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct rv_why *why)
 {
@@ -219,7 +227,10 @@ int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct r
 			q = MEM_ADD(m, queues);
 			memcpy(q->name, req->queues[i].name, sizeof q->name);
 		}
-		q->strategy = req->queues[i].strategy;
+		if (q->strategy != req->queues[i].strategy) {
+			q->strategy = req->queues[i].strategy;
+			rekey(m, q);
+		}
 	}
 	return RV_OK;
 }

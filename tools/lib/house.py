@@ -7,6 +7,7 @@ tests/gates feeds each of them a known-bad tree.
 """
 import os
 import re
+import signal
 import sys
 
 FLOORS = {  # folder under common/ -> folders it may see
@@ -81,8 +82,9 @@ def gate_floors(root):
     for path in files(root, ("CMakeLists.txt",), CODE):
         for match in re.finditer(r"rv_floor\(\s*(\w+)(.*?)\)", text(root, path), re.S):
             uses = re.search(r"USES((?:\s+[a-z]+)+)", match.group(2))
+            may = FLOORS.get(match.group(1), PROGRAMS.get(path.split("/")[0], set()))
             for floor in uses.group(1).split() if uses else []:
-                if floor in FLOORS and floor not in FLOORS.get(match.group(1), set()):
+                if floor in FLOORS and floor not in may:
                     yield f"{path}:1: floor {match.group(1)} may not use {floor}"
 
 
@@ -192,10 +194,9 @@ def bare_keep_sql(source):
 
 
 def gate_headers(root):
-    """Guards are named after the path; each .c begins with what it is."""
+    """Guards are named after folder and file; each .c begins with what it is."""
     for path in files(root, (".h",), CODE):
-        inner = path[len("common/"):] if path.startswith("common/") else path
-        guard = "RV_" + re.sub(r"[^A-Z0-9]", "_", inner.upper())
+        guard = "RV_" + re.sub(r"[^A-Z0-9]", "_", "/".join(path.split("/")[-2:]).upper())
         if not re.search(rf"(?m)^#ifndef {guard}$", text(root, path)):
             yield f"{path}:1: the guard should be {guard}"
     for path in files(root, (".c",), CODE):
@@ -275,4 +276,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv))

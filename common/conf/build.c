@@ -123,14 +123,38 @@ int rv_build_section(const char *title, enum rv_conf_section *ret_section, const
 	return RV_OK;
 }
 
-const struct rv_where *rv_build_where(const struct rv_instance *instance, const char *key)
+/* The number of ${key} in its section's table. */
+static size_t index_of(const struct rv_instance *instance, const struct rv_conf_key *key)
+{
+	size_t index = (size_t)(key - rv_conf_sections[instance->section].keys);
+
+	INV(index < rv_conf_sections[instance->section].nkeys && index < 64);
+	return index;
+}
+
+static size_t index_named(const struct rv_instance *instance, const char *key)
 {
 	const struct rv_conf_key *row = rv_conf_key_find(instance->section, key);
-	const struct rv_assign *set;
 
 	PRE(row);
-	set = instance->last[row - rv_conf_sections[instance->section].keys];
+	return index_of(instance, row);
+}
+
+const struct rv_where *rv_build_where(const struct rv_instance *instance, const char *key)
+{
+	const struct rv_assign *set = instance->last[index_named(instance, key)];
+
 	return set ? &set->where : &instance->where;
+}
+
+bool rv_build_is_set(const struct rv_instance *instance, const char *key)
+{
+	return instance->last[index_named(instance, key)] != NULL;
+}
+
+bool rv_build_is_bad(const struct rv_instance *instance, const char *key)
+{
+	return (instance->bad >> index_named(instance, key) & 1) != 0;
 }
 
 /* ---- noting */
@@ -159,8 +183,8 @@ static void fail_key(struct rv_builder *b, const struct rv_assign *assign, const
 
 static bool is_repeated(struct rv_builder *b, const struct rv_assign *assign)
 {
-	size_t index = (size_t)(assign->key - rv_conf_sections[assign->instance->section].keys);
-	const struct rv_assign *before = assign->instance->last[index];
+	const struct rv_assign *before =
+		assign->instance->last[index_of(assign->instance, assign->key)];
 
 	if (assign->item && !rv_conf_key_is_list(assign->key)) {
 		rv_conf_error_add(b->errors, &assign->where,
@@ -197,7 +221,7 @@ void rv_build_assign(struct rv_builder *b, const struct rv_assign *assign, const
 	}
 	if (is_repeated(b, copy))
 		return;
-	in->last[copy->key - rv_conf_sections[in->section].keys] = copy;
+	in->last[index_of(in, copy->key)] = copy;
 	if (rv_buf_add(&b->assigns, &copy, sizeof(copy)) != RV_OK)
 		b->err = RV_E_NOMEM;
 }
@@ -207,6 +231,7 @@ void rv_build_assign(struct rv_builder *b, const struct rv_assign *assign, const
 /* "workers = 900: must be …"; values that may be secret are not repeated. */
 static void fail_value(struct rv_builder *b, const struct rv_assign *assign, const char *what)
 {
+	assign->instance->bad |= 1ULL << index_of(assign->instance, assign->key);
 	if (assign->key->type == RV_TYPE_ENV)
 		rv_conf_error_add(b->errors, &assign->where, "%s: %s", assign->key->name, what);
 	else
@@ -267,7 +292,7 @@ static void apply_all(struct rv_builder *b, bool defaults)
 
 	for (size_t i = 0; i < b->assigns.size / sizeof(*assigns) && b->err == RV_OK; i++) {
 		struct rv_instance *in = assigns[i]->instance;
-		size_t index = (size_t)(assigns[i]->key - rv_conf_sections[in->section].keys);
+		size_t index = index_of(in, assigns[i]->key);
 
 		if ((in->section == RV_SECTION_DEFAULTS) != defaults)
 			continue;
@@ -437,8 +462,7 @@ static void serve(struct rv_builder *b, const struct rv_conf *conf)
 static void decide_adhoc(struct rv_builder *b, struct rv_conf *conf)
 {
 	const struct rv_instance *in = rv_build_find(b, RV_SECTION_REEVE, "");
-	const struct rv_conf_key *key = rv_conf_key_find(RV_SECTION_REEVE, "adhoc");
-	const struct rv_assign *set = in->last[key - rv_conf_sections[RV_SECTION_REEVE].keys];
+	const struct rv_assign *set = in->last[index_named(in, "adhoc")];
 
 	if (!set || set->value[0] == '\0')
 		conf->reeve.adhoc = !b->from_text && !b->has_file && geteuid() != 0;

@@ -39,6 +39,7 @@ struct rv_instance {
 	bool implied;                  /* nobody wrote it */
 	void *base;                    /* its struct, once it exists */
 	const struct rv_assign **last; /* by key: what was applied last, or NULL */
+	uint64_t bad; /* by key: its value was wrong, so nothing can be said of it */
 };
 
 struct rv_builder {
@@ -83,6 +84,10 @@ const char *rv_build_value(struct rv_builder *b, const struct rv_assign *assign)
 
 /* Where ${field_key} of ${instance} was set, else where the section stands. */
 const struct rv_where *rv_build_where(const struct rv_instance *instance, const char *key);
+
+/* Whether ${key} was set in ${instance}, to a good value or a bad one; whether to a bad one. */
+bool rv_build_is_set(const struct rv_instance *instance, const char *key);
+bool rv_build_is_bad(const struct rv_instance *instance, const char *key);
 
 /* check.c: what one key alone cannot tell.  The second part looks at this machine. */
 void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf);

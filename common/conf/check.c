@@ -18,11 +18,6 @@
 #define COMMAND_MAX 131071u /* MAX_ARG_STRLEN of Linux, less the NUL */
 #define ENV_MAX     65536u  /* bytes of all env of a task */
 
-static bool is_set(const struct rv_instance *in, const char *key)
-{
-	return rv_build_where(in, key) != &in->where;
-}
-
 /* ---- pools */
 
 static void check_less(struct rv_builder *b, const struct rv_instance *in, const char *less,
@@ -33,7 +28,7 @@ static void check_less(struct rv_builder *b, const struct rv_instance *in, const
 	const struct rv_where *one = rv_build_where(in, less);
 	const struct rv_where *two = rv_build_where(in, more);
 
-	if (less_us < more_us)
+	if (less_us < more_us || rv_build_is_bad(in, less) || rv_build_is_bad(in, more))
 		return;
 	rv_conf_error_add(b->errors, two->order > one->order ? two : one,
 			  "[%s] %s (%s) must be below %s (%s)", in->title, less,
@@ -46,9 +41,10 @@ static void check_pool(struct rv_builder *b, const struct rv_instance *in)
 
 	check_less(b, in, "heartbeat", pool->heartbeat_us, "hang_timeout", pool->hang_timeout_us);
 	check_less(b, in, "hang_timeout", pool->hang_timeout_us, "lease", pool->lease_us);
-	check_less(b, in, "restart_delay", pool->restart_delay_us, "restart_delay_max",
-		   pool->restart_delay_max_us + 1);
-	if (pool->queues.count == 0)
+	if (pool->restart_delay_us > pool->restart_delay_max_us)
+		check_less(b, in, "restart_delay", pool->restart_delay_us, "restart_delay_max",
+			   pool->restart_delay_max_us);
+	if (pool->queues.count == 0 && !rv_build_is_bad(in, "queues"))
 		rv_conf_error_add(b->errors, rv_build_where(in, "queues"),
 				  "[%s] serves no queue: queues is missing", in->title);
 }
@@ -134,6 +130,9 @@ static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 	const struct rv_conf_task *task = in->base;
 	bool exec = task->handler == RV_CONF_HANDLER_EXEC;
 
+	if (rv_build_is_bad(in, "handler") || rv_build_is_bad(in, "builtin") ||
+	    rv_build_is_bad(in, "command"))
+		return;
 	if (exec && !task->command)
 		rv_conf_error_add(b->errors, &in->where, "[%s] needs a command", in->title);
 	if (exec && task->builtin != RV_CONF_BUILTIN_NONE)
@@ -165,9 +164,12 @@ static void check_codes(struct rv_builder *b, const struct rv_instance *in)
 	};
 	const struct rv_conf_codes none = {0};
 
-	if (!is_set(in, "success_exit") && !is_set(in, "retry_exit") &&
-	    !is_set(in, "no_retry_exit"))
+	if (!rv_build_is_set(in, "success_exit") && !rv_build_is_set(in, "retry_exit") &&
+	    !rv_build_is_set(in, "no_retry_exit"))
 		return; /* said where it is written */
+	if (rv_build_is_bad(in, "success_exit") || rv_build_is_bad(in, "retry_exit") ||
+	    rv_build_is_bad(in, "no_retry_exit"))
+		return;
 	if (memcmp(&task->success_exit, &none, sizeof(none)) == 0)
 		rv_conf_error_add(b->errors, rv_build_where(in, "success_exit"),
 				  "success_exit needs a code: no job could succeed");
@@ -191,7 +193,7 @@ static void check_env(struct rv_builder *b, const struct rv_instance *in)
 	const struct rv_conf_task *task = in->base;
 	size_t size = 0;
 
-	if (!is_set(in, "env"))
+	if (!rv_build_is_set(in, "env"))
 		return;
 	for (size_t i = 0; i < task->env.count; i++)
 		size += strlen(task->env.items[i]) + 1;
@@ -210,9 +212,10 @@ static void check_task(struct rv_builder *b, const struct rv_conf *conf,
 		check_handler(b, in);
 	check_codes(b, in);
 	check_env(b, in);
-	if (in->section == RV_SECTION_DEFAULTS && !is_set(in, "queue"))
+	if (in->section == RV_SECTION_DEFAULTS && !rv_build_is_set(in, "queue"))
 		return;
-	if ((!queue || queue->implied) && !is_served(conf, task->queue))
+	if (!rv_build_is_bad(in, "queue") && (!queue || queue->implied) &&
+	    !is_served(conf, task->queue))
 		rv_conf_error_add(b->errors, rv_build_where(in, "queue"),
 				  "queue = %s: no pool serves it, and there is no [queue:%s]",
 				  task->queue, task->queue);
@@ -237,7 +240,7 @@ void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf)
 
 static void check_group(struct rv_builder *b, const struct rv_instance *in, const char *group)
 {
-	if (!group || !is_set(in, "group"))
+	if (!group || !rv_build_is_set(in, "group"))
 		return;
 	errno = 0;
 	if (!getgrnam(group) && (errno == 0 || errno == ENOENT || errno == ESRCH))
@@ -249,7 +252,7 @@ static void check_user(struct rv_builder *b, const struct rv_instance *in, const
 {
 	const struct passwd *entry;
 
-	if (!user || !is_set(in, "user"))
+	if (!user || !rv_build_is_set(in, "user"))
 		return;
 	errno = 0;
 	entry = getpwnam(user);
@@ -281,7 +284,8 @@ static void check_program(struct rv_builder *b, const struct rv_instance *in)
 
 		if (!first->is_arg && first->text[0] == '/' && access(first->text, X_OK) != 0)
 			rv_conf_warning_add(b->errors, rv_build_where(in, "command"),
-					    "command: %s cannot be run: %m", first->text);
+					    "command: %s cannot be run: %s", first->text,
+					    strerror(errno));
 	}
 	rv_arena_reset(&arena);
 }

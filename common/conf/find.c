@@ -93,7 +93,7 @@ static void check_runtime_dir(struct rv_builder *b, const struct rv_conf *conf)
 {
 	const struct rv_instance *in = rv_build_find(b, RV_SECTION_REEVE, "");
 	size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - SOCKET_NAME;
-	bool written = rv_build_where(in, "runtime_dir") != &in->where;
+	bool written = rv_build_is_set(in, "runtime_dir");
 
 	if (strlen(conf->reeve.runtime_dir) > most)
 		rv_conf_error_add(

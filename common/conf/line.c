@@ -195,9 +195,9 @@ static int take_assign(struct reader *r, int line, const char *text, size_t size
 	const char *value;
 
 	r->list = NULL;
-	if (!equals)
+	if (!equals && !memchr(text, ':', size))
 		return add_bad(r, line, "\"%.60s\" is neither [section] nor key = value", text);
-	if (memchr(text, ':', key_size) != NULL)
+	if (!equals || memchr(text, ':', key_size) != NULL)
 		return add_bad(r, line, "\"%.60s\": a key ends at =, never at :", text);
 	if (!rv_text_is_name(text, key_size))
 		return add_bad(r, line, "\"%.*s\" is not the name of a key",
@@ -243,7 +243,7 @@ static int take_line(struct reader *r)
 	if (size > RV_TEXT_LINE_MAX)
 		return add_bad(r, line, "the line is longer than 1 MiB");
 	if (rv_text_check(text, size, &why) != RV_OK)
-		return add_bad(r, line, "the line has %s", why.text);
+		return add_bad(r, line, "the line %s", why.text);
 	if (size == 0 && !open)
 		return RV_OK;
 	if (is_comment(text, size))

@@ -221,8 +221,8 @@ static void include(struct source *s, const struct rv_assign *assign)
 	if (got == GLOB_NOSPACE)
 		b->err = RV_E_NOMEM;
 	else if (got == GLOB_ABORTED && errno != ENOENT && errno != ENOTDIR)
-		rv_conf_error_add(b->errors, &assign->where, "include = %.200s: cannot be read: %m",
-				  value);
+		rv_conf_error_add(b->errors, &assign->where, "include = %.200s: cannot be read: %s",
+				  value, strerror(errno));
 	else if (got == 0)
 		include_matches(s, assign, &found);
 	globfree(&found);

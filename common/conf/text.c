@@ -53,11 +53,11 @@ int rv_text_check(const char *text, size_t size, struct rv_why *why)
 		size_t length = utf8_length(s + at, size - at);
 
 		if (s[at] == '\0')
-			return rv_fail(why, RV_E_PARSE, "a NUL byte");
+			return rv_fail(why, RV_E_PARSE, "has a NUL byte");
 		if (length == 0)
-			return rv_fail(why, RV_E_PARSE, "byte 0x%02x is not valid UTF-8", s[at]);
+			return rv_fail(why, RV_E_PARSE, "is not valid UTF-8 (byte 0x%02x)", s[at]);
 		if ((s[at] < 0x20 && s[at] != '\t') || s[at] == 0x7f)
-			return rv_fail(why, RV_E_PARSE, "control character 0x%02x", s[at]);
+			return rv_fail(why, RV_E_PARSE, "has a control character (0x%02x)", s[at]);
 		at += length;
 	}
 	return RV_OK;
@@ -69,13 +69,13 @@ int rv_text_check_value(const char *text, struct rv_why *why)
 	size_t backslashes = 0;
 
 	if (size > RV_TEXT_LINE_MAX)
-		return rv_fail(why, RV_E_PARSE, "longer than 1 MiB");
+		return rv_fail(why, RV_E_PARSE, "is longer than 1 MiB");
 	if (size > 0 && (strchr(" \t", text[0]) || strchr(" \t", text[size - 1])))
-		return rv_fail(why, RV_E_PARSE, "it begins or ends with a blank");
+		return rv_fail(why, RV_E_PARSE, "begins or ends with a blank");
 	while (backslashes < size && text[size - 1 - backslashes] == '\\')
 		backslashes++;
 	if (backslashes % 2 != 0)
-		return rv_fail(why, RV_E_PARSE, "it ends in a lone backslash");
+		return rv_fail(why, RV_E_PARSE, "ends in a lone backslash");
 	return rv_text_check(text, size, why);
 }
 

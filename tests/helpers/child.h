@@ -22,6 +22,9 @@ struct rv_test_child {
 	int err;   /* our end of its stderr; -1 when it has ours */
 };
 
+/* A list of words as rv_spawn wants it, alive until the end of the block. */
+#define RV_WORDS(...) ((char *const *)(uintptr_t)(const char *const[]){__VA_ARGS__, NULL})
+
 /* What to give the child; a zeroed one with argv set: /dev/null, our stdout, stderr, environment.
  */
 struct rv_test_start {

@@ -425,9 +425,10 @@ static void imply_queues(struct rv_builder *b)
 		if (strcmp(assign->key->name, "queue") != 0 &&
 		    strcmp(assign->key->name, "queues") != 0)
 			continue;
-		if (assign->value[0] == '\0' ||
-		    rv_value_set(&names, assign->value, &list, b->arena, &why) == RV_E_NOMEM)
+		if (assign->value[0] == '\0')
 			continue;
+		if (rv_value_set(&names, assign->value, &list, b->arena, &why) == RV_E_NOMEM)
+			b->err = RV_E_NOMEM;
 		for (size_t n = 0; n < list.count; n++)
 			imply(b, RV_SECTION_QUEUE, list.items[n], &assign->where);
 	}
@@ -435,27 +436,32 @@ static void imply_queues(struct rv_builder *b)
 
 /* A pool nobody wrote serves the queue default, then all others; a written one named default that.
  */
-static void serve(struct rv_builder *b, const struct rv_conf *conf)
+static void serve(struct rv_builder *b)
 {
 	static const struct rv_conf_key names = {.name = "queues", .type = RV_TYPE_NAMES};
-	struct rv_instance *in = rv_build_find(b, RV_SECTION_POOL, RV_QUEUE_DEFAULT);
+	const struct rv_instance *in = rv_build_find(b, RV_SECTION_POOL, RV_QUEUE_DEFAULT);
 	struct rv_conf_pool *pool = in ? in->base : NULL;
 	struct rv_why why = {0};
 	int err;
 
-	if (!pool || pool->queues.count > 0)
+	if (!pool || pool->queues.count > 0 || rv_build_is_bad(in, "queues"))
 		return;
 	err = rv_value_set(&names, RV_QUEUE_DEFAULT, &pool->queues, b->arena, &why);
-	for (size_t i = 0; err == RV_OK && in->implied && i < conf->nqueues; i++) {
-		const char *name = conf->queues[i].name;
+	for (size_t i = 0; err == RV_OK && in->implied && i < rv_build_count(b); i++) {
+		const struct rv_instance *queue = rv_build_at(b, i);
 
-		if (strcmp(name, RV_QUEUE_DEFAULT) != 0)
-			err = rv_value_set(&names, name, &pool->queues, b->arena, &why);
+		if (queue->section != RV_SECTION_QUEUE ||
+		    strcmp(queue->name, RV_QUEUE_DEFAULT) == 0)
+			continue;
+		err = rv_value_set(&names, queue->name, &pool->queues, b->arena, &why);
+		if (err && err != RV_E_NOMEM)
+			rv_conf_error_add(b->errors, &queue->where,
+					  "there is no [pool:NAME], and the one that is there by "
+					  "itself %s",
+					  why.text);
 	}
 	if (err == RV_E_NOMEM)
 		b->err = err;
-	else if (err)
-		rv_conf_error_add(b->errors, &in->where, "no [pool:NAME]: one pool %s", why.text);
 }
 
 /* adhoc: what is written, else yes for the person who starts reeve without a file. */
@@ -494,7 +500,7 @@ void rv_build_finish(struct rv_builder *b, struct rv_conf *conf)
 		return;
 	conf->reeve.include = (struct rv_conf_list){0}; /* done: a dump has nothing to include */
 	decide_adhoc(b, conf);
-	serve(b, conf);
+	serve(b);
 	if (b->err == RV_OK)
 		b->err = rv_find_paths(b, conf);
 	if (b->err == RV_OK)

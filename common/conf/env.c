@@ -138,7 +138,7 @@ int rv_env_file_read(const char *path, struct rv_arena *arena, struct rv_conf_li
 	PRE(path && arena);
 	rv_buf_init(&text);
 	rv_buf_init(&pairs);
-	err = rv_file_read(path, &text, why);
+	err = rv_conf_file_read(path, &text, why);
 	if (err == RV_OK)
 		err = take_lines(path, &text, arena, &pairs, why);
 	if (err == RV_OK && pairs.size > 0) {

@@ -32,7 +32,7 @@ static int check_trust(const struct stat *st, struct rv_why *why)
 	return RV_OK;
 }
 
-int rv_file_open(const char *path, int *ret_fd, struct stat *ret_stat, struct rv_why *why)
+int rv_conf_file_open(const char *path, int *ret_fd, struct stat *ret_stat, struct rv_why *why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int err;
@@ -53,7 +53,7 @@ int rv_file_open(const char *path, int *ret_fd, struct stat *ret_stat, struct rv
 	return RV_OK;
 }
 
-int rv_file_slurp(int fd, struct rv_buf *out, struct rv_why *why)
+int rv_conf_file_slurp(int fd, struct rv_buf *out, struct rv_why *why)
 {
 	for (;;) {
 		ssize_t got;
@@ -74,14 +74,14 @@ int rv_file_slurp(int fd, struct rv_buf *out, struct rv_why *why)
 	}
 }
 
-int rv_file_read(const char *path, struct rv_buf *out, struct rv_why *why)
+int rv_conf_file_read(const char *path, struct rv_buf *out, struct rv_why *why)
 {
 	struct stat st;
 	int fd;
-	int err = rv_file_open(path, &fd, &st, why);
+	int err = rv_conf_file_open(path, &fd, &st, why);
 
 	if (err == RV_OK) {
-		err = rv_file_slurp(fd, out, why);
+		err = rv_conf_file_slurp(fd, out, why);
 		(void)close(fd);
 	}
 	return err ? rv_wrap(why, err, "%s", path) : RV_OK;

@@ -306,13 +306,13 @@ static int read_file(struct loader *l, const char *path, const struct rv_where *
 	struct stat st;
 	size_t index = seen_count(l);
 	int fd = -1;
-	int err = rv_file_open(path, &fd, &st, &why);
+	int err = rv_conf_file_open(path, &fd, &st, &why);
 
 	rv_buf_init(&text);
 	if (err == RV_OK)
 		err = enter(l, path, &st, &why);
 	if (err == RV_OK) {
-		err = rv_file_slurp(fd, &text, &why);
+		err = rv_conf_file_slurp(fd, &text, &why);
 		l->depth++;
 		if (err == RV_OK)
 			err = read_text(l, path, rv_buf_text(&text), text.size);
@@ -452,7 +452,7 @@ int rv_conf_read(int fd, struct rv_conf **ret_conf, struct rv_conf_errors *error
 	if (lseek(fd, 0, SEEK_SET) != 0)
 		err = rv_fail(&why, RV_E_IO, "cannot be read from its start: %m");
 	else
-		err = rv_file_slurp(fd, &text, &why);
+		err = rv_conf_file_slurp(fd, &text, &why);
 	if (err)
 		rv_conf_error_add(errors, &where, "%s", rv_why_text(&why, err));
 	else

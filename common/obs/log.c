@@ -109,7 +109,11 @@ static bool wants_colour(int fd)
 static enum rv_log_format choose(enum rv_log_format wanted, const struct rv_sink *sink,
 				 bool is_stderr)
 {
+	const char *told = getenv("REEVE_LOG_FORMAT");
+
 	if (wanted != RV_LOG_AUTO)
+		return wanted;
+	if (told && rv_log_format_parse(told, &wanted) == RV_OK && wanted != RV_LOG_AUTO)
 		return wanted;
 	if (is_stderr && stderr_is_journal())
 		return RV_LOG_JOURNAL;
@@ -286,4 +290,27 @@ void rv_log_write(enum rv_log_level level, enum rv_event event, const struct rv_
 		.nfields = nfields,
 	});
 	errno = saved;
+}
+
+enum rv_log_format rv_log_format(void)
+{
+	if (!state.open)
+		open_default();
+	return state.format;
+}
+
+bool rv_log_pass(const char *line, size_t size)
+{
+	char copy[RV_LOG_LINE];
+
+	if (!state.open)
+		open_default();
+	if (size >= sizeof copy || !rv_log_line_is(line, size, state.format))
+		return false;
+	memcpy(copy, line, size);
+	copy[size] = '\n';
+	rv_log_pump();
+	if (!rv_sink_write(&state.sink, copy, size + 1))
+		count_lost(1);
+	return true;
 }

@@ -25,7 +25,10 @@ enum rv_log_level {
 	RV_LOG_LEVELS
 };
 
-/* AUTO: JOURNAL when $JOURNAL_STREAM is our stderr, TEXT on a terminal, else JSON. */
+/*
+ * AUTO: what $REEVE_LOG_FORMAT says (reeved sets it for its children, whose stderr it passes on),
+ * JOURNAL when $JOURNAL_STREAM is our stderr, TEXT on a terminal, else JSON.
+ */
 enum rv_log_format { RV_LOG_AUTO, RV_LOG_TEXT, RV_LOG_JSON, RV_LOG_JOURNAL, RV_LOG_FORMATS };
 
 /* Every event that is logged has a row in events.def; RV_EV_worker_ready is "worker.ready". */
@@ -89,6 +92,16 @@ void rv_log_write(enum rv_log_level level, enum rv_event event, const struct rv_
  */
 #define rv_log(level, event, ...)      rv_log_write((level), (event), NULL, 0, __VA_ARGS__)
 #define rv_log_with(level, event, ...) rv_log_write((level), (event), __VA_ARGS__)
+
+/*
+ * Passes on a line that another process of ours has written in the format in force here (reeved, for
+ * its children), without its newline, as it is.  False, and nothing is written, when ${line} does not
+ * look like one: log it as the text of an event then.
+ */
+bool rv_log_pass(const char *line, size_t size) RV_MUST_CHECK;
+
+/* The format in force; never AUTO. */
+enum rv_log_format rv_log_format(void);
 
 /* Is a line of this level written? */
 bool rv_log_wants(enum rv_log_level level);

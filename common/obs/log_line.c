@@ -214,3 +214,28 @@ size_t rv_log_line(char *out, enum rv_log_format format, bool colour,
 	add_tail(&line, "\n");
 	return line.size;
 }
+
+bool rv_log_line_is(const char *line, size_t size, enum rv_log_format format)
+{
+	static const char json[] = "{\"time\":\"";
+
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			return false;
+	}
+	switch (format) {
+	case RV_LOG_JSON:
+		return size > sizeof json && memcmp(line, json, sizeof json - 1) == 0 &&
+		       line[size - 1] == '}';
+	case RV_LOG_JOURNAL:
+		return size > 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' &&
+		       line[2] == '>';
+	case RV_LOG_TEXT: /* 2026-11-21T20:21:32.485201Z */
+		return size > 28 && line[4] == '-' && line[10] == 'T' && line[26] == 'Z' &&
+		       line[27] == ' ';
+	case RV_LOG_AUTO:
+	case RV_LOG_FORMATS:
+		break;
+	}
+	return false;
+}

@@ -27,4 +27,7 @@ struct rv_log_entry {
 size_t rv_log_line(char *out, enum rv_log_format format, bool colour,
 		   const struct rv_log_entry *entry);
 
+/* Does ${line} (without a newline) look like one that rv_log_line wrote in ${format}? */
+bool rv_log_line_is(const char *line, size_t size, enum rv_log_format format);
+
 #endif

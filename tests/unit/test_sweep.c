@@ -1,0 +1,226 @@
+/*
+ * The sweep: whatever a dead child leaves behind ends, within its budget, and nothing else does
+ * (F5). The test's process is the subreaper.
+ */
+#include "base/seam.h"
+#include "helpers/assert.h"
+#include "helpers/child.h"
+#include "helpers/tmpdir.h"
+#include "helpers/wait.h"
+#include "os/fd.h"
+#include "os/self.h"
+#include "os/sweep.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TURN_US 5000
+
+static const char *probe(void)
+{
+	static char path[4096];
+
+	cr_assert(eq(int, rv_self_sibling("rv_testprobe", path, sizeof path, NULL), RV_OK));
+	return path;
+}
+
+static bool keep_one(void *ctx, pid_t pid)
+{
+	return pid == *(pid_t *)ctx;
+}
+
+/* Turns until nothing is left; how many were killed. */
+static int sweep_all(const struct rv_sweep *sweep)
+{
+	int64_t deadline = rv_mono_us() + 20 * RV_S_US;
+	int killed = 0;
+
+	for (;;) {
+		struct rv_sweep_left left;
+		int64_t before = rv_mono_us();
+
+		cr_assert(eq(int, rv_sweep_turn(sweep, TURN_US, &left), RV_OK));
+		cr_assert(lt(i64, rv_mono_us() - before, TURN_US + 500000), "never blocks");
+		killed += left.killed;
+		if (left.orphans == 0)
+			return killed;
+		cr_assert(lt(i64, rv_mono_us(), deadline), "%d are left", left.orphans);
+	}
+}
+
+static void run_escapees(const char *count, const char *mark)
+{
+	const char *const words[] = {probe(), "escapees", count, NULL};
+	const char *const env[] = {mark, NULL};
+	struct rv_test_start how = {.argv = words, .env = env, .pipe_out = true};
+	struct rv_test_child child;
+	char line[32];
+
+	rv_test_start(&how, &child);
+	cr_assert(rv_test_wait_line(child.out, line, sizeof line, 30000));
+	cr_assert(eq(int, rv_test_finish(&child, 30000), 0));
+	rv_test_end(&child);
+}
+
+Test(sweep, nothing_to_sweep)
+{
+	struct rv_sweep sweep = {0};
+	struct rv_sweep_left left = {.orphans = 9, .killed = 9};
+
+	cr_assert(eq(int, rv_sweep_turn(&sweep, TURN_US, &left), RV_OK));
+	cr_assert(eq(int, left.orphans, 0));
+	cr_assert(eq(int, left.killed, 0));
+	cr_assert(not(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "x")));
+}
+
+Test(sweep, f05_a_hundred_and_fifty_escapees_end_at_once)
+{
+	struct rv_sweep sweep = {0};
+	int64_t before;
+
+	cr_assert(eq(int, rv_subreaper(), RV_OK));
+	run_escapees("150", "REEVE_INSTANCE=sweep-test-150");
+	cr_assert(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "sweep-test-150"));
+	cr_assert(not(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "sweep-test-15")));
+	before = rv_mono_us();
+	cr_assert(eq(int, sweep_all(&sweep), 150));
+	cr_assert(lt(i64, rv_mono_us() - before, 5 * RV_S_US));
+	cr_assert(not(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "sweep-test-150")));
+	cr_assert(eq(int, rv_test_count_marked("REEVE_INSTANCE", "sweep-test-150"), 0));
+	cr_assert(eq(int, waitpid(-1, NULL, WNOHANG), -1));
+	cr_assert(eq(int, errno, ECHILD), "no zombie is left");
+}
+
+/* A tree: who is killed leaves its own children to us, and they to us in turn. */
+Test(sweep, a_tree_of_shells_that_trap_term)
+{
+	const char *const words[] = {"sh", "-c",
+				     "trap '' TERM HUP; (setsid sh -c \"trap '' TERM; sleep 600 & "
+				     "sleep 600 & echo up; wait\" &) ; sleep 600 & sleep 600",
+				     NULL};
+	const char *const env[] = {"REEVE_INSTANCE=sweep-tree", NULL};
+	struct rv_test_start how = {.argv = words, .env = env, .pipe_out = true};
+	struct rv_sweep sweep = {0};
+	struct rv_test_child child;
+	char line[32];
+
+	cr_assert(eq(int, rv_subreaper(), RV_OK));
+	rv_test_start(&how, &child);
+	cr_assert(rv_test_wait_line(child.out, line, sizeof line, 20000));
+	(void)close(child.pidfd); /* the sweep reaps it as well */
+	cr_assert(le(int, 3, sweep_all(&sweep)));
+	cr_assert(eq(int, rv_test_count_marked("REEVE_INSTANCE", "sweep-tree"), 0));
+}
+
+Test(sweep, who_is_kept_is_left_alone)
+{
+	struct rv_test_child kept;
+	struct rv_sweep sweep = {.keep = keep_one};
+
+	cr_assert(eq(int, rv_subreaper(), RV_OK));
+	rv_test_startl(&kept, "sleep", "600", NULL);
+	sweep.ctx = &kept.pid;
+	run_escapees("5", "REEVE_INSTANCE=sweep-kept");
+	cr_assert(eq(int, sweep_all(&sweep), 5));
+	cr_assert(rv_test_running(&kept));
+	rv_test_end(&kept);
+}
+
+/* What has ended by itself is reaped and not counted as killed. */
+Test(sweep, zombies_are_reaped_not_killed)
+{
+	struct rv_sweep sweep = {0};
+	struct rv_test_child child;
+
+	rv_test_startl(&child, "true", NULL);
+	cr_assert(eq(int, rv_fd_wait(child.pidfd, POLLIN, 20 * RV_S_US), RV_OK));
+	cr_assert(eq(int, sweep_all(&sweep), 0));
+	cr_assert(eq(int, waitpid(child.pid, NULL, WNOHANG), -1));
+}
+
+/* One that cannot die yet (stopped processes can; one that ptrace holds cannot) costs the budget
+ * only: here a child that is alive and kept from being killed stands for it by way of a budget of
+ * 0. */
+Test(sweep, a_budget_of_nothing_still_makes_one_step)
+{
+	struct rv_sweep sweep = {0};
+	struct rv_sweep_left left;
+
+	cr_assert(eq(int, rv_subreaper(), RV_OK));
+	run_escapees("3", "REEVE_INSTANCE=sweep-zero");
+	cr_assert(eq(int, rv_sweep_turn(&sweep, 0, &left), RV_OK));
+	cr_assert(lt(int, 0, left.orphans));
+	cr_assert(eq(int, left.killed, 1));
+	(void)sweep_all(&sweep);
+}
+
+Test(sweep, a_stopped_process_is_killed_as_well)
+{
+	struct rv_sweep sweep = {0};
+	struct rv_test_child child;
+
+	rv_test_startl(&child, "sleep", "600", NULL);
+	rv_test_signal(&child, SIGSTOP);
+	cr_assert(eq(int, sweep_all(&sweep), 1));
+}
+
+static bool none_marked(void *ctx)
+{
+	int found = 1;
+
+	cr_assert(eq(int, rv_sweep_marked("REEVE_INSTANCE", ctx, &found), RV_OK));
+	return found == 0;
+}
+
+/* What a killed predecessor left: children of init by now, found by their mark. */
+Test(sweep, f05_the_leftovers_of_a_predecessor_are_found_by_their_mark)
+{
+	int found = 0;
+
+	/* No subreaper here: the escapees become somebody else's. */
+	run_escapees("20", "REEVE_INSTANCE=sweep-left/7");
+	run_escapees("2", "REEVE_INSTANCE=sweep-other/7");
+	cr_assert(eq(int, rv_sweep_marked("REEVE_INSTANCE", "sweep-left/", &found), RV_OK));
+	cr_assert(eq(int, found, 20));
+	cr_assert(rv_test_wait_until(none_marked, (void *)(uintptr_t) "sweep-left/", 20000));
+	cr_assert(eq(int, rv_test_count_marked("REEVE_INSTANCE", "sweep-left/7"), 0));
+	cr_assert(eq(int, rv_test_count_marked("REEVE_INSTANCE", "sweep-other/7"), 2));
+	cr_assert(rv_test_wait_until(none_marked, (void *)(uintptr_t) "sweep-other/", 20000));
+}
+
+Test(sweep, our_own_children_and_ourselves_are_no_leftovers)
+{
+	const char *const words[] = {"sleep", "600", NULL};
+	const char *const env[] = {"REEVE_INSTANCE=sweep-own/1", NULL};
+	struct rv_test_start how = {.argv = words, .env = env};
+	struct rv_test_child child;
+	int found = 9;
+
+	rv_test_start(&how, &child);
+	cr_assert(eq(int, rv_sweep_marked("REEVE_INSTANCE", "sweep-own/", &found), RV_OK));
+	cr_assert(eq(int, found, 0));
+	cr_assert(rv_test_running(&child));
+	rv_test_end(&child);
+}
+
+/* A mark that only begins alike, or stands inside another variable, is none. */
+Test(sweep, marks_are_whole_variables)
+{
+	const char *const words[] = {"sleep", "600", NULL};
+	const char *const env[] = {
+		"XREEVE_INSTANCE=sweep-whole", "OTHER=REEVE_INSTANCE=sweep-whole",
+		"REEVE_INSTANCE_B=sweep-whole", "REEVE_INSTANCE=sweep-whol", NULL};
+	struct rv_test_start how = {.argv = words, .env = env, .bare_env = true};
+	struct rv_sweep sweep = {0};
+	struct rv_test_child child;
+
+	rv_test_start(&how, &child);
+	cr_assert(not(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "sweep-whole")));
+	cr_assert(rv_sweep_bears(&sweep, "REEVE_INSTANCE", "sweep-whol"));
+	cr_assert(rv_sweep_bears(&sweep, "REEVE_INSTANCE_B", "sweep-whole"));
+	rv_test_end(&child);
+}

@@ -1,0 +1,206 @@
+/*
+ * reeved, the supervisor.
+ *
+ * It keeps processes alive and nothing else: a keeper, which looks after the store, and pools of
+ * workers, which run jobs.  It opens no database, maps nothing that a child may write, carries no
+ * job's output, and believes no number that a child sends it; so neither a damaged file nor a
+ * hostile worker nor a 10 GB log can stop it.
+ *
+ *   start.c     folders, lock, what a killed predecessor left, area, doorbell, control socket
+ *   step.c      after each turn of the loop: judge, sweep, tell, plan, act, notify
+ *   plan.c      desired against actual: who is to be started or stopped (pure)
+ *   slot.c      the life of one child as a table (pure)
+ *   child.c     fork, STOP, ABRT, KILL; channel.c its messages, words.c its stderr
+ *   judge.c     who is too late
+ *   death.c     reap, obituary (obit.c), sweep of orphans, DIED; restart.c when it comes back
+ *   doorbell.c  a ring in, a WAKE out
+ *   control.c   the socket of `reeve status` and the like; verbs.c, status.c
+ *   signals.c, reload.c
+ *
+ * The way fork → death → restart → obituary allocates nothing.  Everything runs in one loop, and no
+ * step of it waits for anybody.
+ */
+#include "supervisor/main.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/fault.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "os/fd.h"
+#include "os/sig.h"
+#include "supervisor/reload.h"
+#include "supervisor/signals.h"
+#include "supervisor/start.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#define STORE_KEY "store.path="
+
+static void print_help(void)
+{
+	printf("usage: reeved [-c FILE] [-o SECTION.KEY=VALUE]… [--store PATH] [-t]\n"
+	       "\n"
+	       "Keeps reeve's workers alive.  Stays in the foreground; logs to stderr.\n"
+	       "\n"
+	       "  -c, --config FILE   the configuration (else $REEVE_CONFIG, "
+	       "~/.config/reeve/reeve.ini,\n"
+	       "                      /etc/reeve/reeve.ini; without any, built-in defaults)\n"
+	       "  -o, --set KEY=VALUE a value that wins over the file's: -o "
+	       "pool:default.workers=8\n"
+	       "      --store PATH    the database: short for -o store.path=PATH\n"
+	       "  -t, --check         check the configuration, say what is wrong, start nothing\n"
+	       "      --version       print the version\n"
+	       "  -h, --help          print this\n"
+	       "\n"
+	       "signals\n");
+	rv_signals_help();
+	printf("\n"
+	       "exit codes\n"
+	       "  0 ended as told   2 wrong usage   69 a program is missing   74 the store failed "
+	       "at start\n"
+	       "  75 another reeved uses this store   78 the configuration or the store is not "
+	       "usable\n"
+	       "\n"
+	       "examples\n"
+	       "  reeved                          for yourself: state in ~/.local/state/reeve\n"
+	       "  reeved -c /etc/reeve/reeve.ini  as a service; see reeve.service\n"
+	       "  reeved -t -c new.ini            before a reload\n"
+	       "  reeved -o log.level=debug -o pool:default.workers=2\n");
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "reeved: %s\ntry: reeved --help\n", what);
+	return rv_err_exit(RV_E_USAGE);
+}
+
+static bool add_override(struct rv_options *options, const char *text)
+{
+	for (size_t i = 0; i < RV_OVERRIDES_MAX; i++) {
+		if (!options->overrides[i]) {
+			options->overrides[i] = text;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* -1: go on; else the exit code.  ${ret_store}: owned by the caller. */
+static int parse(int argc, char **argv, struct rv_options *options, char **ret_store)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"set", required_argument, NULL, 'o'},
+		{"store", required_argument, NULL, 's'},
+		{"check", no_argument, NULL, 't'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:o:th", longs, NULL)) != -1) {
+		const char *set = NULL;
+
+		switch (c) {
+		case 'c':
+			options->file = optarg;
+			break;
+		case 'o':
+			set = optarg;
+			break;
+		case 's':
+			free(*ret_store);
+			if (asprintf(ret_store, STORE_KEY "%s", optarg) < 0)
+				return rv_err_exit(RV_E_NOMEM);
+			set = *ret_store;
+			break;
+		case 't':
+			options->check_only = true;
+			break;
+		case 'V':
+			printf("reeved %s\n", RV_VERSION);
+			return 0;
+		case 'h':
+			print_help();
+			return 0;
+		default:
+			return usage("wrong usage");
+		}
+		if (set && !add_override(options, set))
+			return usage("too many -o");
+	}
+	return optind == argc ? -1 : usage("reeved takes no words, only options");
+}
+
+static int fail(int err, const struct rv_why *why)
+{
+	rv_log(RV_LOG_ERROR, RV_EV_daemon_failed, "%s", rv_why_text(why, err));
+	return rv_err_exit(err);
+}
+
+static int run(const struct rv_options *options, struct rv_conf *conf)
+{
+	static struct rv_sup sup;
+	struct rv_why why = {0};
+	int code;
+	int err;
+
+	/* What is made is ours alone, or with the members of the configured group. */
+	(void)umask(conf->reeve.group ? 007 : 077);
+	err = rv_sup_open(&sup, options, conf, &why);
+	if (err != RV_OK) {
+		rv_sup_close(&sup);
+		return fail(err, &why);
+	}
+	rv_loop_run(sup.loop);
+	INV(sup.is_finished);
+	code = sup.exit_code;
+	if (code != 0)
+		rv_log(RV_LOG_ERROR, RV_EV_daemon_failed, "the store cannot be used: %s",
+		       sup.exit_words[0] != '\0' ? sup.exit_words : "see what the keeper said");
+	else
+		rv_log(RV_LOG_INFO, RV_EV_daemon_stopped, "reeved ends; no process is left");
+	rv_sup_close(&sup);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct rv_options options = {0};
+	struct rv_conf *conf = NULL;
+	struct rv_why why = {0};
+	char *store = NULL;
+	int code;
+	int err;
+
+	/* Whatever the parent left: ignored SIGCHLD would give ECHILD for every child. */
+	rv_sig_reset();
+	err = rv_fd_stdio();
+	if (err != RV_OK)
+		return rv_err_exit(err);
+	rv_fault_iam("reeved");
+	code = parse(argc, argv, &options, &store);
+	if (code < 0) {
+		err = rv_reload_load(&options, &conf, &why);
+		if (err != RV_OK)
+			code = fail(err, &why);
+		else if (options.check_only)
+			code = 0;
+		else
+			code = run(&options, conf);
+		if (options.check_only)
+			rv_conf_free(conf);
+		if (options.check_only && code == 0)
+			printf("the configuration is good\n");
+	}
+	free(store);
+	rv_log_close();
+	return code;
+}

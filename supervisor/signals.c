@@ -1,0 +1,110 @@
+/* What each signal does.  Runs in the supervisor only, in the loop, never in a handler. */
+#include "supervisor/signals.h"
+
+#include "base/err.h"
+#include "obs/log.h"
+#include "supervisor/child.h"
+#include "supervisor/death.h"
+#include "supervisor/reload.h"
+#include "supervisor/step.h"
+#include "wire/sup.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static void drain(struct rv_sup *sup)
+{
+	/* The first one drains, the next one does not wait any more. */
+	rv_step_end(sup, sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW, 0);
+}
+
+static void now(struct rv_sup *sup)
+{
+	rv_step_end(sup, true, 0);
+}
+
+static void reload(struct rv_sup *sup)
+{
+	struct rv_why why = {0};
+
+	/* What is wrong was logged line by line, and status says it; the log is reopened anyhow. */
+	if (rv_reload(sup, false, NULL, &why) != RV_OK)
+		why = (struct rv_why){0};
+	if (rv_signals_reopen(sup, &why) != RV_OK)
+		rv_log(RV_LOG_ERROR, RV_EV_log_reopened, "%s", why.text);
+}
+
+static void reopen(struct rv_sup *sup)
+{
+	struct rv_why why = {0};
+
+	if (rv_signals_reopen(sup, &why) != RV_OK)
+		rv_log(RV_LOG_ERROR, RV_EV_log_reopened, "%s", why.text);
+}
+
+static void look(struct rv_sup *sup)
+{
+	/* Every child's own end comes with one as well: the sweep is then due anyhow. */
+	rv_death_look(sup);
+}
+
+static const struct {
+	int signo;
+	void (*fn)(struct rv_sup *sup);
+	const char *name;
+	const char *meaning;
+	const char *verb;
+} table[] = {
+#define SIGNAL(sym, what, meaning, verb) {SIG##sym, what, #sym, meaning, verb},
+#include "supervisor/signals.def"
+#undef SIGNAL
+};
+
+int rv_signals_reopen(struct rv_sup *sup, struct rv_why *why)
+{
+	int err = rv_log_reopen(why);
+
+	for (size_t i = 0; i < sup->nslots; i++) {
+		if (rv_life_has_process(sup->children[i].life))
+			(void)rv_child_tell(&sup->children[i], RV_SUP_REOPEN, 0, 0);
+	}
+	if (err == RV_OK)
+		rv_log(RV_LOG_INFO, RV_EV_log_reopened, "the log was reopened");
+	return err;
+}
+
+static void on_signal(struct rv_loop_signals *signals, const struct rv_sig *sig)
+{
+	struct rv_sup *sup = signals->ctx;
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
+		if (table[i].signo != sig->signo)
+			continue;
+		if (sig->signo != SIGCHLD)
+			rv_log_with(RV_LOG_INFO, RV_EV_daemon_signal,
+				    RV_FIELDS(RV_INT("from_pid", sig->pid),
+					      RV_INT("from_uid", sig->uid)),
+				    "signal %s: %s", table[i].name, table[i].meaning);
+		table[i].fn(sup);
+	}
+}
+
+int rv_signals_open(struct rv_sup *sup, struct rv_why *why)
+{
+	int list[RV_ARRAY_LEN(table)];
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(table); i++)
+		list[i] = table[i].signo;
+	if (rv_loop_signals_start(sup->loop, &sup->signals, list, RV_ARRAY_LEN(list), on_signal,
+				  sup) != RV_OK)
+		return rv_fail(why, RV_E_BUSY, "cannot make a descriptor for signals");
+	return RV_OK;
+}
+
+void rv_signals_help(void)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
+		if (table[i].verb[0] != '\0')
+			printf("  %-5s %s (%s)\n", table[i].name, table[i].meaning, table[i].verb);
+	}
+}

@@ -1,0 +1,151 @@
+/* The verbs of the control socket.  Runs in the supervisor only, for peers that may come in. */
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/near.h"
+#include "supervisor/child.h"
+#include "supervisor/control.h"
+#include "supervisor/reload.h"
+#include "supervisor/signals.h"
+#include "supervisor/step.h"
+#include "wire/sup.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static int verb_ping(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why)
+{
+	(void)sup;
+	(void)request;
+	(void)why;
+	return rv_json_set_int(answer, "pid", getpid());
+}
+
+static int verb_status(struct rv_sup *sup, const json_t *request, json_t *answer,
+		       struct rv_why *why)
+{
+	(void)request;
+	(void)why;
+	return rv_status_fill(sup, answer);
+}
+
+/* A flag that may be absent. */
+static int get_flag(const json_t *request, const char *name, bool *ret, struct rv_why *why)
+{
+	int err = rv_json_get_bool(request, name, ret, why);
+
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+static int verb_reload(struct rv_sup *sup, const json_t *request, json_t *answer,
+		       struct rv_why *why)
+{
+	bool dry = false;
+	int err = get_flag(request, "dry_run", &dry, why);
+
+	return err == RV_OK ? rv_reload(sup, dry, answer, why) : err;
+}
+
+static int verb_reopen(struct rv_sup *sup, const json_t *request, json_t *answer,
+		       struct rv_why *why)
+{
+	(void)request;
+	(void)answer;
+	return rv_signals_reopen(sup, why);
+}
+
+static int verb_shutdown(struct rv_sup *sup, const json_t *request, json_t *answer,
+			 struct rv_why *why)
+{
+	bool now = false;
+	int err = get_flag(request, "now", &now, why);
+
+	(void)answer;
+	if (err == RV_OK)
+		rv_step_end(sup, now, 0);
+	return err;
+}
+
+static int verb_kick(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why)
+{
+	int64_t slot = 0;
+	int64_t incarnation = 0;
+	int64_t job = 0;
+	int64_t fence = 0;
+	struct rv_child *child;
+	int err = rv_json_get_int(request, "slot", &slot, why);
+
+	(void)answer;
+	if (err == RV_OK)
+		err = rv_json_get_int(request, "job", &job, why);
+	if (err == RV_OK)
+		err = rv_json_get_int(request, "fence", &fence, why);
+	if (err == RV_OK) {
+		err = rv_json_get_int(request, "incarnation", &incarnation, why);
+		if (err == RV_E_NOTFOUND)
+			err = RV_OK;
+	} else if (err == RV_E_NOTFOUND) {
+		return rv_fail(why, RV_E_USAGE, "kick needs slot, job and fence");
+	}
+	if (err != RV_OK)
+		return err;
+	if (slot < 1 || (size_t)slot >= sup->nslots)
+		return rv_fail(why, RV_E_NOTFOUND, "there is no worker in slot %lld",
+			       (long long)slot);
+	child = &sup->children[slot];
+	if (!rv_life_has_process(child->life) ||
+	    (incarnation != 0 && child->incarnation != (uint64_t)incarnation))
+		return rv_fail(why, RV_E_NOTFOUND, "that worker has ended");
+	if (!rv_child_tell(child, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence))
+		return rv_fail(why, RV_E_BUSY, "%s does not read", rv_child_title(child));
+	return RV_OK;
+}
+
+static const struct {
+	const char *name;
+	const char *fields;
+	int (*run)(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why);
+} verbs[] = {
+#define VERB(name, fields, doc) {#name, fields, verb_##name},
+#include "supervisor/verbs.def"
+#undef VERB
+};
+
+#define FIELDS_MAX 8
+
+static int check_fields(const char *verb, const char *fields, const json_t *request,
+			struct rv_why *why)
+{
+	const char *names[FIELDS_MAX] = {"v", "verb"};
+	char text[128];
+	char *save = NULL;
+	size_t n = 2;
+	int err;
+
+	(void)strncpy(text, fields, sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	for (char *word = strtok_r(text, " ", &save); word && n < FIELDS_MAX;
+	     word = strtok_r(NULL, " ", &save))
+		names[n++] = word;
+	err = rv_json_only(request, names, n, why);
+	return err == RV_OK ? err : rv_wrap(why, RV_E_USAGE, "%s", verb);
+}
+
+int rv_verb_run(struct rv_sup *sup, const char *verb, const json_t *request, json_t *answer,
+		struct rv_why *why)
+{
+	const char *names[RV_ARRAY_LEN(verbs)];
+	const char *near;
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++) {
+		int err;
+
+		names[i] = verbs[i].name;
+		if (strcmp(verbs[i].name, verb) != 0)
+			continue;
+		err = check_fields(verb, verbs[i].fields, request, why);
+		return err == RV_OK ? verbs[i].run(sup, request, answer, why) : err;
+	}
+	near = rv_near(verb, names, RV_ARRAY_LEN(names));
+	return rv_fail(why, RV_E_USAGE, "unknown verb %.40s%s%s%s", verb,
+		       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}

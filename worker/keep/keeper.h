@@ -1,0 +1,106 @@
+#ifndef RV_KEEP_KEEPER_H
+#define RV_KEEP_KEEPER_H
+
+/*
+ * The keeper: housekeeping of one daemon's store.  All of its state; the functions below are one a
+ * file, called from the loop (main.c).
+ */
+
+#include "child/child.h"
+#include "child/link.h"
+#include "store/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rv_conf_pool;
+
+#define RV_KEEP_TICK_US 1000000LL
+#define RV_KEEP_DO_US   2000000LL /* patience of a request; what was not done is tried again */
+#define RV_KEEP_KICKS   64        /* the last cancellations that were passed on */
+
+/* One row of the living as the store has it: slot and pool of an incarnation. */
+struct rv_keep_life {
+	uint64_t incarnation;
+	int64_t beat_deadline_us;
+	int slot;
+	const struct rv_conf_pool *pool; /* NULL: the keeper's own, or a pool that is gone */
+	int64_t told_us;                 /* mono: HUNG was said; 0 never */
+};
+
+struct rv_keep_died {
+	uint64_t number;
+	unsigned slot;
+	struct rv_expire_one one;
+};
+
+struct rv_keeper {
+	struct rv_child child;
+	struct rv_child_link link;
+	struct rv_loop *loop;
+	struct rv_loop_signals signals;
+	struct rv_loop_timer tick, due, again;
+	/* tick.c */
+	int64_t ticked_us;        /* mono: the last TICK that was sent */
+	int64_t looked_us;        /* mono: the last whole look */
+	int64_t change;           /* rv_store_change at the last look */
+	int64_t ready, oldest_us; /* jobs, wall time of the first in order (0 none) */
+	int64_t open_jobs;        /* not final */
+	uint64_t round;           /* of the area when the leader was seen acquiring */
+	int64_t acquiring_us;     /* mono: since when; 0: nobody does */
+	int64_t waiting_us;       /* mono: since when a request of ours waits; 0: none */
+	int64_t blocker;          /* pid that holds up all writers, 0 none */
+	bool reading;             /* in a look of ours: no second one from the writer's callback */
+	/* beats.c */
+	struct rv_keep_life lives[RV_AREA_SLOTS_MAX * 4];
+	unsigned nlives;
+	int64_t flushed_us; /* mono */
+	bool forgiving;     /* time passed without us: nobody is judged before the next look */
+	/* dead.c */
+	struct rv_keep_died died[RV_EXPIRE_MAX];
+	unsigned ndied;
+	uint64_t living[RV_AREA_SLOTS_MAX * 8]; /* the LIVING list, as it comes in */
+	unsigned nliving;
+	uint64_t highest;
+	bool listed; /* it is complete and not dealt with */
+	/* due.c */
+	struct {
+		int64_t job, fence;
+	} kicked[RV_KEEP_KICKS];
+	unsigned nkicked;
+	struct rv_req req; /* too large for a stack */
+	int result;
+	bool ending, ready_sent;
+};
+
+/* main.c: one request; false: not done, tried again later, or the keeper ends (it says so). */
+bool rv_keep_do(struct rv_keeper *keeper, enum rv_durability durability, const char *what);
+/* main.c: an error of a read; true when it is nothing to end for. */
+bool rv_keep_survives(struct rv_keeper *keeper, int err, const char *what,
+		      const struct rv_why *why);
+/* main.c: the loop's hook shall run again after a while. */
+void rv_keep_again(struct rv_keeper *keeper, int64_t after_us);
+
+/* dead.c: obituaries and the list of the living; done: nothing waits any more. */
+void rv_keep_on_died(struct rv_keeper *keeper, const struct rv_sup_msg *msg);
+void rv_keep_on_living(struct rv_keeper *keeper, const struct rv_sup_msg *msg);
+void rv_keep_bury(struct rv_keeper *keeper);
+
+/* due.c: promotes what is due, sets the timer for what is next, passes cancellations on. */
+void rv_keep_promote(struct rv_keeper *keeper);
+void rv_keep_look_ahead(struct rv_keeper *keeper);
+void rv_keep_kick(struct rv_keeper *keeper);
+
+/* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
+void rv_keep_tick(struct rv_keeper *keeper);
+/* tick.c: TICK alone, while a request of ours waits. */
+void rv_keep_tick_waiting(struct rv_keeper *keeper);
+
+/* beats.c: the beats of the living into the store, the silent reported and expired. */
+void rv_keep_read_lives(struct rv_keeper *keeper);
+void rv_keep_flush(struct rv_keeper *keeper);
+void rv_keep_judge(struct rv_keeper *keeper);
+/* beats.c: ${gap_us} passed in which we did nothing. */
+void rv_keep_forgive(struct rv_keeper *keeper, int64_t gap_us);
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * Stage 1, claim: the round in which finished jobs are acknowledged and new ones are leased. Worker
+ * processes.  Must never sleep with work that nobody else was told of, nor let a prefetched job
+ * wait long behind its companions.
+ */
+#include "run/worker.h"
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/seam.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+
+#include <string.h>
+
+/* A round waits so long for the write lock; then the loop looks at descriptor 3 again. */
+#define ROUND_US    (2 * RV_S_US)
+#define BUSY_US     (10 * RV_MS_US)
+#define NO_SPACE_US RV_S_US
+
+static bool may_claim(const struct rv_worker *worker)
+{
+	return !worker->quiet && !worker->draining && worker->turn.phase == RV_TURN_NONE &&
+	       atomic_load(&worker->child.area.head->epoch_ok) != 0;
+}
+
+bool rv_claim_due(const struct rv_worker *worker)
+{
+	return worker->nacks > 0 || (!worker->idle && may_claim(worker));
+}
+
+static void set_idle(struct rv_worker *worker, bool idle)
+{
+	worker->idle = idle;
+	/* seq_cst: the bit must be visible before the claim that looks once more. */
+	atomic_store(&worker->child.hint->idle, idle ? 1 : 0);
+	if (idle)
+		rv_beat_stop(worker);
+	else
+		rv_beat_start(worker);
+}
+
+void rv_claim_woken(struct rv_worker *worker)
+{
+	(void)rv_child_beat(&worker->child);
+	set_idle(worker, false);
+}
+
+/* Somebody who sleeps and might be told of what we leave behind. */
+static bool someone_idle(const struct rv_worker *worker)
+{
+	const struct rv_area *area = &worker->child.area;
+	unsigned nslots = area->head->nslots;
+
+	for (unsigned i = 1; i < nslots && i < RV_AREA_SLOTS_MAX; i++) {
+		if (i != worker->child.slot &&
+		    atomic_load_explicit(&area->hints[i].idle, memory_order_relaxed) != 0)
+			return true;
+	}
+	return false;
+}
+
+static void note_ack(struct rv_worker *worker, const struct rv_ack *ack)
+{
+	atomic_fetch_add_explicit(&worker->child.hint->jobs_done, 1, memory_order_relaxed);
+	if (ack->err == RV_E_STALE)
+		rv_log_with(RV_LOG_WARN, RV_EV_job_stale, RV_FIELDS(RV_INT("job", ack->job)),
+			    "job %lld: the lease was not ours any more, the result is void",
+			    (long long)ack->job);
+	else if (ack->err != RV_OK)
+		rv_log_with(RV_LOG_INFO, RV_EV_job_cancelled, RV_FIELDS(RV_INT("job", ack->job)),
+			    "job %lld: %s", (long long)ack->job, rv_err_text(ack->err));
+}
+
+static void take_acks(struct rv_worker *worker, const struct rv_req_turn *turn)
+{
+	for (unsigned i = 0; i < worker->nacks; i++)
+		note_ack(worker, &turn->acks[i]);
+	if (worker->nacks > 0 && RV_FAULT(worker_acked) != RV_OK)
+		rv_log(RV_LOG_DEBUG, RV_EV_worker_failed, "fault point worker_acked");
+	worker->nacks = 0;
+	worker->durability = RV_DURABILITY_NORMAL;
+}
+
+static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn)
+{
+	unsigned count = turn->nclaimed <= RV_TURN_MAX ? turn->nclaimed : RV_TURN_MAX;
+
+	worker->next = 0;
+	worker->nclaimed = count;
+	worker->prefetched = turn->prefetch != 0;
+	worker->more = turn->more;
+	for (unsigned i = 0; i < count; i++) {
+		struct rv_area_word *word = &worker->words[i];
+		int32_t queue = turn->claimed[i].queue;
+
+		worker->claimed[i] = turn->claimed[i];
+		if (queue < 0 || (size_t)queue >= worker->pool->queues.count)
+			queue = 0;
+		worker->queues[i] = worker->pool->queues.items[queue];
+		if (!worker->prefetched)
+			continue;
+		atomic_store_explicit(&word->job, turn->claimed[i].job, memory_order_relaxed);
+		atomic_store_explicit(&word->fence, turn->claimed[i].fence, memory_order_relaxed);
+		atomic_store_explicit(&word->word, RV_WORD_WAITING, memory_order_release);
+	}
+	if (count > 0 && RV_FAULT(worker_claimed) != RV_OK)
+		rv_worker_fail(worker, RV_E_IO, "fault point worker_claimed", NULL);
+	/* We look at the same queues, but are only one: tell the next who sleeps. */
+	if (count > 0 && worker->more > 0 && someone_idle(worker))
+		rv_child_ring_queue(&worker->child, worker->queues[0]);
+}
+
+/* The queues never change in a worker's life. */
+static void fill_queues(struct rv_worker *worker, struct rv_req_turn *turn)
+{
+	const struct rv_conf_list *queues = &worker->pool->queues;
+
+	turn->nqueues = 0;
+	for (size_t i = 0; i < queues->count && i < RV_QUEUES_MAX; i++) {
+		size_t size = strlen(queues->items[i]);
+
+		PRE(size < RV_NAME_MAX);
+		memcpy(turn->queues[turn->nqueues++], queues->items[i], size + 1);
+	}
+}
+
+static int post(struct rv_worker *worker, unsigned want, struct rv_why *why)
+{
+	struct rv_req_turn *turn = &worker->req.u.turn;
+	int err;
+
+	worker->req.kind = RV_REQ_TURN;
+	if (turn->nqueues == 0)
+		fill_queues(worker, turn);
+	turn->incarnation = worker->child.incarnation;
+	turn->want = want;
+	turn->prefetch = want > 1 ? 1 : 0;
+	turn->nacks = worker->nacks;
+	for (unsigned i = 0; i < worker->nacks; i++)
+		turn->acks[i] = worker->acks[i];
+	err = rv_child_do(&worker->child, &worker->req, worker->durability, ROUND_US, why);
+	if (err == RV_OK) {
+		take_acks(worker, turn);
+		if (want > 0)
+			take_claims(worker, turn);
+	}
+	return err;
+}
+
+/* What a failed round means for this process; true: try again after a pause. */
+static bool survive(struct rv_worker *worker, int err, const struct rv_why *why)
+{
+	static bool complained;
+
+	switch (err) {
+	case RV_OK:
+		complained = false;
+		return false;
+	case RV_E_BUSY:
+		rv_worker_again(worker, BUSY_US);
+		return true;
+	case RV_E_NOSPACE:
+	case RV_E_NOMEM:
+		if (!complained)
+			rv_log(RV_LOG_ERROR, RV_EV_store_error, "%s; trying on",
+			       rv_why_text(why, err));
+		complained = true;
+		rv_worker_again(worker, NO_SPACE_US);
+		return true;
+	case RV_E_STALE:
+		/* Somebody gave our leases away: we were taken for dead. */
+		rv_worker_fail(worker, RV_E_BUSY, "this incarnation counts as dead", why);
+		return true;
+	default:
+		rv_worker_fail(worker, err, "a round failed", why);
+		return true;
+	}
+}
+
+int rv_claim(struct rv_worker *worker)
+{
+	struct rv_why why = {.text = ""};
+	unsigned want = 0;
+	int err;
+
+	if (worker->next < worker->nclaimed)
+		INV(worker->turn.phase != RV_TURN_NONE);
+	if (may_claim(worker))
+		want = rv_batch_next(&worker->batch, worker->more, (unsigned)worker->pool->workers);
+	if (want == 0 && worker->nacks == 0)
+		return RV_OK;
+	err = post(worker, want, &why);
+	if (survive(worker, err, &why) || want == 0 || worker->nclaimed > 0)
+		return err;
+	/* Nothing there: say that we sleep, and look once more for what came before that. */
+	set_idle(worker, true);
+	err = post(worker, 1, &why);
+	if (err != RV_OK || worker->nclaimed > 0)
+		set_idle(worker, false);
+	(void)survive(worker, err, &why);
+	return err;
+}
+
+/* An ack for a job that was never started. */
+static void give_back(struct rv_worker *worker, unsigned place, enum rv_outcome outcome)
+{
+	const struct rv_claimed *claim = &worker->claimed[place];
+	uint32_t waiting = RV_WORD_WAITING;
+
+	INV(worker->nacks < RV_TURN_MAX);
+	if (worker->prefetched)
+		(void)atomic_compare_exchange_strong(&worker->words[place].word, &waiting,
+						     RV_WORD_TAKEN);
+	worker->acks[worker->nacks++] = (struct rv_ack){
+		.job = claim->job,
+		.fence = claim->fence,
+		.outcome = outcome,
+		.exit_code = -1,
+	};
+}
+
+void rv_claim_release(struct rv_worker *worker)
+{
+	for (unsigned i = worker->next; i < worker->nclaimed; i++)
+		give_back(worker, i, RV_OUTCOME_INTERRUPTED);
+	worker->nclaimed = worker->next;
+}
+
+bool rv_claim_cancel(struct rv_worker *worker, int64_t job, int64_t fence)
+{
+	for (unsigned i = worker->next; i < worker->nclaimed; i++) {
+		unsigned last = worker->nclaimed - 1;
+
+		if (worker->claimed[i].job != job || worker->claimed[i].fence != fence)
+			continue;
+		give_back(worker, i, RV_OUTCOME_CANCELLED);
+		/* The words keep their places: those behind it move up one, words and all. */
+		for (unsigned k = i; k < last; k++) {
+			worker->claimed[k] = worker->claimed[k + 1];
+			worker->queues[k] = worker->queues[k + 1];
+			atomic_store(&worker->words[k].job, worker->claimed[k].job);
+			atomic_store(&worker->words[k].fence, worker->claimed[k].fence);
+			atomic_store(&worker->words[k].word, RV_WORD_WAITING);
+		}
+		atomic_store(&worker->words[last].word, RV_WORD_TAKEN);
+		worker->nclaimed = last;
+		return true;
+	}
+	return false;
+}

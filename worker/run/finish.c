@@ -1,0 +1,226 @@
+/*
+ * Stage 4, finish: from how a run ended to the ack that says so.  Worker processes.  The words made
+ * here are what a person reads first: they must say what happened, on one line.
+ */
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/fmt.h"
+#include "base/seam.h"
+#include "base/utf8.h"
+#include "conf/conf.h"
+#include "core/retry.h"
+#include "obs/log.h"
+#include "run/handler.h"
+#include "run/run.h"
+#include "run/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LATER_MIN_US RV_S_US /* try later must not become try at once, for ever */
+
+/* Adds ${text} as one line of well-formed UTF-8 without control characters. */
+static void add_words(char *out, size_t space, const char *text)
+{
+	size_t used = strlen(out);
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i < size;) {
+		size_t n = rv_utf8_length(text + i, size - i);
+
+		if (used + (n ? n : 1) >= space)
+			break;
+		if (n == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			out[used++] = n == 0 ? '?' : ' ';
+			i += n ? n : 1;
+			continue;
+		}
+		memcpy(out + used, text + i, n);
+		used += n;
+		i += n;
+	}
+	out[used] = '\0';
+}
+
+static enum rv_outcome by_exit(const struct rv_turn *turn)
+{
+	const struct rv_result *result = &turn->result;
+
+	if (result->signo != 0)
+		return RV_OUTCOME_FAILED;
+	if (rv_conf_codes_have(&turn->task->success_exit, result->exit_code))
+		return RV_OUTCOME_SUCCEEDED;
+	if (rv_conf_codes_have(&turn->task->retry_exit, result->exit_code))
+		return RV_OUTCOME_LATER;
+	if (rv_conf_codes_have(&turn->task->no_retry_exit, result->exit_code))
+		return RV_OUTCOME_FATAL;
+	return RV_OUTCOME_FAILED;
+}
+
+static enum rv_outcome outcome_of(const struct rv_turn *turn)
+{
+	switch (turn->reason) {
+	case RV_STOP_NONE:
+		break;
+	case RV_STOP_TIMEOUT:
+	case RV_STOP_IDLE:
+		return RV_OUTCOME_FAILED;
+	case RV_STOP_CANCEL:
+		return RV_OUTCOME_CANCELLED;
+	case RV_STOP_DRAIN:
+	case RV_STOP_FENCED:
+		return RV_OUTCOME_INTERRUPTED;
+	}
+	return turn->result.kind == RV_RESULT_OUTCOME ? turn->result.outcome : by_exit(turn);
+}
+
+static void describe_end(const struct rv_turn *turn, enum rv_outcome outcome, char *out)
+{
+	const struct rv_result *result = &turn->result;
+
+	if (result->kind == RV_RESULT_OUTCOME) {
+		add_words(out, RV_ERROR_MAX, result->text);
+		return;
+	}
+	if (outcome == RV_OUTCOME_SUCCEEDED)
+		return;
+	if (result->signo != 0)
+		(void)snprintf(out, RV_ERROR_MAX, "killed by signal %d", result->signo);
+	else
+		(void)snprintf(out, RV_ERROR_MAX, "exit code %d", result->exit_code);
+	if (result->text[0] == '\0')
+		return;
+	add_words(out, RV_ERROR_MAX, ": ");
+	add_words(out, RV_ERROR_MAX, result->text);
+}
+
+static void describe(const struct rv_turn *turn, enum rv_outcome outcome, char *out)
+{
+	char text[RV_FMT_SPACE];
+
+	switch (turn->reason) {
+	case RV_STOP_NONE:
+		describe_end(turn, outcome, out);
+		break;
+	case RV_STOP_TIMEOUT:
+		(void)snprintf(out, RV_ERROR_MAX, "timed out after %s",
+			       rv_fmt_duration(text, turn->claim.timeout_us));
+		break;
+	case RV_STOP_IDLE:
+		(void)snprintf(out, RV_ERROR_MAX, "no output for %s",
+			       rv_fmt_duration(text, turn->task->idle_timeout_us));
+		break;
+	case RV_STOP_CANCEL:
+		(void)snprintf(out, RV_ERROR_MAX, "cancelled while it ran");
+		break;
+	case RV_STOP_DRAIN:
+		(void)snprintf(out, RV_ERROR_MAX, "interrupted: its worker was told to stop");
+		break;
+	case RV_STOP_FENCED:
+		(void)snprintf(out, RV_ERROR_MAX, "interrupted: its worker was out of time");
+		break;
+	}
+}
+
+static int64_t delay_of(const struct rv_turn *turn, enum rv_outcome outcome)
+{
+	/* A task that is gone from the configuration has no backoff left: the defaults' one. */
+	const struct rv_backoff *backoff = &turn->task->backoff;
+	int64_t delay;
+
+	if (outcome == RV_OUTCOME_FAILED)
+		return rv_retry_delay(backoff, turn->claim.attempt, rv_random_u64());
+	if (outcome != RV_OUTCOME_LATER)
+		return 0;
+	/* No attempt is burned, so the number of the run is what grows. */
+	delay = rv_retry_delay(backoff, turn->claim.run, rv_random_u64());
+	return delay > LATER_MIN_US ? delay : LATER_MIN_US;
+}
+
+static void log_end(const struct rv_turn *turn, const struct rv_ack *ack)
+{
+	static const struct {
+		enum rv_log_level level;
+		enum rv_event event;
+		const char *text;
+	} says[] = {
+		[RV_OUTCOME_SUCCEEDED] = {RV_LOG_DEBUG, RV_EV_job_succeeded, "succeeded"},
+		[RV_OUTCOME_FAILED] = {RV_LOG_INFO, RV_EV_job_failed, "failed"},
+		[RV_OUTCOME_FATAL] = {RV_LOG_WARN, RV_EV_job_failed, "failed for good"},
+		[RV_OUTCOME_LATER] = {RV_LOG_INFO, RV_EV_job_released, "is to be tried later"},
+		[RV_OUTCOME_INTERRUPTED] = {RV_LOG_INFO, RV_EV_job_released, "was given back"},
+		[RV_OUTCOME_CANCELLED] = {RV_LOG_INFO, RV_EV_job_cancelled, "was cancelled"},
+	};
+
+	if (!rv_log_wants(says[ack->outcome].level))
+		return;
+	rv_log_with(says[ack->outcome].level, says[ack->outcome].event,
+		    RV_FIELDS(RV_INT("job", ack->job), RV_STR("task", turn->claim.task),
+			      RV_INT("attempt", turn->claim.attempt)),
+		    "job %lld %s%s%s", (long long)ack->job, says[ack->outcome].text,
+		    ack->error[0] != '\0' ? ": " : "", ack->error);
+}
+
+static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
+{
+	enum rv_outcome outcome = outcome_of(turn);
+
+	*ack = (struct rv_ack){
+		.job = turn->claim.job,
+		.fence = turn->claim.fence,
+		.outcome = outcome,
+		.exit_code = turn->result.exit_code,
+		.signo = turn->result.signo,
+		.retry_us = delay_of(turn, outcome),
+		.started_us = turn->started_us,
+		.ended_us = rv_wall_us(),
+		.user_us = turn->result.user_us,
+		.sys_us = turn->result.sys_us,
+		.maxrss_bytes = turn->result.maxrss_bytes,
+		.output_bytes = turn->output.seen,
+	};
+	describe(turn, outcome, ack->error);
+	POST(ack->error[RV_ERROR_MAX - 1] == '\0');
+}
+
+static void clear_hint(struct rv_worker *worker)
+{
+	struct rv_area_hint *hint = worker->child.hint;
+
+	atomic_store_explicit(&hint->job, 0, memory_order_relaxed);
+	atomic_store_explicit(&hint->limit_us, 0, memory_order_relaxed);
+	if (worker->turn.prefetched)
+		atomic_store_explicit(&worker->words[worker->turn.place].word, RV_WORD_NONE,
+				      memory_order_release);
+}
+
+void rv_finish(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+	bool quick = turn->handler && turn->handler->quick;
+
+	PRE(turn->phase == RV_TURN_ENDED && worker->nacks < RV_TURN_MAX);
+	rv_run_unwatch(worker);
+	if (turn->handler)
+		turn->handler->end(turn);
+	if (!turn->task)
+		turn->task = &worker->child.conf->defaults;
+	make_ack(turn, &worker->acks[worker->nacks]);
+	log_end(turn, &worker->acks[worker->nacks]);
+	worker->nacks++;
+	if (turn->task->durability == RV_DURABILITY_FULL)
+		worker->durability = RV_DURABILITY_FULL;
+	if (turn->output.lost > 0)
+		rv_log_with(RV_LOG_WARN, RV_EV_job_output_lost,
+			    RV_FIELDS(RV_INT("job", turn->claim.job),
+				      RV_INT("bytes", turn->output.lost)),
+			    "job %lld: output could not be written: %s", (long long)turn->claim.job,
+			    rv_err_text(turn->output.err));
+	rv_output_close(&turn->output);
+	rv_batch_note(&worker->batch, rv_mono_us() - turn->started_mono_us, quick);
+	clear_hint(worker);
+	rv_arena_reset(&turn->arena);
+	turn->phase = RV_TURN_NONE;
+	if (RV_FAULT(worker_ended) != RV_OK)
+		rv_log(RV_LOG_DEBUG, RV_EV_worker_failed, "fault point worker_ended");
+}

@@ -1,0 +1,209 @@
+/*
+ * reeve-worker: runs jobs, one at a time.  Started by reeved only.
+ *
+ * A job goes through four stages, a file each, and only forward:
+ *
+ *   claim.c    a round: the acks of what has ended and the lease of what is next, in one
+ * transaction start.c    the claimed job finds its task and its handler, and begins run.c      its
+ * clocks tick; it prints, it ends, or it is stopped finish.c   how it ended becomes an ack, which
+ * waits for the next round
+ *
+ * All of it happens on one loop (common/loop).  After each turn of the loop act(), below, looks at
+ * where the job is and takes the next step; it never waits, except in a round for its answer.  A
+ * worker that finds nothing sets its idle bit, looks once more, and sleeps without any timer: it
+ * makes no system call until the supervisor says WAKE.
+ *
+ * Never two jobs at once; never a job whose lease might be another's (beat.c); nothing of a job
+ * left behind (handler_exec.c); no word with the database but through common/store.
+ */
+#include "base/check.h"
+#include "base/fault.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "os/fd.h"
+#include "os/sig.h"
+#include "run/handler.h"
+#include "run/run.h"
+#include "run/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void rv_worker_fail(struct rv_worker *worker, int err, const char *what, const struct rv_why *why)
+{
+	if (worker->ending)
+		return;
+	rv_log(RV_LOG_ERROR, RV_EV_worker_failed, "%s: %s", what, rv_why_text(why, err));
+	worker->result = err;
+	worker->ending = true;
+	rv_loop_stop(worker->loop);
+}
+
+static void on_again(struct rv_loop_timer *timer)
+{
+	(void)timer; /* the hook follows */
+}
+
+void rv_worker_again(struct rv_worker *worker, int64_t after_us)
+{
+	rv_loop_timer_start(worker->loop, &worker->again, after_us, on_again, worker);
+}
+
+static bool round_due(const struct rv_worker *worker)
+{
+	if (rv_loop_timer_active(&worker->again))
+		return false; /* a pause after a failure, or the next turn of the loop */
+	return rv_claim_due(worker);
+}
+
+/* Runs what was claimed until one of them takes its time. */
+static void run_claimed(struct rv_worker *worker)
+{
+	while (!worker->ending && worker->turn.phase == RV_TURN_NONE &&
+	       worker->next < worker->nclaimed) {
+		if (worker->draining || worker->quiet)
+			rv_claim_release(worker);
+		else
+			rv_start(worker);
+		if (worker->turn.phase == RV_TURN_ENDED)
+			rv_finish(worker);
+	}
+}
+
+static void leave(struct rv_worker *worker)
+{
+	rv_child_leave(&worker->child);
+	rv_log(RV_LOG_DEBUG, RV_EV_worker_stopped, "this worker has ended as it was told to");
+	worker->ending = true;
+	rv_loop_stop(worker->loop);
+}
+
+static void act(void *ctx)
+{
+	struct rv_worker *worker = ctx;
+
+	rv_child_link_log(&worker->link);
+	if (worker->ending)
+		return;
+	if (worker->turn.phase == RV_TURN_ENDED)
+		rv_finish(worker);
+	if (worker->turn.phase != RV_TURN_NONE)
+		return;
+	run_claimed(worker);
+	if (!worker->ending && worker->turn.phase == RV_TURN_NONE && round_due(worker) &&
+	    rv_claim(worker) == RV_OK)
+		run_claimed(worker);
+	if (worker->ending || worker->turn.phase != RV_TURN_NONE)
+		return;
+	if (worker->draining && worker->nacks == 0)
+		leave(worker);
+	else if (round_due(worker))
+		rv_worker_again(worker, 0); /* descriptor 3 first */
+}
+
+/* While a round waits, the job of ours must not wait for us to read what it prints. */
+static void on_waiting(void *ctx)
+{
+	struct rv_worker *worker = ctx;
+
+	rv_beat_gap(worker);
+	if (worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING)
+		worker->turn.handler->ready(&worker->turn);
+}
+
+static int boot(struct rv_worker *worker, struct rv_why *why)
+{
+	struct rv_child *child = &worker->child;
+	struct rv_child_hooks hooks = {.beat = on_waiting, .ctx = worker};
+	int err = rv_child_boot(child, why);
+
+	if (err != RV_OK)
+		return err;
+	rv_log(RV_LOG_DEBUG, RV_EV_worker_starting, "opening the store");
+	worker->pool = rv_conf_pool_find(child->conf, child->pool);
+	if (!worker->pool || worker->pool->queues.count == 0)
+		return rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",
+			       child->pool);
+	worker->words = child->area.slots[child->slot].words;
+	rv_batch_init(&worker->batch, (unsigned)worker->pool->max_batch);
+	err = rv_loop_new(&worker->loop);
+	if (err == RV_OK)
+		err = rv_drain_signals(worker);
+	if (err != RV_OK)
+		return rv_fail(why, err, "cannot make the loop");
+	err = rv_child_open(child, false, &hooks, why);
+	if (err == RV_OK)
+		err = rv_child_join(child, worker->pool->lease_us, why);
+	if (err == RV_OK)
+		err = rv_start_handlers(worker, why);
+	if (err == RV_OK)
+		err = RV_FAULT(worker_ready);
+	return err;
+}
+
+static void work(struct rv_worker *worker)
+{
+	rv_loop_hook(worker->loop, act, worker);
+	worker->link = (struct rv_child_link){
+		.child = &worker->child,
+		.loop = worker->loop,
+		.message = rv_drain_message,
+		.gone = rv_drain_gone,
+		.ctx = worker,
+	};
+	rv_child_link_start(&worker->link);
+	rv_beat_start(worker);
+	if (rv_child_send(&worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
+		return; /* nobody there: the link would say so too */
+	rv_log(RV_LOG_DEBUG, RV_EV_worker_ready, "ready");
+	rv_loop_run(worker->loop);
+}
+
+static void end(struct rv_worker *worker)
+{
+	if (worker->turn.phase != RV_TURN_NONE && worker->turn.handler) {
+		rv_run_kill(worker);
+		rv_run_unwatch(worker);
+		worker->turn.handler->end(&worker->turn);
+		rv_output_close(&worker->turn.output);
+	}
+	rv_arena_reset(&worker->turn.arena);
+	rv_start_close(worker);
+	rv_child_link_stop(&worker->link);
+	rv_loop_timer_stop(&worker->beat);
+	rv_loop_timer_stop(&worker->again);
+	rv_loop_signals_stop(&worker->signals);
+	rv_loop_free(worker->loop);
+	rv_child_close(&worker->child);
+}
+
+int main(int argc, char **argv)
+{
+	static struct rv_worker worker; /* 160 KiB */
+	struct rv_why why = {.text = ""};
+	int err;
+
+	rv_sig_reset();
+	if (rv_fd_stdio() != RV_OK)
+		return 74;
+	worker.child.program = "worker";
+	worker.turn.output.head_fd = -1;
+	worker.turn.output.tail_fd = -1;
+	err = rv_child_parse(&worker.child, argc, argv, &why);
+	if (err == RV_OK && (!worker.child.pool || !worker.child.name))
+		err = rv_fail(&why, RV_E_USAGE, "--pool and --name are needed");
+	if (err != RV_OK) {
+		(void)fprintf(stderr, "reeve-worker: %s\n", rv_why_text(&why, err));
+		return 2;
+	}
+	err = boot(&worker, &why);
+	if (err != RV_OK)
+		rv_log(RV_LOG_ERROR, RV_EV_worker_failed, "cannot start: %s",
+		       rv_why_text(&why, err));
+	else
+		work(&worker);
+	if (err == RV_OK)
+		err = worker.result;
+	end(&worker);
+	return rv_child_exit(err);
+}

@@ -1,0 +1,153 @@
+/*
+ * Stage 3, run: the clocks of a job and the ways to stop it.  Worker processes.  A job that was
+ * asked to stop is killed kill_after later, whatever it says.
+ */
+#include "run/run.h"
+
+#include "base/check.h"
+#include "base/seam.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "os/sweep.h"
+#include "run/handler.h"
+#include "run/worker.h"
+
+#define OVERTIME_US (5 * RV_S_US) /* past its limit and kill_after a run hangs (DESIGN §3) */
+#define END_US      (5 * RV_S_US) /* patience with processes that do not die while we end */
+
+void rv_run_limit(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	if (turn->claim.timeout_us > 0)
+		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +
+				      turn->task->kill_after_us + OVERTIME_US;
+}
+
+static void shorten_limit(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+	int64_t limit = rv_mono_us() + turn->task->kill_after_us + OVERTIME_US;
+
+	if (turn->limit_mono_us == 0 || limit < turn->limit_mono_us)
+		turn->limit_mono_us = limit;
+	atomic_store_explicit(&worker->child.hint->limit_us, turn->limit_mono_us,
+			      memory_order_relaxed);
+}
+
+static void on_kill(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+
+	worker->turn.handler->stop(worker, &worker->turn, RV_STOP_KILL);
+}
+
+void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_reason reason,
+		  bool now)
+{
+	PRE(reason != RV_STOP_NONE);
+	if (now && (turn->phase == RV_TURN_STOPPING || turn->settled)) {
+		rv_loop_timer_stop(&turn->kill);
+		turn->handler->stop(worker, turn, RV_STOP_KILL);
+	}
+	if (turn->phase != RV_TURN_RUNNING || turn->settled)
+		return;
+	turn->phase = RV_TURN_STOPPING;
+	turn->reason = reason;
+	shorten_limit(worker);
+	rv_loop_timer_stop(&turn->timeout);
+	rv_loop_timer_stop(&turn->idle);
+	if (!now)
+		rv_loop_timer_start(worker->loop, &turn->kill, turn->task->kill_after_us, on_kill,
+				    worker);
+	turn->handler->stop(worker, turn, now ? RV_STOP_KILL : RV_STOP_ASK);
+}
+
+static void on_timeout(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+
+	rv_log_with(RV_LOG_INFO, RV_EV_job_timeout,
+		    RV_FIELDS(RV_INT("job", worker->turn.claim.job)), "job %lld timed out",
+		    (long long)worker->turn.claim.job);
+	rv_turn_stop(worker, &worker->turn, RV_STOP_TIMEOUT, false);
+}
+
+/* Not set anew at each byte: when it runs out it looks at when the last one came. */
+static void on_idle(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+	struct rv_turn *turn = &worker->turn;
+	int64_t left = turn->heard_mono_us + turn->task->idle_timeout_us - rv_mono_us();
+
+	if (left > 0) {
+		rv_loop_timer_start(worker->loop, &turn->idle, left, on_idle, worker);
+		return;
+	}
+	rv_log_with(RV_LOG_INFO, RV_EV_job_timeout, RV_FIELDS(RV_INT("job", turn->claim.job)),
+		    "job %lld was silent for too long", (long long)turn->claim.job);
+	rv_turn_stop(worker, turn, RV_STOP_IDLE, false);
+}
+
+/* A prefetched job that is not quick after all: the others shall not wait behind it. */
+static void on_overdue(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+
+	rv_batch_note(&worker->batch, 0, false);
+	rv_claim_release(worker);
+	if (worker->nacks > 0 && rv_claim(worker) != RV_OK)
+		rv_log(RV_LOG_DEBUG, RV_EV_job_released, "prefetched jobs are given back later");
+}
+
+void rv_run_watch(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	if (turn->claim.timeout_us > 0)
+		rv_loop_timer_start(worker->loop, &turn->timeout, turn->claim.timeout_us,
+				    on_timeout, worker);
+	if (turn->task->idle_timeout_us > 0)
+		rv_loop_timer_start(worker->loop, &turn->idle, turn->task->idle_timeout_us, on_idle,
+				    worker);
+	if (turn->prefetched)
+		rv_loop_timer_start(worker->loop, &turn->overdue, RV_BATCH_US, on_overdue, worker);
+}
+
+void rv_run_unwatch(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	rv_loop_timer_stop(&turn->timeout);
+	rv_loop_timer_stop(&turn->idle);
+	rv_loop_timer_stop(&turn->kill);
+	rv_loop_timer_stop(&turn->overdue);
+}
+
+void rv_turn_heard(struct rv_turn *turn, enum rv_output_stream stream, const void *data,
+		   size_t size)
+{
+	turn->heard_mono_us = rv_mono_us();
+	rv_output_write(&turn->output, stream, rv_wall_us(), data, size);
+}
+
+void rv_turn_ended(struct rv_worker *worker, struct rv_turn *turn)
+{
+	PRE(turn->phase == RV_TURN_RUNNING || turn->phase == RV_TURN_STOPPING);
+	rv_run_unwatch(worker);
+	turn->phase = RV_TURN_ENDED;
+}
+
+void rv_run_kill(struct rv_worker *worker)
+{
+	const struct rv_sweep all = {0};
+	struct rv_sweep_left left = {0};
+	int64_t end = rv_mono_us() + END_US;
+
+	if (worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING)
+		worker->turn.handler->stop(worker, &worker->turn, RV_STOP_KILL);
+	do {
+		if (rv_sweep_turn(&all, 50 * RV_MS_US, &left) != RV_OK)
+			return;
+	} while (left.orphans > 0 && rv_mono_us() < end);
+}

@@ -1,0 +1,201 @@
+/*
+ * Stage 2, start: from a claimed job to one that runs.  Worker processes.  What cannot be started
+ * gets its outcome here: ours to blame (try later, nothing burned) or the job's (fatal).
+ */
+#include "run/handler.h"
+#include "run/worker.h"
+
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/seam.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "os/fd.h"
+#include "run/run.h"
+#include "store/read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* In a row: then it counts as a failure of the attempt after all (F16). */
+#define UNSTARTABLE_MAX 5
+
+static const struct rv_handler *const handlers[] = {
+#define HANDLER(name, doc) &rv_handler_##name,
+#include "run/handler.def"
+#undef HANDLER
+};
+
+int rv_start_handlers(struct rv_worker *worker, struct rv_why *why)
+{
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(handlers); i++)
+		err = handlers[i]->open ? handlers[i]->open(worker, why) : RV_OK;
+	return err;
+}
+
+void rv_start_close(struct rv_worker *worker)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(handlers); i++) {
+		if (handlers[i]->close)
+			handlers[i]->close(worker);
+	}
+}
+
+int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
+{
+	struct rv_job_view view;
+	int err = rv_store_job(worker->child.store, turn->claim.job, &view);
+
+	if (err != RV_OK)
+		return rv_fail(why, err == RV_E_NOTFOUND ? err : RV_E_BUSY,
+			       "cannot read the job: %s", rv_err_text(err));
+	turn->payload_size = view.payload_size;
+	turn->spec = rv_arena_strdup(&turn->arena, view.spec ? view.spec : "");
+	if (view.idem_key)
+		turn->idem_key = rv_arena_strdup(&turn->arena, view.idem_key);
+	if (!turn->spec || (view.idem_key && !turn->idem_key))
+		return rv_fail(why, RV_E_NOMEM, "no memory for the job");
+	return RV_OK;
+}
+
+static int payload_piece(void *ctx, const void *data, size_t size)
+{
+	return rv_fd_write_all(*(const int *)ctx, data, size);
+}
+
+int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd, struct rv_why *why)
+{
+	RV_AUTO(rv_fd_close) int fd = -1;
+	int err;
+
+	*ret_fd = -1;
+	if (turn->payload_size == 0)
+		return RV_OK;
+	fd = memfd_create("reeve-payload", MFD_CLOEXEC);
+	if (fd < 0)
+		return rv_fail(why, RV_E_BUSY, "no room for the payload: %m");
+	err = rv_store_payload(worker->child.store, turn->claim.job, payload_piece, &fd);
+	if (err == RV_OK && lseek(fd, 0, SEEK_SET) != 0)
+		err = RV_E_IO;
+	if (err != RV_OK)
+		return rv_fail(why, RV_E_BUSY, "cannot read the payload: %s", rv_err_text(err));
+	*ret_fd = fd;
+	fd = -1;
+	return RV_OK;
+}
+
+/* The next claimed job becomes the turn.  Its arena is empty, its watchers stopped. */
+static void begin(struct rv_worker *worker)
+{
+	const struct rv_conf *conf = worker->child.conf;
+	struct rv_turn *turn = &worker->turn;
+	struct rv_output_how output = {
+		.state_dir = conf->reeve.state_dir,
+		.group_readable = conf->reeve.group != NULL,
+	};
+	unsigned place = worker->next++;
+
+	PRE(turn->phase == RV_TURN_NONE && place < worker->nclaimed);
+	turn->claim = worker->claimed[place];
+	turn->queue = worker->queues[place];
+	turn->place = place;
+	turn->prefetched = worker->prefetched;
+	turn->adhoc = turn->claim.task[0] == '\0';
+	turn->task = turn->adhoc ? &conf->defaults : rv_conf_task_find(conf, turn->claim.task);
+	turn->handler = turn->task ? handlers[turn->task->handler] : NULL;
+	turn->spec = NULL;
+	turn->idem_key = NULL;
+	turn->payload_size = 0;
+	turn->reason = RV_STOP_NONE;
+	turn->settled = false;
+	turn->limit_mono_us = 0;
+	turn->result = (struct rv_result){.kind = RV_RESULT_EXIT, .exit_code = -1};
+	turn->started_us = rv_wall_us();
+	turn->started_mono_us = rv_mono_us();
+	turn->heard_mono_us = turn->started_mono_us;
+	output.job = turn->claim.job;
+	output.run = turn->claim.run > 0 ? turn->claim.run : 1;
+	output.cap_bytes = turn->task ? turn->task->output_max_bytes : 0;
+	rv_output_open(&turn->output, &output);
+}
+
+/* A prefetched job is ours to start unless somebody took it back. */
+static bool take_word(struct rv_worker *worker)
+{
+	uint32_t waiting = RV_WORD_WAITING;
+
+	return !worker->turn.prefetched ||
+	       atomic_compare_exchange_strong(&worker->words[worker->turn.place].word, &waiting,
+					      RV_WORD_STARTED);
+}
+
+static void publish(struct rv_worker *worker)
+{
+	struct rv_area_hint *hint = worker->child.hint;
+	const struct rv_turn *turn = &worker->turn;
+
+	atomic_store_explicit(&hint->started_us, turn->started_mono_us, memory_order_relaxed);
+	atomic_store_explicit(&hint->limit_us, turn->limit_mono_us, memory_order_relaxed);
+	atomic_store_explicit(&hint->job, turn->claim.job, memory_order_release);
+}
+
+static void unstartable(struct rv_worker *worker, int err, const struct rv_why *why)
+{
+	struct rv_turn *turn = &worker->turn;
+	const struct rv_claimed *claim = &turn->claim;
+	bool ours = err == RV_E_BUSY || err == RV_E_NOMEM;
+
+	turn->result.kind = RV_RESULT_OUTCOME;
+	turn->result.outcome = ours ? RV_OUTCOME_LATER : RV_OUTCOME_FATAL;
+	if (ours && claim->run - claim->attempt - claim->crashes >= UNSTARTABLE_MAX)
+		turn->result.outcome = RV_OUTCOME_FAILED;
+	if (err == RV_E_NOTFOUND && !turn->task)
+		turn->result.outcome = RV_OUTCOME_FAILED; /* until the configuration is mended */
+	(void)snprintf(turn->result.text, sizeof(turn->result.text), "%.*s",
+		       (int)sizeof(turn->result.text) - 1, rv_why_text(why, err));
+	rv_log_with(RV_LOG_WARN, RV_EV_job_unstartable, RV_FIELDS(RV_INT("job", claim->job)),
+		    "job %lld was not started: %s", (long long)claim->job, turn->result.text);
+	turn->phase = RV_TURN_ENDED;
+}
+
+void rv_start(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+	struct rv_why why = {.text = ""};
+	int err;
+
+	begin(worker);
+	if (turn->prefetched && turn->handler && !turn->handler->quick) {
+		/* Not one for a prefetch: all go back, and it comes again alone. */
+		worker->next--;
+		rv_batch_note(&worker->batch, 0, false);
+		rv_claim_release(worker);
+		return;
+	}
+	if (!take_word(worker))
+		return;
+	if (!turn->task) {
+		unstartable(worker,
+			    rv_fail(&why, RV_E_NOTFOUND, "the task %s is not configured here",
+				    turn->claim.task),
+			    &why);
+		return;
+	}
+	rv_run_limit(worker);
+	publish(worker);
+	turn->phase = RV_TURN_RUNNING;
+	err = turn->handler->start(worker, turn, &why);
+	if (err != RV_OK) {
+		unstartable(worker, err, &why);
+		return;
+	}
+	if (RV_FAULT(worker_started) != RV_OK)
+		rv_log(RV_LOG_DEBUG, RV_EV_worker_failed, "fault point worker_started");
+	if (turn->phase == RV_TURN_RUNNING)
+		rv_run_watch(worker);
+}

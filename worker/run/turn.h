@@ -1,0 +1,111 @@
+#ifndef RV_RUN_TURN_H
+#define RV_RUN_TURN_H
+
+/*
+ * One run of one job, as it goes through claim → start → run → finish: each stage fills in more of
+ * it, none goes back.  Lives in struct rv_worker; its memory is an arena, reset after each job.
+ */
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "loop/loop.h"
+#include "obs/output.h"
+#include "os/spawn.h"
+#include "store/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rv_conf_task;
+struct rv_handler;
+struct rv_worker;
+
+enum rv_turn_phase {
+	RV_TURN_NONE,     /* no job */
+	RV_TURN_RUNNING,  /* started */
+	RV_TURN_STOPPING, /* asked to stop, with ${reason} */
+	RV_TURN_ENDED,    /* nothing of it is left; ${result} holds */
+};
+
+/* Why a run is stopped before its time; the first one stays. */
+enum rv_stop_reason {
+	RV_STOP_NONE,
+	RV_STOP_TIMEOUT,
+	RV_STOP_IDLE,   /* idle_timeout */
+	RV_STOP_CANCEL, /* a person */
+	RV_STOP_DRAIN,  /* the supervisor */
+	RV_STOP_FENCED, /* we could not beat for a lease's length */
+};
+
+/* How a run ended, as the handler saw it; finish.c makes an outcome of it. */
+struct rv_result {
+	enum { RV_RESULT_EXIT, RV_RESULT_OUTCOME } kind;
+	enum rv_outcome outcome; /* OUTCOME: the handler has decided */
+	int exit_code;           /* -1 none */
+	int signo;
+	int64_t user_us, sys_us, maxrss_bytes;
+	char text[RV_ERROR_MAX]; /* EXIT: last words of stderr; OUTCOME: the error */
+};
+
+/* The exec handler's part. */
+struct rv_exec {
+	struct rv_proc proc;
+	struct rv_loop_proc watch;
+	struct rv_loop_io pipes[3]; /* stdout, stderr, progress */
+	int fds[3];                 /* our ends; -1: closed */
+	struct rv_loop_timer grace, sweep;
+	struct rv_exit exit;
+	bool exited, swept, complained;
+	int64_t ended_us; /* mono, of the leader */
+	char words[512];  /* the end of stderr */
+	size_t nwords;
+};
+
+struct rv_turn {
+	/* claim */
+	struct rv_claimed claim;
+	const char *queue;
+	unsigned place; /* index of its word in our slot */
+	bool prefetched;
+	/* start */
+	enum rv_turn_phase phase;
+	bool adhoc;
+	const struct rv_conf_task *task;
+	const struct rv_handler *handler;
+	const char *spec;                       /* rv_turn_load */
+	const char *idem_key;                   /* rv_turn_load; NULL none */
+	size_t payload_size;                    /* rv_turn_load */
+	int64_t started_us;                     /* wall */
+	int64_t started_mono_us, limit_mono_us; /* limit: 0 none */
+	/* run */
+	enum rv_stop_reason reason;
+	bool settled; /* how it ended is known, though something of it may be left: no reason now */
+	struct rv_loop_timer timeout, idle, kill, overdue;
+	int64_t heard_mono_us; /* last output */
+	struct rv_output output;
+	union {
+		struct rv_exec exec;
+		struct rv_loop_timer sleep; /* builtin */
+	} of;
+	/* finish */
+	struct rv_result result;
+	struct rv_arena arena;
+};
+
+/* start.c: reads spec and idempotency key of the job into the turn's arena. */
+int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why) RV_MUST_CHECK;
+/* start.c: the payload in a memfd at its start; -1 when there is none. */
+int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
+		    struct rv_why *why) RV_MUST_CHECK;
+
+/* run.c, for handlers: the job printed something; the job is at its end (turn->result is filled).
+ */
+void rv_turn_heard(struct rv_turn *turn, enum rv_output_stream stream, const void *data,
+		   size_t size);
+void rv_turn_ended(struct rv_worker *worker, struct rv_turn *turn);
+
+/* run.c: asks the job to stop, kills it kill_after later; ${now}: kills it at once. */
+void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_reason reason,
+		  bool now);
+
+#endif

@@ -50,7 +50,7 @@ void rv_writer_slot_unmark(struct rv_writer *writer, unsigned index);
 unsigned rv_writer_slot_marked(const struct rv_writer *writer, unsigned after, uint16_t *ret);
 void rv_writer_slot_wait(struct rv_area_slot *slot, uint32_t word, int64_t timeout_us);
 void rv_writer_slot_wake(struct rv_area_slot *slot);
-/* Wakes one poster that nobody serves, so that it leads next; after the mutex was released. */
+/* Wakes one that is POSTED and one that is CALLING, to lead next; after the mutex was released. */
 void rv_writer_slot_nudge(struct rv_writer *writer);
 
 #endif

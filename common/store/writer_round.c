@@ -233,7 +233,7 @@ static int execute(struct rv_writer *writer, struct rv_writer_own *own, const st
 	return err;
 }
 
-/* BUSY, NOSPACE and the like are definite; of anything else that fails at COMMIT nobody can say. */
+/* RV_E_UNKNOWN: nobody can say whether it is in the store.  Any other failure: it is not. */
 static int commit(struct rv_writer *writer, struct rv_writer_own *own)
 {
 	int err = RV_FAULT(round_executed);
@@ -241,10 +241,7 @@ static int commit(struct rv_writer *writer, struct rv_writer_own *own)
 	if (err != RV_OK)
 		return err;
 	tick(writer, RV_PHASE_COMMIT);
-	err = rv_store_commit(writer->how.store, &own->req->why);
-	if (err == RV_OK || err == RV_E_BUSY || err == RV_E_NOSPACE || err == RV_E_NOMEM)
-		return err;
-	return RV_E_UNKNOWN;
+	return rv_store_commit(writer->how.store, &own->req->why);
 }
 
 /* Answers everybody of the round.  Nothing may be flipped before what it says is in the store. */

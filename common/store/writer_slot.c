@@ -96,10 +96,20 @@ void rv_writer_slot_wake(struct rv_area_slot *slot)
 	(void)syscall(SYS_futex, &slot->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
+/* The word changes, so that a poster about to wait does not sleep through this. */
+static void nudge(struct rv_area_slot *slot)
+{
+	if (!slot)
+		return;
+	atomic_fetch_add(&slot->state, RV_SLOT_WAKE_ONE);
+	rv_writer_slot_wake(slot);
+}
+
 void rv_writer_slot_nudge(struct rv_writer *writer)
 {
 	uint16_t marked[RV_AREA_SLOTS_MAX];
-	struct rv_area_slot *next = NULL;
+	struct rv_area_slot *posted = NULL;
+	struct rv_area_slot *calling = NULL;
 
 	/* The bitmap is read after the mutex was let go; a poster marks before it tries the mutex.
 	 * One of the two sees the other (both sides have a full fence). */
@@ -110,16 +120,12 @@ void rv_writer_slot_nudge(struct rv_writer *writer)
 		struct rv_area_slot *slot = &writer->slots[marked[i]];
 		uint32_t state = atomic_load(&slot->state) & RV_SLOT_STATE_MASK;
 
-		if (state == RV_SLOT_CALLING) {
-			next = slot; /* only it can serve itself */
-			break;
-		}
-		if (state == RV_SLOT_POSTED && !next)
-			next = slot;
+		if (state == RV_SLOT_CALLING && !calling)
+			calling = slot;
+		if (state == RV_SLOT_POSTED && !posted)
+			posted = slot;
 	}
-	if (!next)
-		return;
-	/* The word changes, so that a poster about to wait does not sleep through this. */
-	atomic_fetch_add(&next->state, RV_SLOT_WAKE_ONE);
-	rv_writer_slot_wake(next);
+	/* Both: who calls may be dead, and then must not keep the others waiting. */
+	nudge(calling);
+	nudge(posted);
 }

@@ -314,7 +314,7 @@ Test(writer, unknown_commit_fails_the_area)
 {
 	struct rv_req *req = claim(WE, 1);
 
-	bend_commit(RV_E_IO);
+	bend_commit(RV_E_UNKNOWN);
 	post(OTHER, claim(THEY, 1));
 	cr_assert(eq(int, lead(req), RV_E_UNKNOWN));
 	cr_assert(eq(u32, atomic_load(&fx.area.head->failed), 1));

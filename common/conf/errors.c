@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_SPACE 5120u /* a sentence with a whole path in it; longer ones are cut */
+
 void rv_conf_errors_init(struct rv_conf_errors *errors)
 {
 	*errors = (struct rv_conf_errors){0};
@@ -43,23 +45,6 @@ static int reserve(struct rv_conf_errors *errors)
 	return RV_OK;
 }
 
-static char *format_text(const char *format, va_list args)
-{
-	va_list again;
-	char *text;
-	int size;
-
-	va_copy(again, args);
-	size = vsnprintf(NULL, 0, format, again);
-	va_end(again);
-	if (size < 0)
-		return NULL;
-	text = malloc((size_t)size + 1);
-	if (text)
-		(void)vsnprintf(text, (size_t)size + 1, format, args);
-	return text;
-}
-
 static char *copy_text(const char *text)
 {
 	size_t size = strlen(text) + 1;
@@ -68,8 +53,16 @@ static char *copy_text(const char *text)
 	return copy ? memcpy(copy, text, size) : NULL;
 }
 
-static void append(struct rv_conf_errors *errors, struct rv_conf_error item)
+static void append(struct rv_conf_errors *errors, const struct rv_where *where, const char *text,
+		   bool warning)
 {
+	struct rv_conf_error item = {
+		.where = copy_text(where->text),
+		.text = copy_text(text),
+		.order = where->order,
+		.warning = warning,
+	};
+
 	if (!item.warning)
 		errors->nerrors++;
 	if (!item.where || !item.text || reserve(errors) != RV_OK) {
@@ -85,29 +78,25 @@ static void append(struct rv_conf_errors *errors, struct rv_conf_error item)
 void rv_conf_error_add(struct rv_conf_errors *errors, const struct rv_where *where,
 		       const char *format, ...)
 {
-	struct rv_conf_error item = {.where = copy_text(where->text), .order = where->order};
+	char text[TEXT_SPACE];
 	va_list args;
 
 	va_start(args, format);
-	item.text = format_text(format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	append(errors, item);
+	append(errors, where, text, false);
 }
 
 void rv_conf_warning_add(struct rv_conf_errors *errors, const struct rv_where *where,
 			 const char *format, ...)
 {
-	struct rv_conf_error item = {
-		.where = copy_text(where->text),
-		.order = where->order,
-		.warning = true,
-	};
+	char text[TEXT_SPACE];
 	va_list args;
 
 	va_start(args, format);
-	item.text = format_text(format, args);
+	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	append(errors, item);
+	append(errors, where, text, true);
 }
 
 /* Merging upwards: stable, without recursion; ${spare} has room for all. */

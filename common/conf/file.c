@@ -77,7 +77,7 @@ int rv_conf_file_slurp(int fd, struct rv_buf *out, struct rv_why *why)
 int rv_conf_file_read(const char *path, struct rv_buf *out, struct rv_why *why)
 {
 	struct stat st;
-	int fd;
+	int fd = -1;
 	int err = rv_conf_file_open(path, &fd, &st, why);
 
 	if (err == RV_OK) {

@@ -14,7 +14,7 @@ struct rv_buf;
  * RV_E_CONF or RV_E_IO with ${why} (which does not repeat the path).  O_CLOEXEC; close() it.
  */
 int rv_conf_file_open(const char *path, int *ret_fd, struct stat *ret_stat,
-		 struct rv_why *why) RV_MUST_CHECK;
+		      struct rv_why *why) RV_MUST_CHECK;
 /* Reads ${fd} from where it is to its end, ≤ RV_CONF_TEXT_MAX, onto ${out}. */
 int rv_conf_file_slurp(int fd, struct rv_buf *out, struct rv_why *why) RV_MUST_CHECK;
 /* Both, and the path in ${why}. */

@@ -309,10 +309,12 @@ static int on_inih(void *ctx, const char *section, const char *name, const char 
 
 int rv_line_read(const char *text, size_t size, const struct rv_line_sink *sink, void *ctx)
 {
-	struct reader r = {.at = text, .end = text + size, .sink = sink, .ctx = ctx};
+	struct reader r = {.sink = sink, .ctx = ctx};
 	int err = RV_OK;
 
 	PRE(text && sink);
+	r.at = text;
+	r.end = text + size;
 	rv_arena_init(&r.arena);
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		r.at += 3;

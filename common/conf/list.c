@@ -231,7 +231,7 @@ static int parse_range(const struct rv_conf_key *key, char *text, struct rv_back
 
 static int parse_jitter(const char **at, struct rv_backoff *backoff, struct rv_why *why)
 {
-	char word[BACKOFF_SPACE];
+	char word[BACKOFF_SPACE] = "";
 	int64_t percent;
 	size_t size;
 	int err = next_word(at, word, why);
@@ -261,7 +261,7 @@ int rv_value_set_backoff(const struct rv_conf_key *key, const char *text, void *
 			 struct rv_arena *arena, struct rv_why *why)
 {
 	struct rv_backoff backoff = {0};
-	char word[BACKOFF_SPACE];
+	char word[BACKOFF_SPACE] = "";
 	size_t kind;
 	int err = next_word(&text, word, why);
 

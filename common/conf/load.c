@@ -120,11 +120,9 @@ static void note_include(struct source *s, const struct rv_assign *assign)
 		copy->key = rv_conf_key_find(RV_SECTION_REEVE, "include");
 		copy->value = rv_arena_strdup(b->arena, assign->value);
 	}
-	if (!copy || !copy->value)
-		b->err = RV_E_NOMEM;
-	else if (copy->value[0] == '\0')
+	if (copy && copy->value && copy->value[0] == '\0')
 		rv_buf_reset(&s->includes);
-	else if (rv_buf_add(&s->includes, &copy, sizeof(copy)) != RV_OK)
+	else if (!copy || !copy->value || rv_buf_add(&s->includes, &copy, sizeof(copy)) != RV_OK)
 		b->err = RV_E_NOMEM;
 }
 

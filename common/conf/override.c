@@ -18,7 +18,9 @@ static char upper(char c)
 {
 	if (c >= 'a' && c <= 'z')
 		return (char)(c - 'a' + 'A');
-	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+	if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+		return c;
+	return '_';
 }
 
 /* "pool:my-pool" is POOL_MY_POOL. */

@@ -301,6 +301,7 @@ static void damage(struct rv_buf *text)
 	};
 	size_t at = below((unsigned)text->size + 1);
 	size_t span = below(40);
+	const char *scrap = pick(scraps, RV_ARRAY_LEN(scraps));
 	char byte = (char)below(256);
 	char copy[64];
 
@@ -324,11 +325,8 @@ static void damage(struct rv_buf *text)
 	case 4:
 		splice(text, below(20) ? at : text->size / 2, below(20) ? 0 : text->size, NULL, 0);
 		break;
-	default: {
-		const char *scrap = pick(scraps, RV_ARRAY_LEN(scraps));
-
+	default:
 		splice(text, at, 0, scrap, strlen(scrap));
-	}
 	}
 }
 

@@ -62,12 +62,13 @@ int rv_sig_read(int fd, struct rv_sig *ret_sig)
 
 const char *rv_sig_name(int signo)
 {
-	static char realtime[16];
+	static char realtime[NSIG][16]; /* one each: a name stays what it is */
 	const char *name;
 
 	if (signo >= SIGRTMIN && signo <= SIGRTMAX) {
-		(void)snprintf(realtime, sizeof realtime, "RTMIN+%d", signo - SIGRTMIN);
-		return realtime;
+		(void)snprintf(realtime[signo], sizeof realtime[signo], "RTMIN+%d",
+			       signo - SIGRTMIN);
+		return realtime[signo];
 	}
 	name = sigabbrev_np(signo);
 	return name ? name : "?";

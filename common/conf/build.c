@@ -42,16 +42,23 @@ struct rv_instance *rv_build_at(const struct rv_builder *b, size_t index)
 	return ((struct rv_instance **)(void *)b->instances.data)[index];
 }
 
+static size_t bucket_of(enum rv_conf_section section, const char *name)
+{
+	size_t hash = section;
+
+	while (*name != '\0')
+		hash = hash * 31 + (unsigned char)*name++;
+	return hash % RV_BUILD_BUCKETS;
+}
+
 struct rv_instance *rv_build_find(const struct rv_builder *b, enum rv_conf_section section,
 				  const char *name)
 {
-	for (size_t i = 0; i < rv_build_count(b); i++) {
-		struct rv_instance *in = rv_build_at(b, i);
+	struct rv_instance *in = b->buckets[bucket_of(section, name)];
 
-		if (in->section == section && strcmp(in->name, name) == 0)
-			return in;
-	}
-	return NULL;
+	while (in && (in->section != section || strcmp(in->name, name) != 0))
+		in = in->next;
+	return in;
 }
 
 struct rv_instance *rv_build_add(struct rv_builder *b, enum rv_conf_section section,
@@ -74,6 +81,8 @@ struct rv_instance *rv_build_add(struct rv_builder *b, enum rv_conf_section sect
 		b->err = RV_E_NOMEM;
 		return NULL;
 	}
+	in->next = b->buckets[bucket_of(section, name)];
+	b->buckets[bucket_of(section, name)] = in;
 	return in;
 }
 

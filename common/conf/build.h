@@ -39,8 +39,11 @@ struct rv_instance {
 	bool implied;                  /* nobody wrote it */
 	void *base;                    /* its struct, once it exists */
 	const struct rv_assign **last; /* by key: what was applied last, or NULL */
+	struct rv_instance *next;      /* of the same bucket */
 	uint64_t bad; /* by key: its value was wrong, so nothing can be said of it */
 };
+
+#define RV_BUILD_BUCKETS 1024u
 
 struct rv_builder {
 	struct rv_arena *arena; /* of the rv_conf */
@@ -48,9 +51,10 @@ struct rv_builder {
 	char *const *environment; /* for expansion; NULL: none */
 	bool from_text;           /* a dump: nothing outside of it is looked at */
 	bool has_file;
-	struct rv_buf instances; /* struct rv_instance * */
-	struct rv_buf assigns;   /* struct rv_assign * */
-	int err;                 /* RV_E_NOMEM once memory has run out */
+	struct rv_buf instances; /* struct rv_instance *, in the order written */
+	struct rv_instance *buckets[RV_BUILD_BUCKETS]; /* the same by name */
+	struct rv_buf assigns;                         /* struct rv_assign * */
+	int err;                                       /* RV_E_NOMEM once memory has run out */
 };
 
 /* Initialises ${b} with the single sections. */

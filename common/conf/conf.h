@@ -31,7 +31,10 @@ struct rv_conf {
 	struct rv_conf_private *priv;
 };
 
-/* What is wrong (or, warning: doubtful) and where: "file:line", "-o KEY" or "environment NAME". */
+/*
+ * What is wrong (or, warning: doubtful) and where: "file:line", "-o KEY", "environment NAME", the
+ * file alone when it cannot be read, or "built-in" for a default that does not fit this machine.
+ */
 struct rv_conf_error {
 	char *where;
 	char *text;

@@ -29,12 +29,18 @@ static struct rv_conf_change change_in(const struct rv_visit *visit, char *title
 	};
 }
 
-static bool find(const struct rv_conf *conf, const struct rv_visit *like, struct rv_visit *ret)
+/* ${next}: where to look first, behind the last one found: mostly the order is the same. */
+static bool find(const struct rv_conf *conf, const struct rv_visit *like, size_t *next,
+		 struct rv_visit *ret)
 {
-	for (size_t i = 0; i < rv_conf_visits(conf); i++) {
-		struct rv_visit visit = rv_conf_visit(conf, i);
+	size_t count = rv_conf_visits(conf);
+
+	for (size_t i = 0; i < count; i++) {
+		size_t at = (*next + i) % count;
+		struct rv_visit visit = rv_conf_visit(conf, at);
 
 		if (visit.section == like->section && strcmp(visit.name, like->name) == 0) {
+			*next = at + 1;
 			*ret = visit;
 			return true;
 		}
@@ -84,6 +90,7 @@ int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_c
 		 void *ctx)
 {
 	struct differ d = {.fn = fn, .ctx = ctx};
+	size_t next = 0;
 	int err = RV_OK;
 
 	PRE(was && now && fn);
@@ -91,16 +98,17 @@ int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_c
 		struct rv_visit old = rv_conf_visit(was, i);
 		struct rv_visit new;
 
-		if (find(now, &old, &new))
+		if (find(now, &old, &next, &new))
 			err = compare(&d, &old, &new);
 		else
 			came_or_went(&d, &old, false);
 	}
+	next = 0;
 	for (size_t i = 0; err == RV_OK && i < rv_conf_visits(now); i++) {
 		struct rv_visit new = rv_conf_visit(now, i);
 		struct rv_visit old;
 
-		if (!find(was, &new, &old))
+		if (!find(was, &new, &next, &old))
 			came_or_went(&d, &new, true);
 	}
 	rv_buf_fini(&d.from);

@@ -106,6 +106,37 @@ static void garbage(const char *kind)
 	(void)send(RV_SUP_FD, &msg, size, MSG_NOSIGNAL);
 }
 
+/* For the keeper, who looks at DIED whether they are gone: $RV_FAKE_DIR/escapees.SLOT */
+static void record_escapee(void)
+{
+	char path[RV_PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof path, "%s/escapees.%u", fake.dir, fake.slot) >= (int)sizeof path)
+		_exit(92);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+		_exit(92);
+}
+
+static int living_escapees(unsigned slot)
+{
+	char path[RV_PATH_MAX];
+	int alive = 0;
+	FILE *file;
+	int pid;
+
+	if (snprintf(path, sizeof path, "%s/escapees.%u", fake.dir, slot) >= (int)sizeof path)
+		return -1;
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fscanf(file, "%d", &pid) == 1)
+		alive += kill(pid, 0) == 0;
+	(void)fclose(file);
+	return alive;
+}
+
 /* Each in a session of its own, its parent dead, deaf to TERM; ${clean}: without our mark. */
 static void escape(int count, bool clean)
 {
@@ -126,7 +157,9 @@ static void escape(int count, bool clean)
 		(void)signal(SIGTERM, SIG_IGN);
 		(void)close_range(6, ~0U, CLOSE_RANGE_CLOEXEC);
 		(void)close(RV_SUP_FD);
-		(void)write(done[1], "x", 1);
+		record_escapee();
+		if (write(done[1], "x", 1) != 1)
+			_exit(91);
 		if (clean)
 			(void)execve("/bin/sleep", words, nothing);
 		(void)execvp(words[0], words);
@@ -333,10 +366,11 @@ static bool obey(const char *name)
 
 static void on_died(const struct rv_sup_msg *msg)
 {
-	note("DIED %llu %016llx died=%llu code=%llu signal=%llu slot=%llu words=%.*s",
+	note("DIED %llu %016llx died=%llu code=%llu signal=%llu slot=%llu left=%d words=%.*s",
 	     (unsigned long long)msg->a, (unsigned long long)msg->b, (unsigned long long)msg->c,
 	     (unsigned long long)msg->d >> 8, (unsigned long long)msg->d & 0xff,
-	     (unsigned long long)msg->e, (int)msg->size, (const char *)msg->text);
+	     (unsigned long long)msg->e, living_escapees((unsigned)msg->e), (int)msg->size,
+	     (const char *)msg->text);
 	if (!fake.no_ack)
 		send_up(RV_SUP_ACK, msg->a, 0, 0);
 }

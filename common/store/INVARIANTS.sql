@@ -1,0 +1,138 @@
+-- The rules of docs/MODEL.md that SQL can see.  Each query returns no row on a sound store; a row is
+-- (rule, what).  States by number: 0 scheduled 1 ready 2 blocked 3 running 4 succeeded 5 dead
+-- 6 cancelled.  reeve_legal(from, to) is core/job_states.def.  Run by rv_store_check.
+
+-- R1: an accepted job is in exactly one table
+SELECT 'R1', 'job ' || j.id || ' stands in ' || n || ' tables' FROM (SELECT job.id,
+	(SELECT count(*) FROM scheduled t WHERE t.id = job.id)
+	+ (SELECT count(*) FROM blocked t WHERE t.id = job.id)
+	+ (SELECT count(*) FROM lease t WHERE t.id = job.id)
+	+ (SELECT count(*) FROM done t WHERE t.id = job.id)
+	+ (SELECT count(*) FROM ready t WHERE t.queue = job.queue AND t.id = job.id AND
+		t.ord = coalesce((SELECT m.ord FROM moved m WHERE m.id = job.id), job.ord)) AS n
+	FROM job) j WHERE n <> 1;
+SELECT 'R1', 'ready has a row without a job or out of its place: ' || r.id FROM ready r
+	LEFT JOIN job j ON j.id = r.id LEFT JOIN moved m ON m.id = r.id
+	WHERE j.id IS NULL OR j.queue <> r.queue OR coalesce(m.ord, j.ord) <> r.ord;
+SELECT 'R1', 'no job, but a row: ' || s.id FROM (SELECT id, queue FROM scheduled
+	UNION ALL SELECT id, queue FROM blocked UNION ALL SELECT id, queue FROM lease
+	UNION ALL SELECT id, queue FROM done) s LEFT JOIN job j ON j.id = s.id
+	WHERE j.id IS NULL OR j.queue <> s.queue;
+SELECT 'R1', 'id ' || id || ' was never given out' FROM job
+	WHERE id > (SELECT job FROM tally WHERE id = 0) OR id < 1;
+SELECT 'R1', 'job ' || id || ' is in no queue' FROM job
+	WHERE queue NOT IN (SELECT id FROM queue);
+
+-- R2: a lease is held by one that lives
+SELECT 'R2', 'job ' || l.id || ' is leased to a dead worker' FROM lease l
+	LEFT JOIN worker w ON w.incarnation = l.incarnation WHERE w.live IS NOT 1;
+
+-- R3: no fence beyond the last one given out, none twice
+SELECT 'R3', 'fence ' || fence || ' of job ' || job || ' was never given out'
+	FROM (SELECT id AS job, fence FROM lease UNION ALL SELECT job, fence FROM attempt
+	UNION ALL SELECT id, fence FROM done WHERE fence IS NOT NULL)
+	WHERE (fence >> 40) > (SELECT epoch FROM tally WHERE id = 0)
+	OR (fence & 0xffffffffff) > (SELECT fence FROM tally WHERE id = 0);
+SELECT 'R3', 'fence ' || fence || ' was given out ' || count(*) || ' times'
+	FROM (SELECT fence FROM lease UNION ALL SELECT fence FROM attempt
+	UNION ALL SELECT fence FROM done WHERE fence IS NOT NULL) GROUP BY fence HAVING count(*) > 1;
+SELECT 'R3', 'run ' || a.run || ' of job ' || a.job || ' has an older fence than the one before'
+	FROM attempt a JOIN attempt b ON b.job = a.job AND b.run = a.run - 1 WHERE a.fence <= b.fence;
+
+-- R5: attempts and crashes within their limits
+SELECT 'R5', 'job ' || s.id || ' burned ' || s.attempts || ' attempts of ' || (j.max_attempts + s.granted)
+	FROM (SELECT id, attempts, granted FROM ready UNION ALL SELECT id, attempts, granted FROM scheduled
+	UNION ALL SELECT id, attempts, granted FROM blocked UNION ALL SELECT id, attempts, granted FROM lease
+	UNION ALL SELECT id, attempts, granted FROM done) s JOIN job j ON j.id = s.id
+	WHERE s.attempts > j.max_attempts + s.granted;
+SELECT 'R5', 'job ' || s.id || ' crashed ' || s.crashes || ' times of ' || j.max_crashes
+	FROM (SELECT id, crashes FROM ready UNION ALL SELECT id, crashes FROM scheduled
+	UNION ALL SELECT id, crashes FROM blocked UNION ALL SELECT id, crashes FROM lease) s
+	JOIN job j ON j.id = s.id WHERE s.crashes > j.max_crashes;
+SELECT 'R5', 'job ' || s.id || ' started ' || s.runs || ' times, ' || s.n || ' runs are kept'
+	FROM (SELECT id, runs, (SELECT count(*) FROM run r WHERE r.job = s.id) AS n FROM state s) s
+	WHERE s.runs <> s.n;
+SELECT 'R5', 'job ' || job || ': attempts and crashes are not those of its runs' FROM (
+	SELECT r.job, s.attempts, s.crashes, sum(r.outcome IN (0, 1, 2)) AS burned,
+	sum(r.outcome = 6) AS crashed FROM run r JOIN state s ON s.id = r.job GROUP BY r.job)
+	WHERE attempts > burned OR crashes > crashed;
+
+-- R7: each change wrote one event, and they chain
+SELECT 'R7', 'job ' || e.job || ' cannot go from ' || e.from_state || ' to ' || e.to_state
+	FROM event e WHERE e.from_state IS NOT NULL AND NOT reeve_legal(e.from_state, e.to_state)
+	AND NOT (e.from_state = 1 AND e.to_state IN (0, 4, 5) AND e.fence IS NOT NULL);
+SELECT 'R7', 'event ' || e.seq || ' does not start where event ' || p.seq || ' ended'
+	FROM event e JOIN event p ON p.seq = e.prev
+	WHERE p.job <> e.job OR p.to_state IS NOT e.from_state;
+SELECT 'R7', 'event ' || e.seq || ' has lost the one before it' FROM event e
+	LEFT JOIN event p ON p.seq = e.prev
+	WHERE e.prev > (SELECT min(seq) FROM event) AND p.seq IS NULL;
+SELECT 'R7', 'job ' || e.job || ' was accepted twice or from nowhere: event ' || e.seq FROM event e
+	WHERE (e.prev = 0) <> (e.from_state IS NULL);
+SELECT 'R7', 'the last event of job ' || s.id || ' does not say ' || s.state
+	FROM state s LEFT JOIN event e ON e.seq = s.event
+	WHERE (e.seq IS NULL AND s.event >= (SELECT min(seq) FROM event)) OR e.job <> s.id
+	OR s.state <> CASE e.to_state WHEN 0 THEN 'scheduled' WHEN 1 THEN 'ready' WHEN 2 THEN 'blocked'
+		WHEN 3 THEN 'running' WHEN 4 THEN 'succeeded' WHEN 5 THEN 'dead' ELSE 'cancelled' END;
+SELECT 'R7', 'event ' || e.seq || ' belongs to no history' FROM event e
+	LEFT JOIN event n ON n.prev = e.seq LEFT JOIN state s ON s.event = e.seq
+	WHERE n.seq IS NULL AND s.id IS NULL;
+SELECT 'R7', 'event ' || max(seq) || ' was never given out' FROM event
+	HAVING max(seq) > (SELECT n FROM tally WHERE id = 0);
+
+-- R8: kept counts are counted rows
+SELECT 'R8', 'queue ' || q.name || ' keeps ' || c.kept || ' ' || c.state || ' jobs, but has ' || c.n
+	FROM queue q JOIN (
+		SELECT t.id, 'scheduled' AS state, t.scheduled AS kept,
+			(SELECT count(*) FROM scheduled s WHERE s.queue = t.id) AS n FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'ready', t.ready, (SELECT count(*) FROM ready s WHERE s.queue = t.id)
+			+ (SELECT count(*) FROM lease s WHERE s.queue = t.id AND s.started = 0)
+			FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'prefetched', t.prefetched,
+			(SELECT count(*) FROM lease s WHERE s.queue = t.id AND s.started = 0)
+			FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'blocked', t.blocked,
+			(SELECT count(*) FROM blocked s WHERE s.queue = t.id) FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'running', t.running,
+			(SELECT count(*) FROM lease s WHERE s.queue = t.id AND s.started = 1)
+			FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'succeeded', t.succeeded,
+			(SELECT count(*) FROM done s WHERE s.queue = t.id AND s.state = 4) FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'dead', t.dead,
+			(SELECT count(*) FROM done s WHERE s.queue = t.id AND s.state = 5) FROM tally t WHERE t.id > 0
+		UNION ALL SELECT t.id, 'cancelled', t.cancelled,
+			(SELECT count(*) FROM done s WHERE s.queue = t.id AND s.state = 6) FROM tally t WHERE t.id > 0
+	) c ON c.id = q.id WHERE c.kept IS NOT c.n;
+SELECT 'R8', 'queue ' || q.name || ' has no counts' FROM queue q LEFT JOIN tally t ON t.id = q.id
+	WHERE t.id IS NULL;
+SELECT 'R8', 'kept: ' || t.deps || ' waits, ' || t.waiters || ' waiters' FROM tally t WHERE t.id = 0
+	AND (t.deps <> (SELECT count(*) FROM dep) OR t.waiters <> (SELECT count(*) FROM waiter));
+
+-- What belongs to the rules above: parents, ttl, keys, places
+SELECT 'R6', 'job ' || b.id || ' waits for ' || b.waits || ' parents, ' || b.n || ' are noted'
+	FROM (SELECT id, waits, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b
+	WHERE b.waits <> b.n OR b.waits < 1;
+SELECT 'R6', 'job ' || d.child || ' waits for job ' || d.parent || ', which is over' FROM dep d
+	LEFT JOIN job j ON j.id = d.parent LEFT JOIN done p ON p.id = d.parent
+	LEFT JOIN blocked b ON b.id = d.child
+	WHERE j.id IS NULL OR b.id IS NULL OR p.state IN (4, 6);
+SELECT 'R1', 'the ttl of job ' || coalesce(t.id, s.id) || ' is noted wrongly' FROM (
+	SELECT id, marks, runs FROM ready UNION ALL SELECT id, marks, runs FROM scheduled
+	UNION ALL SELECT id, marks, runs FROM blocked UNION ALL SELECT id, marks, runs FROM lease
+	UNION ALL SELECT id, marks, runs FROM done) s LEFT JOIN job j ON j.id = s.id
+	LEFT JOIN ttl t ON t.id = s.id AND t.expires_at = j.expires_at
+	WHERE ((s.marks & 2) <> 0) <> (t.id IS NOT NULL) OR ((s.marks & 2) <> 0 AND s.runs > 0);
+SELECT 'R1', 'ttl has a row without a job: ' || id FROM ttl WHERE id NOT IN (SELECT id FROM job);
+SELECT 'R1', 'the unique key of job ' || s.id || ' is held wrongly' FROM (
+	SELECT id, marks, 0 AS final FROM ready UNION ALL SELECT id, marks, 0 FROM scheduled
+	UNION ALL SELECT id, marks, 0 FROM blocked UNION ALL SELECT id, marks, 0 FROM lease
+	UNION ALL SELECT id, marks, 1 FROM done) s JOIN job j ON j.id = s.id
+	LEFT JOIN ukey u ON u.scope_key = j.unique_key AND u.id = j.id
+	WHERE (j.unique_key IS NOT NULL AND NOT s.final) <> (u.id IS NOT NULL)
+	OR ((s.marks & 1) <> 0) <> (u.id IS NOT NULL);
+SELECT 'R1', 'a unique key is held by job ' || u.id || ', which does not have it' FROM ukey u
+	LEFT JOIN job j ON j.id = u.id WHERE j.unique_key IS NOT u.scope_key;
+SELECT 'R1', 'job ' || m.id || ' was moved, but does not know' FROM moved m LEFT JOIN (
+	SELECT id, marks FROM ready UNION ALL SELECT id, marks FROM scheduled
+	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease
+	UNION ALL SELECT id, marks FROM done) s ON s.id = m.id WHERE (s.marks & 4) IS NOT 4;

@@ -1,0 +1,281 @@
+-- The store, version 1.  Times are microseconds: *_at wall clock, UTC; beat_deadline monotonic.
+-- The state of a job is the table it stands in: ready, scheduled, blocked, lease or done (R1).
+--
+-- What those tables carry along with a job: ord its place in the queue; runs starts so far;
+-- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
+-- 2 its ttl still counts (a row in ttl), 4 its place is in moved; event the last one of the job.
+
+-- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
+-- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
+CREATE TABLE tally (
+	id         INTEGER PRIMARY KEY,
+	n          INTEGER NOT NULL, -- store: last event; queue: next place; round: its number
+	job        INTEGER, -- store only: last job id, last fence counter, fence epoch,
+	fence      INTEGER,
+	epoch      INTEGER,
+	names      INTEGER, -- raised when tasks or queues change
+	deps       INTEGER, -- rows in dep, waiter
+	waiters    INTEGER,
+	scheduled  INTEGER, -- queue only: jobs in each shown state,
+	ready      INTEGER,
+	blocked    INTEGER,
+	running    INTEGER,
+	succeeded  INTEGER,
+	dead       INTEGER,
+	cancelled  INTEGER,
+	prefetched INTEGER  -- and how many of the ready ones are leased already
+) STRICT;
+INSERT INTO tally(id, n, job, fence, epoch, names, deps, waiters) VALUES (0, 0, 0, 0, 1, 1, 0, 0);
+
+CREATE TABLE queue (
+	id       INTEGER PRIMARY KEY,
+	name     TEXT NOT NULL UNIQUE,
+	strategy INTEGER NOT NULL,
+	paused   INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE task (
+	name           TEXT PRIMARY KEY,
+	queue          TEXT NOT NULL,
+	max_attempts   INTEGER NOT NULL,
+	max_crashes    INTEGER NOT NULL,
+	timeout        INTEGER NOT NULL,
+	backoff        INTEGER NOT NULL,
+	backoff_min    INTEGER NOT NULL,
+	backoff_max    INTEGER NOT NULL,
+	backoff_jitter INTEGER NOT NULL,
+	durability     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Never updated: a row with payload is written once.
+CREATE TABLE job (
+	id           INTEGER PRIMARY KEY,
+	task         TEXT NOT NULL, -- '' carries its own command
+	queue        INTEGER NOT NULL,
+	priority     INTEGER NOT NULL,
+	ord          INTEGER NOT NULL,
+	created_at   INTEGER NOT NULL,
+	run_at       INTEGER NOT NULL,
+	expires_at   INTEGER NOT NULL, -- 0 none
+	max_attempts INTEGER NOT NULL,
+	max_crashes  INTEGER NOT NULL,
+	timeout      INTEGER NOT NULL,
+	uid          INTEGER NOT NULL,
+	unique_key   TEXT,
+	idem_key     TEXT,
+	key          TEXT,
+	labels       TEXT,
+	spec         TEXT,
+	payload      BLOB
+) STRICT;
+
+CREATE TABLE ready (
+	queue    INTEGER NOT NULL,
+	ord      INTEGER NOT NULL,
+	id       INTEGER NOT NULL,
+	since    INTEGER NOT NULL,
+	runs     INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	crashes  INTEGER NOT NULL,
+	granted  INTEGER NOT NULL,
+	marks    INTEGER NOT NULL,
+	event    INTEGER NOT NULL,
+	PRIMARY KEY (queue, ord, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scheduled (
+	id       INTEGER PRIMARY KEY,
+	queue    INTEGER NOT NULL,
+	ord      INTEGER NOT NULL,
+	run_at   INTEGER NOT NULL,
+	runs     INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	crashes  INTEGER NOT NULL,
+	granted  INTEGER NOT NULL,
+	marks    INTEGER NOT NULL,
+	event    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX scheduled_due ON scheduled(run_at, id);
+
+CREATE TABLE blocked (
+	id       INTEGER PRIMARY KEY,
+	queue    INTEGER NOT NULL,
+	ord      INTEGER NOT NULL,
+	reason   INTEGER NOT NULL, -- 1 waits for parents
+	waits    INTEGER NOT NULL, -- how many of them
+	runs     INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	crashes  INTEGER NOT NULL,
+	granted  INTEGER NOT NULL,
+	marks    INTEGER NOT NULL,
+	event    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE lease (
+	id               INTEGER PRIMARY KEY,
+	queue            INTEGER NOT NULL,
+	ord              INTEGER NOT NULL,
+	incarnation      INTEGER NOT NULL,
+	slot             INTEGER NOT NULL,
+	fence            INTEGER NOT NULL,
+	started          INTEGER NOT NULL, -- 0: prefetched, shown as ready
+	started_at       INTEGER NOT NULL, -- of the claim, when it is prefetched
+	cancel_requested INTEGER NOT NULL,
+	runs             INTEGER NOT NULL,
+	attempts         INTEGER NOT NULL,
+	crashes          INTEGER NOT NULL,
+	granted          INTEGER NOT NULL,
+	marks            INTEGER NOT NULL,
+	event            INTEGER NOT NULL
+) STRICT;
+
+-- A finished job, and in the columns from fence on its last run, if its end was the job's end.
+CREATE TABLE done (
+	id           INTEGER PRIMARY KEY,
+	queue        INTEGER NOT NULL,
+	state        INTEGER NOT NULL,
+	finished_at  INTEGER NOT NULL,
+	runs         INTEGER NOT NULL,
+	attempts     INTEGER NOT NULL,
+	crashes      INTEGER NOT NULL,
+	granted      INTEGER NOT NULL,
+	marks        INTEGER NOT NULL,
+	event        INTEGER NOT NULL,
+	error        TEXT,
+	fence        INTEGER,
+	incarnation  INTEGER,
+	worker       TEXT,
+	attempt      INTEGER,
+	started_at   INTEGER,
+	ended_at     INTEGER,
+	outcome      INTEGER,
+	exit_code    INTEGER,
+	signo        INTEGER,
+	user_us      INTEGER,
+	sys_us       INTEGER,
+	maxrss       INTEGER,
+	output       INTEGER,
+	run_error    TEXT
+) STRICT;
+CREATE INDEX done_dead ON done(id) WHERE state = 5;
+
+-- Runs that ended without ending their job.
+CREATE TABLE attempt (
+	job          INTEGER NOT NULL,
+	run          INTEGER NOT NULL,
+	fence        INTEGER NOT NULL,
+	incarnation  INTEGER NOT NULL,
+	worker       TEXT NOT NULL,
+	attempt      INTEGER NOT NULL,
+	started_at   INTEGER NOT NULL,
+	ended_at     INTEGER NOT NULL,
+	outcome      INTEGER NOT NULL,
+	exit_code    INTEGER NOT NULL,
+	signo        INTEGER NOT NULL,
+	user_us      INTEGER NOT NULL,
+	sys_us       INTEGER NOT NULL,
+	maxrss       INTEGER NOT NULL,
+	output       INTEGER NOT NULL,
+	error        TEXT,
+	PRIMARY KEY (job, run)
+) STRICT, WITHOUT ROWID;
+
+-- One row per change of the shown state; prev is the job's event before it (0: the first), so a
+-- job's history is walked without an index.
+CREATE TABLE event (
+	seq         INTEGER PRIMARY KEY,
+	at          INTEGER NOT NULL,
+	job         INTEGER NOT NULL,
+	prev        INTEGER NOT NULL,
+	from_state  INTEGER, -- NULL: it was accepted
+	to_state    INTEGER NOT NULL,
+	fence       INTEGER,
+	incarnation INTEGER,
+	reason      TEXT
+) STRICT;
+
+-- Jobs whose place in the queue is no longer the one in their row.
+CREATE TABLE moved (
+	id  INTEGER PRIMARY KEY,
+	ord INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE ttl (
+	expires_at INTEGER NOT NULL,
+	id         INTEGER NOT NULL,
+	PRIMARY KEY (expires_at, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ukey (
+	scope_key TEXT PRIMARY KEY,
+	id        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idem (
+	key          TEXT PRIMARY KEY,
+	id           INTEGER NOT NULL,
+	request_hash INTEGER NOT NULL,
+	expires      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idem_expires ON idem(expires);
+
+-- What a blocked job still waits for.
+CREATE TABLE dep (
+	parent INTEGER NOT NULL,
+	child  INTEGER NOT NULL,
+	PRIMARY KEY (parent, child)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dep_child ON dep(child);
+
+CREATE TABLE waiter (
+	job     INTEGER NOT NULL,
+	path    TEXT NOT NULL,
+	expires INTEGER NOT NULL,
+	PRIMARY KEY (job, path)
+) STRICT, WITHOUT ROWID;
+
+-- Incarnations; a dead one is remembered for a day, so that what it still had posted is refused.
+CREATE TABLE worker (
+	incarnation   INTEGER PRIMARY KEY,
+	pid           INTEGER NOT NULL,
+	start_ticks   INTEGER NOT NULL,
+	boot_id       TEXT NOT NULL,
+	slot          INTEGER NOT NULL,
+	pool          TEXT NOT NULL,
+	live          INTEGER NOT NULL,
+	joined_at     INTEGER NOT NULL,
+	ended_at      INTEGER NOT NULL,
+	beat_deadline INTEGER NOT NULL
+) STRICT;
+
+-- Daemon starts; the one with the highest n is the newest.
+CREATE TABLE instance (
+	n           INTEGER PRIMARY KEY,
+	pid         INTEGER NOT NULL,
+	start_ticks INTEGER NOT NULL,
+	boot_id     TEXT NOT NULL,
+	runtime_dir TEXT NOT NULL,
+	area        INTEGER NOT NULL,
+	raised_at   INTEGER NOT NULL
+) STRICT;
+
+-- For people.
+CREATE VIEW state AS
+	SELECT id, 'ready' AS state, queue, runs, attempts, crashes, granted, event FROM ready
+	UNION ALL SELECT id, 'scheduled', queue, runs, attempts, crashes, granted, event FROM scheduled
+	UNION ALL SELECT id, 'blocked', queue, runs, attempts, crashes, granted, event FROM blocked
+	UNION ALL SELECT id, CASE WHEN started THEN 'running' ELSE 'ready' END, queue, runs, attempts,
+		crashes, granted, event FROM lease
+	UNION ALL SELECT id, CASE state WHEN 4 THEN 'succeeded' WHEN 5 THEN 'dead' ELSE 'cancelled' END,
+		queue, runs, attempts, crashes, granted, event FROM done;
+CREATE VIEW run AS
+	SELECT job, run, fence, incarnation, worker, attempt, started_at, ended_at, outcome, exit_code,
+		signo, user_us, sys_us, maxrss, output, error FROM attempt
+	UNION ALL SELECT id, runs, fence, incarnation, worker, attempt, started_at, ended_at, outcome,
+		exit_code, signo, user_us, sys_us, maxrss, output, run_error
+		FROM done WHERE fence IS NOT NULL
+	UNION ALL SELECT l.id, l.runs, l.fence, l.incarnation,
+		(SELECT CASE pool WHEN '' THEN 'keeper' ELSE pool || '/' || slot END FROM worker w
+			WHERE w.incarnation = l.incarnation),
+		l.attempts + 1, l.started_at, 0, -1, -1, 0, 0, 0, 0, 0, NULL
+		FROM lease l WHERE l.started = 1;

@@ -1,0 +1,278 @@
+/*
+ * What people ask for: CANCEL, RETRY, DELETE, PAUSE, WAITER.  The CLI.
+ * A refused one says why in words and changes nothing.
+ */
+#include "store/sqlite.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/order.h"
+
+static int no_job(struct rv_req *req, int64_t id)
+{
+	return rv_fail(&req->why, RV_E_NOTFOUND, "no such job %lld", (long long)id);
+}
+
+/* The shown state; RV_E_NOTFOUND with words. */
+static int shown(struct rv_sqlite *s, struct rv_req *req, int64_t id, int32_t *ret_state)
+{
+	int64_t state;
+	int err = rv_sqlite_number(s, RV_SQL_SHOWN, &state, "i", id);
+
+	if (err == RV_E_NOTFOUND)
+		return no_job(req, id);
+	if (err == RV_OK && (state < 0 || state >= RV_JOB_STATES))
+		return RV_E_CORRUPT;
+	if (err == RV_OK)
+		*ret_state = (int32_t)state;
+	return err;
+}
+
+static int wrong_state(struct rv_req *req, int64_t id, int32_t state)
+{
+	return rv_fail(&req->why, RV_E_CONFLICT, "job %lld is %s", (long long)id,
+		       rv_job_state_name((enum rv_job_state)state));
+}
+
+int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
+{
+	struct rv_req_cancel *cancel = &req->u.cancel;
+	struct rv_sqlite_lease lease;
+	struct rv_sqlite_place place;
+	enum rv_job_state from;
+	int err = shown(s, req, cancel->job, &cancel->was);
+
+	cancel->slot = -1;
+	cancel->fence = 0;
+	if (err != RV_OK)
+		return err;
+	if (rv_job_state_final((enum rv_job_state)cancel->was))
+		return wrong_state(req, cancel->job, cancel->was);
+	err = rv_sqlite_lease(s, cancel->job, &lease);
+	if (err == RV_OK) { /* prefetched ones too: it may start at any moment */
+		cancel->slot = lease.slot;
+		cancel->fence = lease.place.fence;
+		return rv_sqlite_run1(s, RV_SQL_LEASE_CANCEL, "ii", cancel->job, lease.place.fence);
+	}
+	if (err != RV_E_NOTFOUND)
+		return err;
+	err = rv_sqlite_take_waiting(s, cancel->job, &place, &from);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	return rv_sqlite_to_done(s, &place, from, RV_JOB_CANCELLED, RV_SAYS_CANCELLED, NULL);
+}
+
+/* The unique key is taken again, if nobody else has it. */
+static int take_key(struct rv_sqlite *s, struct rv_req *req, int64_t id, const char *key)
+{
+	int64_t holder;
+	int err = rv_sqlite_number(s, RV_SQL_UKEY_OF, &holder, "t", key);
+
+	if (err == RV_OK)
+		return rv_fail(&req->why, RV_E_CONFLICT, "the unique key is held by job %lld",
+			       (long long)holder);
+	if (err != RV_E_NOTFOUND)
+		return err;
+	return rv_sqlite_run(s, RV_SQL_UKEY_PUT, NULL, "ti", key, id);
+}
+
+/* The job's row, as RETRY needs it: its queue, a new place there, its key. */
+static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlite_place *place)
+{
+	char key[RV_KEY_MAX];
+	sqlite3_stmt *stmt;
+	int priority;
+	int err = rv_sqlite_start(s, RV_SQL_JOB_LIMITS, &stmt, "i", place->id);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	priority = sqlite3_column_int(stmt, 2);
+	rv_sqlite_text(stmt, 3, key, sizeof key);
+	place->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 4));
+	rv_sqlite_end(stmt);
+	if (!place->queue)
+		return RV_E_CORRUPT;
+	err = rv_sqlite_queue_touch(s, place->queue);
+	if (err == RV_OK && key[0] != '\0') {
+		place->marks |= RV_MARK_UNIQUE;
+		err = take_key(s, req, place->id, key);
+	}
+	if (err != RV_OK)
+		return err;
+	place->ord = rv_order(place->queue->strategy, priority, place->queue->now.seq++);
+	place->queue->now.dirty = true;
+	place->marks |= RV_MARK_MOVED;
+	return rv_sqlite_run(s, RV_SQL_MOVED_PUT, NULL, "ii", place->id, place->ord);
+}
+
+int rv_sqlite_do_retry(struct rv_sqlite *s, struct rv_req *req)
+{
+	struct rv_req_retry *retry = &req->u.retry;
+	struct rv_sqlite_place place = {.id = retry->job};
+	sqlite3_stmt *stmt;
+	int err = shown(s, req, retry->job, &retry->was);
+
+	if (err != RV_OK)
+		return err;
+	if (retry->was != RV_JOB_DEAD && retry->was != RV_JOB_CANCELLED)
+		return wrong_state(req, retry->job, retry->was);
+	err = rv_sqlite_start(s, RV_SQL_DONE_OF, &stmt, "i", retry->job);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	place.runs = sqlite3_column_int(stmt, 1);
+	place.attempts = sqlite3_column_int(stmt, 2);
+	place.granted = sqlite3_column_int(stmt, 3) + 1;
+	place.marks = sqlite3_column_int(stmt, 4);
+	place.event = sqlite3_column_int64(stmt, 5);
+	rv_sqlite_end(stmt);
+	err = revive_place(s, req, &place);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_DONE_RUN_KEEP, NULL, "i", retry->job);
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_DONE_DROP, "i", retry->job);
+	if (err != RV_OK)
+		return err;
+	return rv_sqlite_to_ready(s, &place, (enum rv_job_state)retry->was, NULL);
+}
+
+/* The job's events, from the last one back. */
+static int drop_events(struct rv_sqlite *s, int64_t id, int64_t seq)
+{
+	while (seq > 0) {
+		int64_t prev;
+		int err = rv_sqlite_number(s, RV_SQL_EVENT_PREV, &prev, "ii", seq, id);
+
+		if (err == RV_E_NOTFOUND)
+			return RV_OK; /* older history was purged */
+		if (err == RV_OK)
+			err = rv_sqlite_run1(s, RV_SQL_EVENT_DROP, "i", seq);
+		if (err != RV_OK)
+			return err;
+		seq = prev;
+	}
+	return RV_OK;
+}
+
+static int drop_rows(struct rv_sqlite *s, int64_t id, int marks)
+{
+	int64_t gone = 0;
+	int err = rv_sqlite_run1(s, RV_SQL_DONE_DROP, "i", id);
+
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_JOB_DROP, "i", id);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_ATTEMPTS_DROP, NULL, "i", id);
+	if (err == RV_OK && (marks & RV_MARK_MOVED))
+		err = rv_sqlite_run1(s, RV_SQL_MOVED_DROP, "i", id);
+	if (err == RV_OK && s->tally.waiters > 0)
+		err = rv_sqlite_run(s, RV_SQL_WAITER_DROP, &gone, "i", id);
+	s->tally.waiters -= gone;
+	s->tally.dirty = s->tally.dirty || gone > 0;
+	return err;
+}
+
+int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
+{
+	int64_t id = req->u.remove.job;
+	struct rv_sqlite_queue *queue;
+	sqlite3_stmt *stmt;
+	int64_t child;
+	int64_t event;
+	int32_t state;
+	int marks;
+	int err = shown(s, req, id, &state);
+
+	if (err != RV_OK)
+		return err;
+	if (!rv_job_state_final((enum rv_job_state)state))
+		return wrong_state(req, id, state);
+	err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", id);
+	if (err == RV_OK)
+		return rv_fail(&req->why, RV_E_CONFLICT, "job %lld waits for it", (long long)child);
+	if (err == RV_E_NOTFOUND)
+		err = rv_sqlite_start(s, RV_SQL_DONE_OF, &stmt, "i", id);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	marks = sqlite3_column_int(stmt, 4);
+	event = sqlite3_column_int64(stmt, 5);
+	queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 6));
+	rv_sqlite_end(stmt);
+	if (!queue)
+		return RV_E_CORRUPT;
+	err = rv_sqlite_queue_touch(s, queue);
+	if (err == RV_OK)
+		err = drop_rows(s, id, marks);
+	if (err != RV_OK)
+		return err;
+	queue->now.of[state]--;
+	queue->now.dirty = true;
+	return drop_events(s, id, event);
+}
+
+int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
+{
+	const struct rv_req_pause *pause = &req->u.pause;
+	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, pause->queue);
+	bool paused = pause->paused != 0;
+	int err;
+
+	if (!queue)
+		return rv_sqlite_queue_unknown(s, pause->queue, &req->why);
+	if (queue->paused == paused)
+		return RV_OK;
+	err = rv_sqlite_run1(s, RV_SQL_QUEUE_PAUSE, "ii", queue->id, (int64_t)paused);
+	if (err != RV_OK)
+		return err;
+	s->tally.names++;
+	s->tally.dirty = true;
+	if (!paused)
+		rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
+	return RV_OK;
+}
+
+static int forget_path(struct rv_sqlite *s, const struct rv_req_waiter *waiter)
+{
+	int64_t gone = 0;
+	int err = rv_sqlite_run(s, RV_SQL_WAITER_DROP_PATH, &gone, "ti", waiter->path, waiter->job);
+
+	if (err == RV_OK && gone > 0) {
+		s->tally.waiters -= gone;
+		s->tally.dirty = true;
+	}
+	return err;
+}
+
+int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
+{
+	const struct rv_req_waiter *waiter = &req->u.waiter;
+	int32_t state;
+	int err;
+
+	if (waiter->path[0] == '\0')
+		return rv_fail(&req->why, RV_E_USAGE, "a waiter has a path");
+	if (waiter->expires_us == 0)
+		return forget_path(s, waiter);
+	err = shown(s, req, waiter->job, &state);
+	if (err != RV_OK)
+		return err;
+	if (rv_job_state_final((enum rv_job_state)state)) {
+		/* it came too late to be told later: tell it now */
+		rv_store_note_ring(&s->base, RV_RING_WAITER, waiter->path, waiter->job);
+		return RV_OK;
+	}
+	err = forget_path(s, waiter);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_WAITER_PUT, NULL, "iti", waiter->job, waiter->path,
+				    waiter->expires_us);
+	if (err == RV_OK) {
+		s->tally.waiters++;
+		s->tally.dirty = true;
+	}
+	return err;
+}

@@ -1,0 +1,240 @@
+/*
+ * ENQUEUE: looks at a job's task, queue, keys and parents, then writes its row and puts it where it
+ * belongs.  The CLI and whoever enqueues.  A block is all or nothing: what it did before one of its
+ * jobs was refused is undone by the caller's savepoint.
+ */
+#include "store/sqlite.h"
+
+#include "base/check.h"
+#include "core/job.h"
+#include "core/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A job being accepted. */
+struct accept {
+	const struct rv_job_new *new;
+	const struct rv_task_def *task;
+	struct rv_sqlite_place place;
+	int64_t waits; /* parents that have not succeeded */
+	int64_t run_at, expires_at;
+	int priority;
+};
+
+static int find_task(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
+		     struct rv_why *why)
+{
+	static const struct rv_task_def adhoc = {.name = RV_TASK_ADHOC,
+						 .queue = RV_QUEUE_DEFAULT,
+						 .max_attempts = RV_ADHOC_ATTEMPTS,
+						 .max_crashes = RV_ADHOC_CRASHES,
+						 .timeout_us = RV_ADHOC_TIMEOUT_US,
+						 .durability = RV_DURABILITY_FULL};
+	const char **names;
+	size_t n = 0;
+	int err;
+
+	*ret_task = rv_sqlite_task(s, name);
+	if (*ret_task)
+		return RV_OK;
+	if (strcmp(name, RV_TASK_ADHOC) == 0) {
+		*ret_task = &adhoc;
+		return RV_OK;
+	}
+	names = calloc(s->ntasks + 1, sizeof *names);
+	if (!names)
+		return RV_E_NOMEM;
+	for (size_t i = 0; i < s->ntasks; i++) {
+		if (s->tasks[i].name[0] != '\0')
+			names[n++] = s->tasks[i].name;
+	}
+	err = rv_rules_unknown(why, "task", name, names, n);
+	free(names);
+	return err;
+}
+
+/* Whether the job was asked for before: then *ret_id is the first one's. */
+static int find_repeat(struct rv_sqlite *s, const struct rv_job_new *new, int64_t *ret_id,
+		       bool *ret_repeat, struct rv_why *why)
+{
+	sqlite3_stmt *stmt;
+	uint64_t hash;
+	int64_t expires;
+	int err;
+
+	*ret_repeat = false;
+	if (!rv_rules_said(new->idem_key))
+		return RV_OK;
+	err = rv_sqlite_start(s, RV_SQL_IDEM_OF, &stmt, "t", new->idem_key);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_OK : err;
+	expires = sqlite3_column_int64(stmt, 2);
+	hash = (uint64_t)sqlite3_column_int64(stmt, 1);
+	if (expires > s->now_us) {
+		*ret_id = sqlite3_column_int64(stmt, 0);
+		*ret_repeat = true;
+	}
+	rv_sqlite_end(stmt);
+	if (*ret_repeat && hash != rv_rules_hash(new))
+		return rv_fail(why, RV_E_CONFLICT,
+			       "the idempotency key was used for other work, job %lld",
+			       (long long)*ret_id);
+	return RV_OK;
+}
+
+static int look_at_unique(struct rv_sqlite *s, const char *key, int64_t *ret_id, struct rv_why *why)
+{
+	int err;
+
+	if (!rv_rules_said(key))
+		return RV_OK;
+	err = rv_sqlite_number(s, RV_SQL_UKEY_OF, ret_id, "t", key);
+	if (err == RV_OK)
+		return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
+			       (long long)*ret_id);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+/* Refuses parents that are unknown or cancelled; notes those that must still succeed. */
+static int look_at_parents(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
+{
+	for (size_t i = 0; i < a->new->nafter; i++) {
+		int64_t parent = a->new->after[i];
+		int64_t added = 0;
+		int64_t state;
+		int err = rv_sqlite_number(s, RV_SQL_SHOWN, &state, "i", parent);
+
+		if (err == RV_E_NOTFOUND)
+			return rv_fail(why, err, "no such job %lld to wait for", (long long)parent);
+		if (err != RV_OK)
+			return err;
+		if (state == RV_JOB_CANCELLED)
+			return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_CANCELLED,
+				       (long long)parent);
+		if (state == RV_JOB_SUCCEEDED)
+			continue;
+		err = rv_sqlite_run(s, RV_SQL_DEP_PUT, &added, "ii", parent, a->place.id);
+		if (err != RV_OK)
+			return err;
+		a->waits += added;
+		s->tally.deps += added;
+	}
+	return RV_OK;
+}
+
+static int put_job(struct rv_sqlite *s, const struct accept *a)
+{
+	const struct rv_job_new *new = a->new;
+	const struct rv_task_def *task = a->task;
+
+	return rv_sqlite_run(
+		s, RV_SQL_JOB_NEW, NULL,
+		"itiiiiiiiiiittttt"
+		"b",
+		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
+		s->now_us, a->run_at, a->expires_at,
+		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
+		(int64_t)task->max_crashes, new->timeout_us ? new->timeout_us : task->timeout_us,
+		(int64_t) new->uid, rv_rules_said(new->unique_key), rv_rules_said(new->idem_key),
+		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
+		new->payload_size ? new->payload : NULL, new->payload_size);
+}
+
+static int put_keys(struct rv_sqlite *s, struct accept *a)
+{
+	const struct rv_job_new *new = a->new;
+	int err = RV_OK;
+
+	if (rv_rules_said(new->unique_key)) {
+		a->place.marks |= RV_MARK_UNIQUE;
+		err = rv_sqlite_run(s, RV_SQL_UKEY_PUT, NULL, "ti", new->unique_key, a->place.id);
+	}
+	if (err == RV_OK && rv_rules_said(new->idem_key))
+		err = rv_sqlite_run(s, RV_SQL_IDEM_PUT, NULL, "tiii", new->idem_key, a->place.id,
+				    (int64_t)rv_rules_hash(new),
+				    rv_rules_later(s->now_us, RV_IDEM_US));
+	if (err == RV_OK && a->expires_at) {
+		a->place.marks |= RV_MARK_TTL;
+		err = rv_sqlite_run(s, RV_SQL_TTL_PUT, NULL, "ii", a->expires_at, a->place.id);
+	}
+	return err;
+}
+
+static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
+{
+	struct rv_sqlite_queue *queue = a->place.queue;
+	const struct rv_job_new *new = a->new;
+	int err = rv_sqlite_queue_touch(s, queue);
+
+	if (err != RV_OK)
+		return err;
+	a->place.id = s->tally.job + 1;
+	err = look_at_parents(s, a, why);
+	if (err != RV_OK)
+		return err;
+	s->tally.job++;
+	s->tally.dirty = true;
+	a->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
+	a->run_at = new->run_at_us ? new->run_at_us : s->now_us;
+	a->expires_at = new->ttl_us ? rv_rules_later(s->now_us, new->ttl_us) : 0;
+	a->place.ord = rv_order(queue->strategy, a->priority, queue->now.seq++);
+	queue->now.dirty = true;
+	err = put_job(s, a);
+	if (err == RV_OK)
+		err = put_keys(s, a);
+	if (err != RV_OK)
+		return err;
+	if (a->waits > 0)
+		return rv_sqlite_to_blocked(s, &a->place, RV_JOB_NONE, a->waits);
+	if (a->run_at > s->now_us)
+		return rv_sqlite_to_scheduled(s, &a->place, RV_JOB_NONE, a->run_at);
+	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);
+}
+
+static int enqueue_one(struct rv_sqlite *s, const struct rv_req_enqueue *req, size_t i,
+		       bool *ret_repeat, struct rv_why *why)
+{
+	struct accept a = {.new = &req->jobs[i]};
+	const char *queue;
+	int err = rv_rules_check(a.new, req->adhoc_refused, why);
+
+	if (err == RV_OK)
+		err = find_task(s, rv_rules_task(a.new), &a.task, why);
+	if (err != RV_OK)
+		return err;
+	queue = rv_rules_said(a.new->queue) ? a.new->queue : a.task->queue;
+	a.place.queue = rv_sqlite_queue_named(s, queue);
+	if (!a.place.queue)
+		return rv_sqlite_queue_unknown(s, queue, why);
+	err = find_repeat(s, a.new, &req->ret_ids[i], ret_repeat, why);
+	if (err != RV_OK || *ret_repeat)
+		return err;
+	err = look_at_unique(s, a.new->unique_key, &req->ret_ids[i], why);
+	if (err == RV_OK)
+		err = accept_job(s, &a, why);
+	if (err == RV_OK)
+		req->ret_ids[i] = a.place.id;
+	return err;
+}
+
+int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
+{
+	struct rv_req_enqueue *enqueue = &req->u.enqueue;
+	size_t repeated = 0;
+
+	for (size_t i = 0; i < enqueue->count; i++) {
+		bool repeat = false;
+		int err = enqueue_one(s, enqueue, i, &repeat, &req->why);
+
+		if (err != RV_OK) {
+			enqueue->failed_index = i;
+			return err;
+		}
+		repeated += repeat;
+	}
+	enqueue->repeated = repeated;
+	return RV_OK;
+}

@@ -1,0 +1,309 @@
+/*
+ * The one place where a job changes its state: the event, the kept counts and the row of the new
+ * table together, and for a final state all that follows from it.  Whoever executes requests.
+ * Never called without the row of the old table being gone already.
+ */
+#include "store/sqlite.h"
+
+#include "base/check.h"
+#include "core/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,
+			 struct rv_sqlite_place *ret_place)
+{
+	struct rv_sqlite_place place = {
+		.id = id,
+		.queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, column)),
+		.ord = sqlite3_column_int64(stmt, column + 1),
+		.runs = sqlite3_column_int(stmt, column + 2),
+		.attempts = sqlite3_column_int(stmt, column + 3),
+		.crashes = sqlite3_column_int(stmt, column + 4),
+		.granted = sqlite3_column_int(stmt, column + 5),
+		.marks = sqlite3_column_int(stmt, column + 6),
+		.event = sqlite3_column_int64(stmt, column + 7),
+	};
+
+	if (!place.queue)
+		return RV_E_CORRUPT;
+	*ret_place = place;
+	return RV_OK;
+}
+
+int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		    enum rv_job_state to, const char *reason)
+{
+	int64_t prev = place->event;
+	struct rv_sqlite_counts *counts;
+	int err = rv_sqlite_queue_touch(s, place->queue);
+
+	PRE(to < RV_JOB_STATES);
+	if (err != RV_OK || from == to)
+		return err;
+	counts = &place->queue->now;
+	if (from != RV_JOB_NONE)
+		counts->of[from]--;
+	counts->of[to]++;
+	counts->dirty = true;
+	s->tally.dirty = true;
+	place->event = ++s->tally.event;
+	if (from == RV_JOB_NONE)
+		return rv_sqlite_run(s, RV_SQL_EVENT_FIRST, NULL, "iiii", place->event, s->now_us,
+				     place->id, (int64_t)to);
+	return rv_sqlite_run(s, RV_SQL_EVENT, NULL, "iiiiiinnt", place->event, s->now_us, place->id,
+			     prev, (int64_t)from, (int64_t)to, place->fence,
+			     (int64_t)place->incarnation, reason);
+}
+
+int rv_sqlite_to_ready(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		       const char *reason)
+{
+	int err = rv_sqlite_moved(s, place, from, RV_JOB_READY, reason);
+
+	if (err != RV_OK)
+		return err;
+	rv_store_note_ring(&s->base, RV_RING_QUEUE, place->queue->name, 0);
+	return rv_sqlite_run(s, RV_SQL_READY_PUT, NULL, "iiiiiiiiii", place->queue->id, place->ord,
+			     place->id, s->now_us, (int64_t)place->runs, (int64_t)place->attempts,
+			     (int64_t)place->crashes, (int64_t)place->granted,
+			     (int64_t)place->marks, place->event);
+}
+
+int rv_sqlite_to_scheduled(struct rv_sqlite *s, struct rv_sqlite_place *place,
+			   enum rv_job_state from, int64_t run_at)
+{
+	int err = rv_sqlite_moved(s, place, from, RV_JOB_SCHEDULED, NULL);
+
+	if (err != RV_OK)
+		return err;
+	rv_store_note_ring(&s->base, RV_RING_SCHEDULED, "", 0);
+	return rv_sqlite_run(s, RV_SQL_SCHEDULED_PUT, NULL, "iiiiiiiiii", place->id,
+			     place->queue->id, place->ord, (int64_t)place->runs,
+			     (int64_t)place->attempts, (int64_t)place->crashes,
+			     (int64_t)place->granted, (int64_t)place->marks, place->event, run_at);
+}
+
+int rv_sqlite_to_blocked(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+			 int64_t waits)
+{
+	int err = rv_sqlite_moved(s, place, from, RV_JOB_BLOCKED, NULL);
+
+	PRE(waits > 0);
+	if (err != RV_OK)
+		return err;
+	return rv_sqlite_run(s, RV_SQL_BLOCKED_PUT, NULL, "iiiiiiiiii", place->id, place->queue->id,
+			     place->ord, (int64_t)place->runs, (int64_t)place->attempts,
+			     (int64_t)place->crashes, (int64_t)place->granted,
+			     (int64_t)place->marks, place->event, waits);
+}
+
+int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
+{
+	if (!(place->marks & RV_MARK_TTL))
+		return RV_OK;
+	place->marks &= ~RV_MARK_TTL;
+	return rv_sqlite_run1(s, RV_SQL_TTL_DROP, "i", place->id);
+}
+
+int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+		      const struct rv_sqlite_run *run)
+{
+	return rv_sqlite_run(s, RV_SQL_ATTEMPT_PUT, NULL, "iiiitiiiiiiiiiit", place->id,
+			     (int64_t)place->runs, place->fence, (int64_t)place->incarnation,
+			     run->worker, (int64_t)run->attempt, run->started, run->ended,
+			     (int64_t)run->outcome, (int64_t)run->exit_code, (int64_t)run->signo,
+			     run->user, run->sys, run->maxrss, run->output,
+			     rv_rules_said(run->error));
+}
+
+static int put_done(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+		    enum rv_job_state state, const char *error, const struct rv_sqlite_run *run)
+{
+	if (!run)
+		return rv_sqlite_run(s, RV_SQL_DONE_PUT, NULL, "iiiiiiiiiit", place->id,
+				     place->queue->id, (int64_t)place->runs,
+				     (int64_t)place->attempts, (int64_t)place->crashes,
+				     (int64_t)place->granted, (int64_t)place->marks, place->event,
+				     (int64_t)state, s->now_us, rv_rules_said(error));
+	return rv_sqlite_run(
+		s, RV_SQL_DONE_RUN_PUT, NULL, "iiiiiiiiiitiitiiiiiiiiiit", place->id,
+		place->queue->id, (int64_t)place->runs, (int64_t)place->attempts,
+		(int64_t)place->crashes, (int64_t)place->granted, (int64_t)place->marks,
+		place->event, (int64_t)state, s->now_us, rv_rules_said(error), place->fence,
+		(int64_t)place->incarnation, run->worker, (int64_t)run->attempt, run->started,
+		run->ended, (int64_t)run->outcome, (int64_t)run->exit_code, (int64_t)run->signo,
+		run->user, run->sys, run->maxrss, run->output, rv_rules_said(run->error));
+}
+
+static int ring_waiters(struct rv_sqlite *s, int64_t id)
+{
+	sqlite3_stmt *stmt;
+	int64_t gone = 0;
+	int err;
+
+	if (s->tally.waiters == 0)
+		return RV_OK;
+	err = rv_sqlite_start(s, RV_SQL_WAITER_OF, &stmt, "ii", id, s->now_us);
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK)
+		rv_store_note_ring(&s->base, RV_RING_WAITER,
+				   (const char *)sqlite3_column_text(stmt, 0), id);
+	if (err != RV_E_NOTFOUND)
+		return err;
+	err = rv_sqlite_run(s, RV_SQL_WAITER_DROP, &gone, "i", id);
+	if (err == RV_OK && gone > 0) {
+		s->tally.waiters -= gone;
+		s->tally.dirty = true;
+	}
+	return err;
+}
+
+static int drop_parents(struct rv_sqlite *s, int64_t child)
+{
+	int64_t gone = 0;
+	int err = rv_sqlite_run(s, RV_SQL_DEP_DROP_CHILD, &gone, "i", child);
+
+	if (err == RV_OK && gone > 0) {
+		s->tally.deps -= gone;
+		s->tally.dirty = true;
+	}
+	return err;
+}
+
+/* One parent less; without any left the child may run. */
+static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
+{
+	struct rv_sqlite_place place;
+	sqlite3_stmt *stmt;
+	int64_t waits;
+	int64_t run_at;
+	int err = rv_sqlite_run1(s, RV_SQL_DEP_DROP, "ii", parent, child);
+
+	if (err != RV_OK)
+		return err;
+	s->tally.deps--;
+	s->tally.dirty = true;
+	err = rv_sqlite_start(s, RV_SQL_BLOCKED_OF, &stmt, "i", child);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	waits = sqlite3_column_int64(stmt, 8);
+	err = rv_sqlite_place_read(s, stmt, 0, child, &place);
+	rv_sqlite_end(stmt);
+	if (err != RV_OK)
+		return err;
+	if (waits > 1)
+		return rv_sqlite_run1(s, RV_SQL_BLOCKED_LESS, "i", child);
+	err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", child);
+	if (err == RV_OK)
+		err = rv_sqlite_number(s, RV_SQL_JOB_RUN_AT, &run_at, "i", child);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	if (run_at > s->now_us)
+		return rv_sqlite_to_scheduled(s, &place, RV_JOB_BLOCKED, run_at);
+	return rv_sqlite_to_ready(s, &place, RV_JOB_BLOCKED, NULL);
+}
+
+static int free_children(struct rv_sqlite *s, int64_t parent)
+{
+	int64_t child;
+	int err;
+
+	while ((err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", parent)) == RV_OK) {
+		err = free_child(s, parent, child);
+		if (err != RV_OK)
+			return err;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+static int note_fallen(struct rv_sqlite *s, int64_t id)
+{
+	if (s->nfallen == s->fallen_space) {
+		size_t space = s->fallen_space == 0 ? 16 : s->fallen_space * 2;
+		int64_t *grown = reallocarray(s->fallen, space, sizeof *grown);
+
+		if (!grown)
+			return RV_E_NOMEM;
+		s->fallen = grown;
+		s->fallen_space = space;
+	}
+	s->fallen[s->nfallen++] = id;
+	return RV_OK;
+}
+
+int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		      enum rv_job_state to, const char *error, const struct rv_sqlite_run *run)
+{
+	int err = rv_sqlite_ttl_drop(s, place);
+
+	PRE(rv_job_state_final(to));
+#ifndef RV_MUTANT_UNIQUE_NOT_RELEASED
+	if (err == RV_OK && (place->marks & RV_MARK_UNIQUE)) {
+		place->marks &= ~RV_MARK_UNIQUE;
+		err = rv_sqlite_run1(s, RV_SQL_UKEY_DROP, "i", place->id);
+	}
+#endif
+	if (err == RV_OK)
+		err = rv_sqlite_moved(s, place, from, to, error);
+	if (err == RV_OK)
+		err = put_done(s, place, to, error, run);
+	if (err == RV_OK)
+		err = ring_waiters(s, place->id);
+	if (err != RV_OK || s->tally.deps == 0)
+		return err;
+	if (from == RV_JOB_BLOCKED)
+		err = drop_parents(s, place->id);
+	if (err == RV_OK && to == RV_JOB_SUCCEEDED)
+		err = free_children(s, place->id);
+	else if (err == RV_OK && to == RV_JOB_CANCELLED)
+		err = note_fallen(s, place->id);
+	return err;
+}
+
+static int cancel_child(struct rv_sqlite *s, int64_t parent, int64_t child)
+{
+	struct rv_sqlite_place place;
+	sqlite3_stmt *stmt;
+	char says[64];
+	int err = rv_sqlite_start(s, RV_SQL_BLOCKED_OF, &stmt, "i", child);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	err = rv_sqlite_place_read(s, stmt, 0, child, &place);
+	rv_sqlite_end(stmt);
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", child);
+	if (err != RV_OK)
+		return err;
+	(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED, (long long)parent);
+	return rv_sqlite_to_done(s, &place, RV_JOB_BLOCKED, RV_JOB_CANCELLED, says, NULL);
+}
+
+int rv_sqlite_settle(struct rv_sqlite *s)
+{
+	int err = RV_OK;
+
+	while (err == RV_OK && s->nfallen > 0) {
+		int64_t parent = s->fallen[s->nfallen - 1];
+		int64_t child;
+
+		/* A child that is cancelled is put on top and has its own children looked at first.
+		 */
+		err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", parent);
+		if (err == RV_OK)
+			err = cancel_child(s, parent, child);
+		else if (err == RV_E_NOTFOUND) {
+			s->nfallen--;
+			err = RV_OK;
+		}
+	}
+	s->nfallen = 0;
+	return err;
+}

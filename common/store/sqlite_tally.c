@@ -1,0 +1,264 @@
+/*
+ * Kept numbers and names: ids, fences, counts per queue and state.  Loaded at the start of a
+ * transaction (queues: on first touch), changed in memory, written once before its COMMIT, and
+ * taken back with a request or transaction that fails.  Whoever writes.  Never counts rows.
+ */
+#include "store/sqlite.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int rv_sqlite_tally_load(struct rv_sqlite *s)
+{
+	struct rv_sqlite_tally *t = &s->tally;
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_TALLY, &stmt, "");
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	t->dirty = false;
+	t->event = sqlite3_column_int64(stmt, 0);
+	t->job = sqlite3_column_int64(stmt, 1);
+	t->fence = sqlite3_column_int64(stmt, 2);
+	t->epoch = sqlite3_column_int64(stmt, 3);
+	t->names = sqlite3_column_int64(stmt, 4);
+	t->deps = sqlite3_column_int64(stmt, 5);
+	t->waiters = sqlite3_column_int64(stmt, 6);
+	rv_sqlite_end(stmt);
+	return RV_OK;
+}
+
+static int store_queue(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
+{
+	const int64_t *of = queue->now.of;
+	int err;
+
+	for (int i = 0; i < RV_JOB_STATES; i++) {
+		if (of[i] < 0)
+			return RV_E_CORRUPT; /* the rows say otherwise than the counts did */
+	}
+	err = rv_sqlite_run1(s, RV_SQL_COUNTS_SET, "iiiiiiiiii", queue->id, queue->now.seq,
+			     queue->now.prefetched, of[RV_JOB_SCHEDULED], of[RV_JOB_READY],
+			     of[RV_JOB_BLOCKED], of[RV_JOB_RUNNING], of[RV_JOB_SUCCEEDED],
+			     of[RV_JOB_DEAD], of[RV_JOB_CANCELLED]);
+	if (err == RV_OK)
+		queue->now.dirty = false;
+	return err;
+}
+
+int rv_sqlite_tally_store(struct rv_sqlite *s)
+{
+	const struct rv_sqlite_tally *t = &s->tally;
+	int err;
+
+	for (size_t i = 0; i < s->nqueues; i++) {
+		struct rv_sqlite_queue *queue = &s->queues[i];
+
+		if (queue->loaded != s->transaction || !queue->now.dirty)
+			continue;
+		err = store_queue(s, queue);
+		if (err != RV_OK)
+			return err;
+	}
+	if (!t->dirty)
+		return RV_OK;
+	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiii", t->event, t->job, t->fence, t->epoch,
+			     t->names, t->deps, t->waiters);
+	if (err == RV_OK)
+		s->tally.dirty = false;
+	return err;
+}
+
+void rv_sqlite_tally_save(struct rv_sqlite *s)
+{
+	s->request++;
+	s->tally_before = s->tally;
+}
+
+void rv_sqlite_tally_restore(struct rv_sqlite *s)
+{
+	s->tally = s->tally_before;
+	for (size_t i = 0; i < s->nqueues; i++) {
+		if (s->queues[i].saved == s->request)
+			s->queues[i].now = s->queues[i].before;
+	}
+}
+
+int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
+{
+	if (queue->loaded != s->transaction) {
+		sqlite3_stmt *stmt;
+		int err = rv_sqlite_start(s, RV_SQL_COUNTS, &stmt, "i", queue->id);
+
+		if (err == RV_OK)
+			err = rv_sqlite_step(s, stmt);
+		if (err != RV_OK)
+			return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+		queue->now.dirty = false;
+		queue->now.seq = sqlite3_column_int64(stmt, 0);
+		queue->now.prefetched = sqlite3_column_int64(stmt, 1);
+		for (int i = 0; i < RV_JOB_STATES; i++)
+			queue->now.of[i] = sqlite3_column_int64(stmt, 2 + i);
+		rv_sqlite_end(stmt);
+		queue->loaded = s->transaction;
+	}
+	if (queue->saved != s->request) {
+		queue->before = queue->now;
+		queue->saved = s->request;
+	}
+	return RV_OK;
+}
+
+/* One more of ${*ret_array}, zeroed. */
+static void *more(void *ret_array, size_t count, size_t size)
+{
+	void **array = ret_array;
+	void *grown = *array;
+
+	if (count % 16 == 0) {
+		grown = realloc(*array, (count + 16) * size);
+		if (!grown)
+			return NULL;
+		*array = grown;
+	}
+	memset((char *)grown + count * size, 0, size);
+	return (char *)grown + count * size;
+}
+
+void rv_sqlite_names_free(struct rv_sqlite *s)
+{
+	free(s->queues);
+	free(s->tasks);
+	s->queues = NULL;
+	s->tasks = NULL;
+	s->nqueues = s->ntasks = 0;
+	s->names_seen = -1;
+}
+
+static int load_queues(struct rv_sqlite *s)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_QUEUES, &stmt, "");
+
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		struct rv_sqlite_queue *queue = more(&s->queues, s->nqueues, sizeof *queue);
+
+		if (!queue) {
+			rv_sqlite_end(stmt);
+			return RV_E_NOMEM;
+		}
+		queue->id = sqlite3_column_int64(stmt, 0);
+		rv_sqlite_text(stmt, 1, queue->name, sizeof queue->name);
+		queue->strategy = sqlite3_column_int(stmt, 2) == RV_STRATEGY_PRIORITY
+					  ? RV_STRATEGY_PRIORITY
+					  : RV_STRATEGY_FIFO;
+		queue->paused = sqlite3_column_int(stmt, 3) != 0;
+		s->nqueues++;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+static void read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
+{
+	rv_sqlite_text(stmt, 0, task->name, sizeof task->name);
+	rv_sqlite_text(stmt, 1, task->queue, sizeof task->queue);
+	task->max_attempts = sqlite3_column_int(stmt, 2);
+	task->max_crashes = sqlite3_column_int(stmt, 3);
+	task->timeout_us = sqlite3_column_int64(stmt, 4);
+	task->backoff.kind = (enum rv_backoff_kind)sqlite3_column_int(stmt, 5);
+	task->backoff.min_us = sqlite3_column_int64(stmt, 6);
+	task->backoff.max_us = sqlite3_column_int64(stmt, 7);
+	task->backoff.jitter_percent = sqlite3_column_int(stmt, 8);
+	task->durability = sqlite3_column_int(stmt, 9) == RV_DURABILITY_NORMAL
+				   ? RV_DURABILITY_NORMAL
+				   : RV_DURABILITY_FULL;
+}
+
+static int load_tasks(struct rv_sqlite *s)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_TASKS, &stmt, "");
+
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		struct rv_task_def *task = more(&s->tasks, s->ntasks, sizeof *task);
+
+		if (!task) {
+			rv_sqlite_end(stmt);
+			return RV_E_NOMEM;
+		}
+		read_task(stmt, task);
+		s->ntasks++;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+int rv_sqlite_names(struct rv_sqlite *s)
+{
+	int err;
+
+	if (s->names_seen == s->tally.names)
+		return RV_OK;
+	rv_sqlite_names_free(s);
+	err = load_queues(s);
+	if (err == RV_OK)
+		err = load_tasks(s);
+	if (err == RV_OK)
+		s->names_seen = s->tally.names;
+	return err;
+}
+
+static int compare_queue(const void *name, const void *queue)
+{
+	return strcmp(name, ((const struct rv_sqlite_queue *)queue)->name);
+}
+
+static int compare_task(const void *name, const void *task)
+{
+	return strcmp(name, ((const struct rv_task_def *)task)->name);
+}
+
+/* The few queues of a host are found by walking; the walk ends at the first hit. */
+struct rv_sqlite_queue *rv_sqlite_queue_by_id(struct rv_sqlite *s, int64_t id)
+{
+	for (size_t i = 0; i < s->nqueues; i++) {
+		if (s->queues[i].id == id)
+			return &s->queues[i];
+	}
+	return NULL;
+}
+
+struct rv_sqlite_queue *rv_sqlite_queue_named(struct rv_sqlite *s, const char *name)
+{
+	if (s->nqueues == 0)
+		return NULL;
+	return bsearch(name, s->queues, s->nqueues, sizeof *s->queues, compare_queue);
+}
+
+const struct rv_task_def *rv_sqlite_task(struct rv_sqlite *s, const char *name)
+{
+	if (s->ntasks == 0)
+		return NULL;
+	return bsearch(name, s->tasks, s->ntasks, sizeof *s->tasks, compare_task);
+}
+
+int rv_sqlite_queue_unknown(struct rv_sqlite *s, const char *name, struct rv_why *why)
+{
+	const char **names = calloc(s->nqueues + 1, sizeof *names);
+	int err;
+
+	if (!names)
+		return RV_E_NOMEM;
+	for (size_t i = 0; i < s->nqueues; i++)
+		names[i] = s->queues[i].name;
+	err = rv_rules_unknown(why, "queue", name, names, s->nqueues);
+	free(names);
+	return err;
+}

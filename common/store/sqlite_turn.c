@@ -1,0 +1,235 @@
+/*
+ * TURN: the acks, then the claim.  Leaders of a round.  A claim is one index seek per queue and
+ * takes out of ready exactly the rows it looked at; an overdue job is never started.
+ */
+#include "store/sqlite.h"
+
+#include "base/check.h"
+#include "core/job.h"
+
+#include <string.h>
+
+#define PROMOTE_MAX 100 /* what a claim that found nothing promotes itself */
+
+/* A row the claim looked at. */
+struct candidate {
+	struct rv_sqlite_place place;
+	int64_t expires_at;
+	struct rv_claimed claimed;
+};
+
+struct claim {
+	struct rv_req_turn *turn;
+	int slot;
+	struct candidate rows[RV_TURN_MAX];
+};
+
+static void read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
+			   struct candidate *ret_row)
+{
+	struct rv_sqlite_place *place = &ret_row->place;
+	struct rv_claimed *claimed = &ret_row->claimed;
+
+	*place = (struct rv_sqlite_place){
+		.queue = queue,
+		.ord = sqlite3_column_int64(stmt, 0),
+		.id = sqlite3_column_int64(stmt, 1),
+		.runs = sqlite3_column_int(stmt, 2),
+		.attempts = sqlite3_column_int(stmt, 3),
+		.crashes = sqlite3_column_int(stmt, 4),
+		.granted = sqlite3_column_int(stmt, 5),
+		.marks = sqlite3_column_int(stmt, 6),
+		.event = sqlite3_column_int64(stmt, 7),
+	};
+	memset(claimed, 0, sizeof *claimed);
+	rv_sqlite_text(stmt, 8, claimed->task, sizeof claimed->task);
+	claimed->run_at_us = sqlite3_column_int64(stmt, 9);
+	claimed->created_us = sqlite3_column_int64(stmt, 10);
+	ret_row->expires_at = sqlite3_column_int64(stmt, 11);
+	claimed->timeout_us = sqlite3_column_int64(stmt, 12);
+	claimed->max_attempts = sqlite3_column_int(stmt, 13) + place->granted;
+}
+
+/* The first ${limit} of ${queue}, taken out of ready. */
+static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
+		struct candidate *rows, uint32_t *ret_count)
+{
+	const struct rv_sqlite_place *last;
+	sqlite3_stmt *stmt;
+	int64_t gone = 0;
+	uint32_t n = 0;
+	int err = rv_sqlite_start(s, RV_SQL_CLAIM, &stmt, "ii", queue->id, (int64_t)limit);
+
+	PRE(limit > 0 && limit <= RV_TURN_MAX);
+	if (err != RV_OK)
+		return err;
+	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
+		read_candidate(stmt, queue, &rows[n++]);
+	rv_sqlite_end(stmt);
+	if (err != RV_OK && err != RV_E_NOTFOUND)
+		return err;
+	*ret_count = n;
+	if (n == 0)
+		return RV_OK;
+	last = &rows[n - 1].place;
+	err = rv_sqlite_run(s, RV_SQL_CLAIM_TAKE, &gone, "iii", queue->id, last->ord, last->id);
+	if (err != RV_OK)
+		return err;
+	return gone == n ? RV_OK : RV_E_CORRUPT;
+}
+
+static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row, uint32_t queue)
+{
+	struct rv_req_turn *turn = claim->turn;
+	struct rv_sqlite_place *place = &row->place;
+	struct rv_claimed *claimed = &row->claimed;
+	bool started = turn->prefetch == 0;
+	int err = rv_sqlite_queue_touch(s, place->queue);
+
+	if (err != RV_OK)
+		return err;
+	place->incarnation = turn->incarnation;
+	place->fence = s->tally.epoch << 40 | ++s->tally.fence;
+	s->tally.dirty = true;
+	claimed->job = place->id;
+	claimed->fence = place->fence;
+	claimed->queue = (int32_t)queue;
+	claimed->attempt = place->attempts + 1;
+	claimed->run = place->runs + 1;
+	claimed->crashes = place->crashes;
+	if (started) {
+		place->runs++;
+		err = rv_sqlite_ttl_drop(s, place);
+		if (err == RV_OK)
+			err = rv_sqlite_moved(s, place, RV_JOB_READY, RV_JOB_RUNNING, NULL);
+	} else {
+		place->queue->now.prefetched++;
+		place->queue->now.dirty = true;
+	}
+	if (err != RV_OK)
+		return err;
+	turn->claimed[turn->nclaimed++] = *claimed;
+	return rv_sqlite_run(s, RV_SQL_LEASE_PUT, NULL, "iiiiiiiiiiiiii", place->id,
+			     place->queue->id, place->ord, (int64_t)place->runs,
+			     (int64_t)place->attempts, (int64_t)place->crashes,
+			     (int64_t)place->granted, (int64_t)place->marks, place->event,
+			     (int64_t)place->incarnation, (int64_t)claim->slot, place->fence,
+			     (int64_t)started, s->now_us);
+}
+
+static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
+{
+	struct rv_req_turn *turn = claim->turn;
+	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, turn->queues[index]);
+	uint32_t found;
+	int err = RV_OK;
+
+	if (!queue || queue->paused)
+		return RV_OK;
+	do {
+		uint32_t limit = turn->want - turn->nclaimed;
+
+		if (limit == 0)
+			return RV_OK;
+		err = take(s, queue, limit, claim->rows, &found);
+		for (uint32_t i = 0; err == RV_OK && i < found; i++) {
+			struct candidate *row = &claim->rows[i];
+
+			if ((row->place.marks & RV_MARK_TTL) && row->expires_at <= s->now_us)
+				err = rv_sqlite_to_done(s, &row->place, RV_JOB_READY,
+							RV_JOB_CANCELLED, RV_SAYS_EXPIRED, NULL);
+			else
+				err = give(s, claim, row, index);
+		}
+		if (err == RV_OK && found < limit)
+			return RV_OK; /* the queue is empty */
+	} while (err == RV_OK);
+	return err;
+}
+
+static int claim_all(struct rv_sqlite *s, struct claim *claim)
+{
+	int err = RV_OK;
+
+	for (uint32_t i = 0; err == RV_OK && i < claim->turn->nqueues; i++)
+		err = claim_queue(s, claim, i);
+	return err;
+}
+
+static int count_left(struct rv_sqlite *s, struct rv_req_turn *turn)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < turn->nqueues; i++) {
+		struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, turn->queues[i]);
+		bool again = false;
+		int err;
+
+		for (uint32_t j = 0; j < i; j++)
+			again = again || strcmp(turn->queues[i], turn->queues[j]) == 0;
+		if (!queue || queue->paused || again)
+			continue;
+		err = rv_sqlite_queue_touch(s, queue);
+		if (err != RV_OK)
+			return err;
+		sum += queue->now.of[RV_JOB_READY];
+	}
+	turn->more = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+	return RV_OK;
+}
+
+/* Whether the incarnation is alive for the store, its slot and name. */
+static int worker_of(struct rv_sqlite *s, uint64_t incarnation, int *ret_slot, char *ret_name)
+{
+	sqlite3_stmt *stmt;
+	char pool[RV_NAME_MAX];
+	bool live;
+	int err = rv_sqlite_start(s, RV_SQL_WORKER_OF, &stmt, "i", (int64_t)incarnation);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_STALE : err;
+	live = sqlite3_column_int(stmt, 0) != 0;
+	*ret_slot = sqlite3_column_int(stmt, 1);
+	rv_sqlite_text(stmt, 2, pool, sizeof pool);
+	rv_sqlite_end(stmt);
+	rv_rules_worker(ret_name, pool, *ret_slot);
+	return live ? RV_OK : RV_E_STALE;
+}
+
+static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, int slot)
+{
+	struct claim claim = {.turn = turn, .slot = slot};
+	uint32_t promoted = 0;
+	int err;
+
+	if (turn->want == 0)
+		return RV_OK;
+	err = claim_all(s, &claim);
+	if (err != RV_OK || turn->nclaimed > 0)
+		return err;
+	err = rv_sqlite_promote(s, PROMOTE_MAX, &promoted);
+	return err == RV_OK && promoted > 0 ? claim_all(s, &claim) : err;
+}
+
+int rv_sqlite_do_turn(struct rv_sqlite *s, struct rv_req *req)
+{
+	struct rv_req_turn *turn = &req->u.turn;
+	char worker[RV_WORKER_NAME_MAX];
+	int slot = -1;
+	int err;
+
+	turn->nclaimed = 0;
+	turn->more = 0;
+	if (turn->nacks > RV_TURN_MAX || turn->want > RV_TURN_MAX || turn->nqueues > RV_QUEUES_MAX)
+		return rv_fail(&req->why, RV_E_USAGE, "a turn has at most %d jobs", RV_TURN_MAX);
+	err = worker_of(s, turn->incarnation, &slot, worker);
+	if (err == RV_E_STALE)
+		return rv_fail(&req->why, err, "this worker's life is over for the store");
+	for (uint32_t i = 0; err == RV_OK && i < turn->nacks; i++)
+		err = rv_sqlite_ack(s, worker, &turn->acks[i]);
+	if (err == RV_OK)
+		err = claim_turn(s, turn, slot);
+	return err == RV_OK ? count_left(s, turn) : err;
+}

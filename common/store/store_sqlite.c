@@ -1,0 +1,36 @@
+/*
+ * The sqlite backend: its table of functions.  Every process with a store.  What they do is in the
+ * sqlite_*.c files, one family each.
+ */
+#include "store/sqlite.h"
+
+const struct rv_store_ops rv_store_sqlite_ops = {
+	.name = "sqlite",
+	.open = rv_sqlite_open,
+	.close = rv_sqlite_close,
+	.begin = rv_sqlite_begin,
+	.execute = rv_sqlite_execute,
+	.commit = rv_sqlite_commit,
+	.rollback = rv_sqlite_rollback,
+	.round_get = rv_sqlite_round_get,
+	.round_set = rv_sqlite_round_set,
+	.checkpoint = rv_sqlite_checkpoint,
+	.same_file = rv_sqlite_same_file,
+	.writer_pid = rv_sqlite_writer_pid,
+	.change = rv_sqlite_change,
+	.check = rv_sqlite_check,
+	.job = rv_sqlite_read_job,
+	.payload = rv_sqlite_read_payload,
+	.jobs = rv_sqlite_read_jobs,
+	.attempts = rv_sqlite_read_attempts,
+	.queues = rv_sqlite_read_queues,
+	.tasks = rv_sqlite_read_tasks,
+	.workers = rv_sqlite_read_workers,
+	.parents = rv_sqlite_read_parents,
+	.cancel_wanted = rv_sqlite_read_cancel_wanted,
+	.cancels = rv_sqlite_read_cancels,
+	.totals = rv_sqlite_read_totals,
+	.instance = rv_sqlite_read_instance,
+	.stats = rv_sqlite_read_stats,
+	.sql = rv_sqlite_read_sql,
+};

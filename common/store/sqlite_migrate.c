@@ -49,7 +49,8 @@ static int mark_ours(struct rv_sqlite *s)
 	int64_t pages = -1;
 	int err = rv_sqlite_pragma(s, "PRAGMA page_count", &pages);
 
-	if (err != RV_OK || pages > 0)
+	/* In a transaction an empty file counts one page already; a store has more. */
+	if (err != RV_OK || pages > 1)
 		return err; /* somebody else was first */
 	(void)snprintf(sql, sizeof sql, "PRAGMA application_id = %d", RV_SQLITE_ID);
 	return rv_sqlite_exec(s, sql);

@@ -4,6 +4,7 @@
  */
 #include "client/alive.h"
 
+#include "conf/conf.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/lock.h"

@@ -5,6 +5,9 @@
 
 #include "client/client.h"
 
+#include <jansson.h>
+#include <sys/types.h>
+
 /*
  * RV_OK: a daemon holds the store (${*ret_pid}: its pid as it wrote it, 0 unknown); RV_E_NOTRUN.
  * Asks the lock file; where that cannot be read, whether somebody listens on the control socket.

@@ -6,6 +6,7 @@
 
 #include "os/file.h"
 #include "os/sock.h"
+#include "store/store.h"
 #include "wire/sup.h"
 
 static bool doorbell(struct rv_client *client, char *path, size_t space)

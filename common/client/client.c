@@ -7,8 +7,10 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "conf/conf.h"
 #include "os/file.h"
 #include "os/user.h"
+#include "store/read.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -40,38 +42,23 @@ static size_t count_of(const char *const *list)
 	return n;
 }
 
-struct store_overrides {
-	char path[RV_PATH_MAX];
-	char set_path[RV_PATH_MAX + 32];
-	char set_state[RV_PATH_MAX + 32];
-	const char **list; /* owned: ours, then the caller's, which win */
-};
-
-/* --store as overrides: the database, and (without a configuration file) its folder as state_dir.
+/* --store, before the caller's overrides, which win.  The list and ${*ret_path} are the caller's.
  */
-static int store_overrides(const struct rv_client_how *how, struct store_overrides *over,
+static int store_overrides(const struct rv_client_how *how, const char ***ret_list, char **ret_path,
 			   struct rv_why *why)
 {
 	size_t given = count_of(how->overrides);
-	size_t n = 0;
-	char folder[RV_PATH_MAX];
-	int err = absolute(how->store, over->path, sizeof(over->path), why);
+	char path[RV_PATH_MAX];
+	int err = absolute(how->store, path, sizeof(path), why);
 
 	if (err)
 		return err;
-	err = rv_path_folder(folder, sizeof(folder), over->path);
-	if (err)
-		return rv_fail(why, err, "the path of the store is too long");
-	over->list = calloc(given + 3, sizeof(*over->list));
-	if (!over->list)
+	*ret_list = calloc(given + 2, sizeof(**ret_list));
+	if (!*ret_list || asprintf(ret_path, "store.path=%s", path) < 0)
 		return RV_E_NOMEM;
-	(void)snprintf(over->set_path, sizeof(over->set_path), "store.path=%s", over->path);
-	(void)snprintf(over->set_state, sizeof(over->set_state), "reeve.state_dir=%s", folder);
-	if (!how->config)
-		over->list[n++] = over->set_state;
-	over->list[n++] = over->set_path;
+	(*ret_list)[0] = *ret_path;
 	for (size_t i = 0; i < given; i++)
-		over->list[n++] = how->overrides[i];
+		(*ret_list)[i + 1] = how->overrides[i];
 	return RV_OK;
 }
 
@@ -79,10 +66,8 @@ static int load(struct rv_client *client, const struct rv_client_how *how,
 		const char *const *overrides, struct rv_conf_errors *errors, struct rv_why *why)
 {
 	char *file = NULL;
-	int err = RV_E_NOTFOUND;
+	int err = rv_conf_find_file(how->config, how->environment, &file);
 
-	if (how->config || !how->store)
-		err = rv_conf_find_file(how->config, how->environment, &file);
 	if (err == RV_OK || err == RV_E_NOTFOUND) {
 		struct rv_conf_source from = {
 			.file = file, .overrides = overrides, .environment = how->environment};
@@ -99,16 +84,18 @@ static int load(struct rv_client *client, const struct rv_client_how *how,
 int rv_client_init(struct rv_client *client, const struct rv_client_how *how,
 		   struct rv_conf_errors *errors, struct rv_why *why)
 {
-	struct store_overrides over = {.list = NULL};
+	const char **list = NULL;
+	char *path = NULL;
 	int err = RV_OK;
 
 	memset(client, 0, sizeof(*client));
 	client->busy_us = how->busy_us > 0 ? how->busy_us : RV_CLIENT_BUSY_US;
 	if (how->store)
-		err = store_overrides(how, &over, why);
+		err = store_overrides(how, &list, &path, why);
 	if (!err)
-		err = load(client, how, over.list ? over.list : how->overrides, errors, why);
-	free(over.list);
+		err = load(client, how, list ? list : how->overrides, errors, why);
+	free(list);
+	free(path);
 	if (err)
 		return err;
 	client->store_path = strdup(client->conf->store.path);
@@ -135,7 +122,7 @@ static int any_queue(void *ctx, const struct rv_queue_view *view)
 static int mirror(struct rv_client *client, struct rv_why *why)
 {
 	const struct rv_conf *conf = client->conf;
-	struct rv_task_def *tasks = calloc(conf->ntasks + 1, sizeof(*tasks));
+	struct rv_task_def *tasks = calloc(conf->ntasks + 2, sizeof(*tasks));
 	struct rv_queue_def *queues = calloc(conf->nqueues + 1, sizeof(*queues));
 	struct rv_req *req = calloc(1, sizeof(*req));
 	int err = RV_E_NOMEM;
@@ -143,11 +130,12 @@ static int mirror(struct rv_client *client, struct rv_why *why)
 	if (tasks && queues && req) {
 		for (size_t i = 0; i < conf->ntasks; i++)
 			rv_conf_task_def(&conf->tasks[i], &tasks[i]);
+		rv_conf_task_def(&conf->defaults, &tasks[conf->ntasks]); /* RV_TASK_ADHOC */
 		for (size_t i = 0; i < conf->nqueues; i++)
 			rv_conf_queue_def(&conf->queues[i], &queues[i]);
 		req->kind = RV_REQ_MIRROR;
 		req->u.mirror = (struct rv_req_mirror){.tasks = tasks,
-						       .ntasks = conf->ntasks,
+						       .ntasks = conf->ntasks + 1,
 						       .queues = queues,
 						       .nqueues = conf->nqueues};
 		err = rv_store_do(client->store, &req, 1, RV_DURABILITY_FULL, client->busy_us, why);

@@ -6,14 +6,19 @@
  * never by the daemon's own processes.  Nothing is opened before it is asked for.
  */
 
-#include "conf/conf.h"
-#include "store/read.h"
+#include "base/err.h"
 
-#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rv_conf;
+struct rv_conf_errors;
+struct rv_store;
 
 struct rv_client_how {
 	const char *config;           /* -c; NULL: the search order */
-	const char *store;            /* --store: without -c no configuration file is read then */
+	const char *store;            /* --store: short for store.path=…, made absolute */
 	const char *const *overrides; /* -o, NULL-terminated; or NULL */
 	char *const *environment;
 	int64_t busy_us; /* total patience for the store's write lock; 0: RV_CLIENT_BUSY_US */
@@ -21,8 +26,9 @@ struct rv_client_how {
 
 #define RV_CLIENT_BUSY_US    (10 * 1000000LL)
 #define RV_CLIENT_CONTROL_US (10 * 1000000LL) /* patience for the daemon's answer */
-#define RV_CLIENT_WAL_MAX    (16LL << 20) /* a log above this is checkpointed after a commit of ours \
-					   */
+#define RV_CLIENT_WAL_MAX                                                                          \
+	(16LL << 20) /* a log above this is checkpointed after a commit of ours                    \
+		      */
 
 struct rv_client {
 	struct rv_conf *conf;   /* owned */

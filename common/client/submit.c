@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "client/bell.h"
+#include "conf/conf.h"
+#include "store/request.h"
 
 #include <signal.h>
 
@@ -33,6 +35,17 @@ static bool enqueues(struct rv_req *const *reqs, size_t count)
 	return false;
 }
 
+/* Who is to be rung need not survive a power cut: no bell does. */
+static enum rv_durability durability_of(const struct rv_client *client, struct rv_req *const *reqs,
+					size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (reqs[i]->kind != RV_REQ_WAITER)
+			return client->conf->store.durability;
+	}
+	return RV_DURABILITY_NORMAL;
+}
+
 static int execute_all(struct rv_client *client, struct rv_req *const *reqs, size_t count,
 		       bool *ret_all_well, struct rv_why *why)
 {
@@ -51,9 +64,9 @@ static int execute_all(struct rv_client *client, struct rv_req *const *reqs, siz
 static int transact(struct rv_client *client, struct rv_req *const *reqs, size_t count,
 		    bool all_or_nothing, struct rv_why *why)
 {
+	enum rv_durability durability = durability_of(client, reqs, count);
 	bool all_well = true;
-	int err =
-		rv_store_begin(client->store, client->conf->store.durability, client->busy_us, why);
+	int err = rv_store_begin(client->store, durability, client->busy_us, why);
 
 	if (err)
 		return err;

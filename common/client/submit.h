@@ -5,6 +5,8 @@
 
 #include "client/client.h"
 
+struct rv_req;
+
 /*
  * Executes ${reqs} in one transaction and rings.  TSTP, INT and TERM wait until it is over, so that
  * nobody stops us while we hold the write lock; all input must have been read before.

@@ -7,11 +7,12 @@
 #include "base/check.h"
 #include "base/seam.h"
 #include "client/submit.h"
+#include "conf/conf.h"
 #include "os/fd.h"
 #include "os/file.h"
 #include "os/sock.h"
+#include "store/request.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,61 +42,77 @@ void rv_waiter_init(struct rv_waiter *waiter, struct rv_client *client)
 		(void)!lchown(waiter->path, st.st_uid, st.st_gid);
 }
 
-static int post(struct rv_client *client, const char *path, int64_t job, int64_t expires_us,
-		struct rv_why *why)
+/* One WAITER request for each job, in one transaction; what one of them says is its own matter. */
+static int post(struct rv_client *client, const char *path, const int64_t *jobs, size_t count,
+		int64_t expires_us, struct rv_why *why)
 {
-	struct rv_req *req = calloc(1, sizeof(*req));
+	struct rv_req *reqs = calloc(count, sizeof(*reqs));
+	struct rv_req *list[RV_WAITER_JOBS];
 	int err;
 
-	if (!req)
+	PRE(count > 0 && count <= RV_WAITER_JOBS);
+	if (!reqs)
 		return RV_E_NOMEM;
-	req->kind = RV_REQ_WAITER;
-	req->u.waiter.job = job;
-	req->u.waiter.expires_us = expires_us;
-	(void)snprintf(req->u.waiter.path, sizeof(req->u.waiter.path), "%s", path);
-	err = rv_submit_one(client, req, why);
-	free(req);
+	for (size_t i = 0; i < count; i++) {
+		list[i] = &reqs[i];
+		reqs[i].kind = RV_REQ_WAITER;
+		reqs[i].u.waiter.job = jobs[i];
+		reqs[i].u.waiter.expires_us = expires_us;
+		(void)snprintf(reqs[i].u.waiter.path, sizeof(reqs[i].u.waiter.path), "%s", path);
+	}
+	err = rv_submit(client, list, count, false, why);
+	free(reqs);
 	return err;
 }
 
-int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, int64_t job,
-		    struct rv_why *why)
+int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const int64_t *jobs,
+		    size_t count, struct rv_why *why)
 {
 	int err;
 
-	if (waiter->fd < 0 || !client->writable)
+	if (waiter->fd < 0 || !client->writable || count == 0)
 		return RV_OK;
-	err = post(client, waiter->path, job, rv_wall_us() + RV_WAITER_EXPIRES_US, why);
+	err = post(client, waiter->path, jobs, count, rv_wall_us() + RV_WAITER_EXPIRES_US, why);
 	if (err == RV_OK)
 		waiter->registered = true;
-	/* Without the row the second's look still finds it; only what ends the handle is an error.
-	 */
 	return err == RV_E_BUSY || err == RV_E_NOSPACE ? RV_OK : err;
+}
+
+void rv_waiter_done(struct rv_waiter *waiter)
+{
+	waiter->registered = false;
 }
 
 void rv_waiter_fini(struct rv_waiter *waiter, struct rv_client *client)
 {
+	static const int64_t all = 0;
+
 	if (waiter->registered && client->store)
-		(void)!post(client, waiter->path, 0, 0, NULL);
+		(void)!post(client, waiter->path, &all, 1, 0, NULL);
 	if (waiter->path[0])
 		(void)!rv_file_remove(waiter->path, NULL);
 	rv_fd_close(&waiter->fd);
 	*waiter = (struct rv_waiter){.fd = -1};
 }
 
-bool rv_waiter_sleep(struct rv_waiter *waiter, int other_fd, int64_t timeout_us)
+void rv_waiter_sleep(struct rv_waiter *waiter, struct pollfd *others, size_t nothers,
+		     int64_t timeout_us)
 {
-	struct pollfd fds[2] = {{.fd = waiter->fd, .events = POLLIN},
-				{.fd = other_fd, .events = POLLIN}};
+	struct pollfd fds[RV_WAITER_OTHERS + 1];
 	uint64_t token;
 	int64_t ms;
+	int ready;
 
+	PRE(nothers <= RV_WAITER_OTHERS);
 	if (timeout_us > RV_WAITER_LOOK_US)
 		timeout_us = RV_WAITER_LOOK_US;
 	ms = timeout_us <= 0 ? 0 : (timeout_us + RV_MS_US - 1) / RV_MS_US;
-	if (poll(fds, 2, (int)ms) <= 0)
-		return false;
+	fds[nothers] = (struct pollfd){.fd = waiter->fd, .events = POLLIN};
+	for (size_t i = 0; i < nothers; i++)
+		fds[i] = others[i];
+	ready = poll(fds, nothers + 1, (int)ms);
+	for (size_t i = 0; i < nothers; i++)
+		others[i].revents = ready > 0 ? fds[i].revents : 0;
 	while (waiter->fd >= 0 && rv_sock_rung(waiter->fd, &token) == RV_OK)
 		;
-	return fds[1].revents != 0;
 }

@@ -8,6 +8,8 @@
 
 #include "client/client.h"
 
+#include <poll.h>
+
 struct rv_waiter {
 	int fd; /* -1: no bell could be hung up (another user's runtime_dir); only the second counts
 		 */
@@ -15,9 +17,10 @@ struct rv_waiter {
 	bool registered;
 };
 
-#define RV_WAITER_LOOK_US    1000000LL
-#define RV_WAITER_EXPIRES_US (3600 * 1000000LL) /* rows of a waiter that died are forgotten then   \
-						 */
+#define RV_WAITER_LOOK_US 1000000LL
+#define RV_WAITER_EXPIRES_US                                                                       \
+	(3600 * 1000000LL) /* rows of a waiter that died are forgotten then                        \
+			    */
 
 /* Hangs up the bell.  Never fails: without one, waiting is by the second. */
 void rv_waiter_init(struct rv_waiter *waiter, struct rv_client *client);
@@ -25,16 +28,22 @@ void rv_waiter_init(struct rv_waiter *waiter, struct rv_client *client);
 void rv_waiter_fini(struct rv_waiter *waiter, struct rv_client *client);
 
 /*
- * Asks for a ring when ${job} is final.  Look at the job once more after this.  RV_E_NOTFOUND: no
- * such job; RV_OK also where there is no bell, or where the store is read-only to us.
+ * Asks for a ring when each of ${jobs} (≤ RV_WAITER_JOBS) is final, in one transaction.  Look at
+ * them once more after this.  Jobs that are not there are passed over; RV_OK also where there is no
+ * bell, where the store is read-only to us, or busy: the second's look finds them all the same.
  */
-int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, int64_t job,
-		    struct rv_why *why) RV_MUST_CHECK;
+#define RV_WAITER_JOBS 16
+int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const int64_t *jobs,
+		    size_t count, struct rv_why *why) RV_MUST_CHECK;
+/* Every watched job is final (their rows are gone): nothing is left to be forgotten. */
+void rv_waiter_done(struct rv_waiter *waiter);
 
 /*
- * Sleeps until rung, ${other_fd} (-1: none) is readable, or min(${timeout_us}, a second) is over.
- * Swallows the rings.  Returns whether it was ${other_fd}.
+ * Sleeps until rung, one of ${others} (poll()ed as they are; -1 is skipped) is ready, or
+ * min(${timeout_us}, a second) is over.  Swallows the rings; revents of ${others} are set.
  */
-bool rv_waiter_sleep(struct rv_waiter *waiter, int other_fd, int64_t timeout_us);
+#define RV_WAITER_OTHERS 3
+void rv_waiter_sleep(struct rv_waiter *waiter, struct pollfd *others, size_t nothers,
+		     int64_t timeout_us);
 
 #endif

@@ -1,0 +1,139 @@
+/*
+ * What every verb needs: the client opened when first needed, errors said once, JSON printed.
+ * Runs in the CLI.  Must never write anything but data to stdout.
+ */
+#include "cli.h"
+
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "wire/json.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int rv_cli_fail(struct rv_cli *cli, int err)
+{
+	(void)fflush(stdout);
+	(void)fputs("reeve: ", stderr);
+	rv_out_text(stderr, rv_why_text(&cli->why, err));
+	(void)fputc('\n', stderr);
+	return rv_err_exit(err);
+}
+
+int rv_cli_say(struct rv_cli *cli, int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(cli->why.text, sizeof(cli->why.text), format, args);
+	va_end(args);
+	return rv_cli_fail(cli, err);
+}
+
+void rv_cli_note(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	(void)fflush(stdout);
+	(void)fputs("reeve: ", stderr);
+	rv_out_text(stderr, text);
+	(void)fputc('\n', stderr);
+}
+
+static int collect_overrides(const struct rv_args *args, const char ***ret_list)
+{
+	size_t at = 0;
+	size_t n = 0;
+	const char *value;
+
+	*ret_list = calloc(args->ngiven + 1, sizeof(**ret_list));
+	if (!*ret_list)
+		return RV_E_NOMEM;
+	while ((value = rv_args_next(args, RV_OPT_SET, &at)) != NULL)
+		(*ret_list)[n++] = value;
+	return RV_OK;
+}
+
+/* Errors make us give up and are all shown; warnings are the daemon's and `config check`'s to tell.
+ */
+static void show_errors(const struct rv_conf_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++) {
+		if (!errors->items[i].warning)
+			(void)fprintf(stderr, "%s: %s\n", errors->items[i].where,
+				      errors->items[i].text);
+	}
+}
+
+int rv_cli_load(struct rv_cli *cli)
+{
+	const char **overrides = NULL;
+	struct rv_conf_errors errors;
+	struct rv_client_how how = {.config = rv_args_value(&cli->args, RV_OPT_CONFIG),
+				    .store = rv_args_value(&cli->args, RV_OPT_STORE),
+				    .environment = environ};
+	int err;
+
+	if (cli->loaded)
+		return RV_OK;
+	err = rv_args_duration(&cli->args, RV_OPT_PATIENCE, &how.busy_us, &cli->why);
+	if (err)
+		return err;
+	err = collect_overrides(&cli->args, &overrides);
+	if (err)
+		return err;
+	how.overrides = overrides;
+	rv_conf_errors_init(&errors);
+	err = rv_client_init(&cli->client, &how, &errors, &cli->why);
+	if (err)
+		show_errors(&errors);
+	cli->loaded = err == RV_OK;
+	rv_conf_errors_fini(&errors);
+	free(overrides);
+	return err;
+}
+
+int rv_cli_store(struct rv_cli *cli, enum rv_client_mode mode)
+{
+	int err = rv_cli_load(cli);
+
+	if (!err)
+		err = rv_client_store(&cli->client, mode, &cli->why);
+	if (err == RV_E_DENIED)
+		(void)rv_wrap(
+			&cli->why, err,
+			"the store is not yours to use (only `reeve status` works without it)");
+	return err;
+}
+
+json_t *rv_cli_object(void)
+{
+	json_t *object = json_object();
+
+	if (object && rv_json_set_int(object, "v", 1) != RV_OK) {
+		json_decref(object);
+		object = NULL;
+	}
+	return object;
+}
+
+int rv_cli_json(struct rv_cli *cli, json_t *object)
+{
+	struct rv_buf buf;
+	int err = RV_E_NOMEM;
+
+	rv_buf_init(&buf);
+	if (object)
+		err = rv_json_dump(object, cli->out.tty, &buf);
+	if (!err)
+		(void)printf("%s\n", rv_buf_text(&buf));
+	rv_buf_fini(&buf);
+	json_decref(object);
+	return err ? rv_cli_fail(cli, err) : 0;
+}

@@ -1,0 +1,39 @@
+#ifndef RV_REEVE_CLI_H
+#define RV_REEVE_CLI_H
+
+/* What a verb works with: its arguments, its output, and the client, opened when first needed. */
+
+#include "args.h"
+#include "client/client.h"
+#include "out.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct rv_cli {
+	struct rv_args args;
+	struct rv_out out;
+	struct rv_client client;
+	bool loaded; /* the configuration is read */
+	bool json;
+	struct rv_why why; /* of the last error; verbs pass &cli->why down */
+};
+
+/* Says why on stderr ("reeve: …") and gives the program's exit code for ${err}. */
+int rv_cli_fail(struct rv_cli *cli, int err) RV_MUST_CHECK;
+/* The same with a sentence of its own. */
+int rv_cli_say(struct rv_cli *cli, int err, const char *format, ...) RV_PRINTF(3, 4) RV_MUST_CHECK;
+/* A remark on stderr; changes nothing. */
+void rv_cli_note(const char *format, ...) RV_PRINTF(1, 2);
+
+/* Reads the configuration; every mistake goes to stderr.  Once. */
+int rv_cli_load(struct rv_cli *cli) RV_MUST_CHECK;
+/* Reads the configuration and opens the store. */
+int rv_cli_store(struct rv_cli *cli, enum rv_client_mode mode) RV_MUST_CHECK;
+
+/* Prints ${object} (taken) with "v":1 first, on stdout.  The program's exit code. */
+int rv_cli_json(struct rv_cli *cli, json_t *object) RV_MUST_CHECK;
+/* {"v":1} to add to; NULL when out of memory. */
+json_t *rv_cli_object(void) RV_MUST_CHECK;
+
+#endif

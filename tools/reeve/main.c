@@ -1,0 +1,53 @@
+/*
+ * reeve: the command line.  Parses, dispatches to a verb, ends with its exit code.
+ * Runs as whoever types; talks to the store, the doorbell and the control socket only.
+ */
+#include "cli.h"
+
+#include "base/fault.h"
+#include "os/fd.h"
+#include "os/sig.h"
+#include "verb.h"
+
+#include <string.h>
+
+static int usage_error(struct rv_cli *cli, int err)
+{
+	int code = rv_cli_fail(cli, err);
+
+	if (cli->args.verb)
+		(void)fprintf(stderr, "see: reeve help %s\n", cli->args.verb->name);
+	return code;
+}
+
+static int dispatch(struct rv_cli *cli, int argc, char **argv)
+{
+	int err;
+
+	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
+		return rv_verb_version(cli);
+	err = rv_args_parse(&cli->args, argc, argv, &cli->why);
+	if (err)
+		return usage_error(cli, err);
+	cli->json = rv_args_has(&cli->args, RV_OPT_JSON);
+	if (!cli->args.verb || rv_args_has(&cli->args, RV_OPT_HELP))
+		return rv_verb_help(cli);
+	return cli->args.verb->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+	struct rv_cli cli;
+	int code;
+
+	memset(&cli, 0, sizeof(cli));
+	rv_fault_iam("reeve");
+	if (rv_fd_stdio() != RV_OK)
+		return rv_err_exit(RV_E_IO);
+	rv_sig_reset();
+	rv_out_init(&cli.out);
+	code = rv_out_end(dispatch(&cli, argc, argv));
+	rv_client_fini(&cli.client);
+	rv_args_fini(&cli.args);
+	return code;
+}

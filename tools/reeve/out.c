@@ -1,0 +1,126 @@
+/*
+ * What reeve prints.  Runs in the CLI.  Must never let a job's text drive the terminal.
+ */
+#include "out.h"
+
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static const char *const style_codes[RV_STYLES] = {
+	[RV_STYLE_NONE] = "",         [RV_STYLE_BOLD] = "\033[1m",   [RV_STYLE_DIM] = "\033[2m",
+	[RV_STYLE_RED] = "\033[31m",  [RV_STYLE_GREEN] = "\033[32m", [RV_STYLE_YELLOW] = "\033[33m",
+	[RV_STYLE_BLUE] = "\033[34m",
+};
+
+void rv_out_init(struct rv_out *out)
+{
+	const char *no_colour = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+	struct winsize size;
+
+	out->tty = isatty(STDOUT_FILENO) == 1;
+	out->tty_err = isatty(STDERR_FILENO) == 1;
+	out->colour = out->tty && (!no_colour || !*no_colour) && terminal &&
+		      strcmp(terminal, "dumb") != 0;
+	out->columns = 80;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+		out->columns = size.ws_col;
+}
+
+bool rv_out_alive(void)
+{
+	return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+int rv_out_end(int code)
+{
+	errno = 0;
+	if (rv_out_alive())
+		return code;
+	if (errno == EPIPE)
+		return 128 + 13; /* as if SIGPIPE had ended us: the reader has seen enough */
+	(void)fprintf(stderr, "reeve: cannot write to standard output: %s\n", strerror(errno));
+	return rv_err_exit(RV_E_IO);
+}
+
+const char *rv_out_on(const struct rv_out *out, enum rv_style style)
+{
+	return out->colour ? style_codes[style] : "";
+}
+
+const char *rv_out_off(const struct rv_out *out, enum rv_style style)
+{
+	return out->colour && style != RV_STYLE_NONE ? "\033[0m" : "";
+}
+
+/* Bytes of the well-formed UTF-8 character at ${text}; 0: broken, or a C1 control (U+0080..U+009F).
+ */
+static size_t utf8_length(const unsigned char *text, size_t size)
+{
+	static const struct {
+		unsigned char mask, lead, least;
+		size_t length;
+	} kinds[] = {{0xe0, 0xc0, 0x80, 2}, {0xf0, 0xe0, 0x80, 3}, {0xf8, 0xf0, 0x80, 4}};
+	static const uint32_t first[] = {0xa0, 0x800, 0x10000};
+
+	for (size_t k = 0; k < RV_ARRAY_LEN(kinds); k++) {
+		uint32_t point;
+
+		if ((text[0] & kinds[k].mask) != kinds[k].lead)
+			continue;
+		if (size < kinds[k].length)
+			return 0;
+		point = text[0] & (uint32_t)(unsigned char)~kinds[k].mask;
+		for (size_t i = 1; i < kinds[k].length; i++) {
+			if ((text[i] & 0xc0) != 0x80)
+				return 0;
+			point = point << 6 | (text[i] & 0x3fU);
+		}
+		if (point < first[k] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+			return 0;
+		return kinds[k].length;
+	}
+	return 0;
+}
+
+int rv_out_escape(struct rv_buf *buf, const char *text, size_t size, bool lines)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	const unsigned char *end = at + size;
+	int err = RV_OK;
+
+	while (!err && at < end) {
+		size_t take = 1;
+
+		if (*at >= 0x80)
+			take = utf8_length(at, (size_t)(end - at));
+		if (*at >= 0x20 && *at != 0x7f && take > 0) {
+			err = rv_buf_add(buf, at, take);
+		} else if (*at == '\n' || *at == '\t') {
+			err = lines ? rv_buf_add(buf, at, 1)
+				    : rv_buf_str(buf, *at == '\n' ? "\\n" : "\\t");
+		} else {
+			take = 1;
+			err = rv_buf_printf(buf, "\\x%02x", *at);
+		}
+		at += take;
+	}
+	return err;
+}
+
+void rv_out_text(FILE *file, const char *text)
+{
+	struct rv_buf buf;
+
+	rv_buf_init(&buf);
+	if (!text || rv_out_escape(&buf, text, strlen(text), false) != RV_OK)
+		(void)fputs("-", file);
+	else
+		(void)fputs(rv_buf_text(&buf), file);
+	rv_buf_fini(&buf);
+}

@@ -1,0 +1,113 @@
+/*
+ * reeve add: a job from the command line into the store, its id onto stdout.
+ * All input is read before the transaction; the id is printed only after COMMIT.
+ */
+#include "enqueue.h"
+
+#include "client/alive.h"
+#include "client/submit.h"
+#include "conf/conf.h"
+#include "newjob.h"
+#include "verb.h"
+#include "wire/json.h"
+
+#include <stdlib.h>
+
+int rv_enqueue(struct rv_cli *cli, const struct rv_job_new *jobs, size_t count, int64_t *ret_ids,
+	       size_t *ret_failed, size_t *ret_repeated)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	*ret_failed = 0;
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_ENQUEUE;
+	req->u.enqueue = (struct rv_req_enqueue){
+		.jobs = jobs,
+		.count = count,
+		.ret_ids = ret_ids,
+		.adhoc_refused = !cli->client.conf->reeve.adhoc,
+	};
+	err = rv_submit_one(&cli->client, req, &cli->why);
+	*ret_failed = req->u.enqueue.failed_index;
+	*ret_repeated = req->u.enqueue.repeated;
+	free(req);
+	return err;
+}
+
+void rv_enqueue_note(struct rv_cli *cli)
+{
+	pid_t pid;
+
+	if (rv_alive(&cli->client, &pid) == RV_E_NOTRUN)
+		rv_cli_note("stored; reeved is not running");
+}
+
+/* The configuration may be newer than what the daemon has mirrored. */
+static int hint(struct rv_cli *cli, int err, const struct rv_job_new *job)
+{
+	if (err == RV_E_NOTFOUND && job->task && *job->task &&
+	    rv_conf_task_find(cli->client.conf, job->task))
+		rv_cli_note("the configuration has the task %s, the store not yet: reeve reload",
+			    job->task);
+	return err;
+}
+
+int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, bool *ret_repeated)
+{
+	struct rv_arena arena;
+	struct rv_newjob new = {.cli = cli, .arena = &arena};
+	size_t failed;
+	size_t repeated = 0;
+	int err = rv_cli_load(cli);
+
+	if (err)
+		return err;
+	rv_arena_init(&arena);
+	err = rv_newjob_from_args(&new);
+	if (!err && once && cli->args.command && new.job.max_attempts == 0)
+		new.job.max_attempts = 1;
+	if (!err)
+		err = rv_cli_store(cli, RV_CLIENT_CREATE);
+	if (!err)
+		err = hint(cli, rv_enqueue(cli, &new.job, 1, ret_id, &failed, &repeated), &new.job);
+	*ret_repeated = repeated > 0;
+	rv_arena_reset(&arena);
+	return err;
+}
+
+static int print_id(struct rv_cli *cli, int64_t id, bool repeated)
+{
+	json_t *object;
+
+	if (!cli->json) {
+		(void)printf("%lld\n", (long long)id);
+		return 0;
+	}
+	object = rv_cli_object();
+	if (!object || rv_json_set_int(object, "id", id) != RV_OK ||
+	    rv_json_set_bool(object, "repeated", repeated) != RV_OK) {
+		json_decref(object);
+		return rv_cli_fail(cli, RV_E_NOMEM);
+	}
+	return rv_cli_json(cli, object);
+}
+
+int rv_verb_add(struct rv_cli *cli)
+{
+	const char *file = rv_args_value(&cli->args, RV_OPT_FROM_FILE);
+	bool repeated = false;
+	int64_t id;
+	int err;
+	int code;
+
+	if (file)
+		return rv_enqueue_file(cli, file);
+	err = rv_enqueue_args(cli, false, &id, &repeated);
+	if (err)
+		return rv_cli_fail(cli, err);
+	code = print_id(cli, id, repeated);
+	rv_enqueue_note(cli);
+	return code;
+}

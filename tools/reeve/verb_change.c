@@ -1,0 +1,194 @@
+/*
+ * reeve cancel, retry, delete: what a person may do to jobs.  Each id is a transaction of its own,
+ * so that one that cannot be changed does not keep the others from it.
+ */
+#include "change.h"
+
+#include "client/alive.h"
+#include "client/bell.h"
+#include "client/submit.h"
+#include "core/job.h"
+#include "store/request.h"
+#include "verb.h"
+#include "wire/control.h"
+#include "wire/json.h"
+#include "wire/sup.h"
+
+#include <stdlib.h>
+
+struct change {
+	struct rv_cli *cli;
+	struct rv_req *req; /* owned */
+	json_t *jobs;       /* NULL: words instead */
+	const char *done;   /* "retried" */
+	int code;           /* of the first that failed */
+};
+
+static int64_t job_of(const struct rv_req *req)
+{
+	switch (req->kind) {
+	case RV_REQ_CANCEL:
+		return req->u.cancel.job;
+	case RV_REQ_RETRY:
+		return req->u.retry.job;
+	default:
+		return req->u.remove.job;
+	}
+}
+
+/*
+ * A running job: its worker must be told.  The daemon passes it on at once; should it not answer,
+ * the worker reads the flag at its next beat.
+ */
+static void kick(struct rv_cli *cli, const struct rv_req_cancel *cancel)
+{
+	RV_AUTO(rv_json_free) json_t *request = rv_control_request("kick");
+	json_t *reply = NULL;
+
+	if (request && rv_json_set_int(request, "slot", cancel->slot) == RV_OK &&
+	    rv_json_set_int(request, "job", cancel->job) == RV_OK &&
+	    rv_json_set_int(request, "fence", cancel->fence) == RV_OK &&
+	    rv_alive_call(&cli->client, request, &reply, NULL) == RV_OK)
+		json_decref(reply);
+	else
+		rv_bell_ring(&cli->client, RV_RING_KEEPER);
+}
+
+int rv_change_cancel(struct rv_cli *cli, int64_t id)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_CANCEL;
+	req->u.cancel.job = id;
+	err = rv_submit_one(&cli->client, req, &cli->why);
+	if (!err && req->u.cancel.was == RV_JOB_RUNNING)
+		kick(cli, &req->u.cancel);
+	free(req);
+	return err;
+}
+
+static int report_json(struct change *change, int err)
+{
+	json_t *item = json_object();
+	const struct rv_req *req = change->req;
+	int failed = item ? RV_OK : RV_E_NOMEM;
+	bool running = req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING;
+
+	if (!failed)
+		failed = rv_json_set_int(item, "id", job_of(req));
+	if (!failed)
+		failed = rv_json_set_bool(item, "ok", err == RV_OK);
+	if (!failed && !err && req->kind == RV_REQ_CANCEL)
+		failed = rv_json_set_bool(item, "cancel_requested", running);
+	if (!failed)
+		failed = rv_json_set_text(item, "error",
+					  err ? rv_why_text(&change->cli->why, err) : NULL);
+	if (!failed && json_array_append(change->jobs, item) != 0)
+		failed = RV_E_NOMEM;
+	json_decref(item);
+	return failed;
+}
+
+static void report(struct change *change, int err)
+{
+	const struct rv_req *req = change->req;
+	bool running = req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING;
+
+	if (!err && !change->jobs)
+		(void)printf("%lld %s\n", (long long)job_of(req),
+			     running ? "is being cancelled" : change->done);
+	if (err) {
+		int code = rv_cli_fail(change->cli, err);
+
+		if (change->code == 0)
+			change->code = code;
+	}
+}
+
+static int change_one(struct change *change, int64_t id)
+{
+	struct rv_req *req = change->req;
+	int err;
+
+	change->cli->why.text[0] = '\0';
+	req->err = RV_OK;
+	req->why.text[0] = '\0';
+	if (req->kind == RV_REQ_CANCEL)
+		req->u.cancel = (struct rv_req_cancel){.job = id};
+	else if (req->kind == RV_REQ_RETRY)
+		req->u.retry = (struct rv_req_retry){.job = id};
+	else
+		req->u.remove = (struct rv_req_remove){.job = id};
+	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
+	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
+		kick(change->cli, &req->u.cancel);
+	if (change->jobs && report_json(change, err) != RV_OK)
+		return RV_E_NOMEM;
+	report(change, err);
+	/* What is about this job is told; what is about the store ends the rest too. */
+	return req->err || !err ? RV_OK : err;
+}
+
+static int change_all(struct change *change)
+{
+	const struct rv_args *args = &change->cli->args;
+
+	for (size_t i = 0; i < args->nwords; i++) {
+		int err = change_one(change, strtoll(args->words[i], NULL, 10));
+
+		if (err)
+			return err;
+	}
+	return RV_OK;
+}
+
+static int run(struct rv_cli *cli, int kind, const char *done)
+{
+	struct change change = {.cli = cli, .done = done};
+	json_t *object;
+	int64_t id;
+	int err = RV_OK;
+
+	for (size_t i = 0; !err && i < cli->args.nwords; i++)
+		err = rv_args_id(cli->args.words[i], &id, &cli->why);
+	if (!err)
+		err = rv_cli_store(cli, RV_CLIENT_WRITE);
+	if (err)
+		return rv_cli_fail(cli, err);
+	change.req = calloc(1, sizeof(*change.req));
+	change.jobs = cli->json ? json_array() : NULL;
+	if (!change.req || (cli->json && !change.jobs)) {
+		free(change.req);
+		json_decref(change.jobs);
+		return rv_cli_fail(cli, RV_E_NOMEM);
+	}
+	change.req->kind = kind;
+	err = change_all(&change);
+	free(change.req);
+	if (err && change.code == 0)
+		change.code = rv_err_exit(err);
+	if (!cli->json)
+		return change.code;
+	object = rv_cli_object();
+	if (object && rv_json_set_new(object, "jobs", change.jobs) == RV_OK)
+		err = rv_cli_json(cli, object);
+	return change.code ? change.code : err;
+}
+
+int rv_verb_cancel(struct rv_cli *cli)
+{
+	return run(cli, RV_REQ_CANCEL, "cancelled");
+}
+
+int rv_verb_retry(struct rv_cli *cli)
+{
+	return run(cli, RV_REQ_RETRY, "is ready again");
+}
+
+int rv_verb_delete(struct rv_cli *cli)
+{
+	return run(cli, RV_REQ_DELETE, "deleted");
+}

@@ -1,0 +1,124 @@
+/*
+ * reeve reload, reopen, shutdown: telling the daemon what its signals tell it too; version.
+ */
+#include "daemon.h"
+
+#include "client/alive.h"
+#include "verb.h"
+#include "wire/control.h"
+#include "wire/json.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#ifdef RV_FAULTS
+#define HAS_FAULTS true /* fault points are compiled in: not a build to use */
+#else
+#define HAS_FAULTS false
+#endif
+
+/* Sends ${request} (taken); the answer's fields are the output of --json, ${done} is that in words.
+ */
+static int tell(struct rv_cli *cli, json_t *request, const char *done)
+{
+	json_t *reply = NULL;
+	int code = 0;
+	int err = request ? rv_daemon_find(cli) : RV_E_NOMEM;
+
+	if (!err)
+		err = rv_alive_call(&cli->client, request, &reply, &cli->why);
+	json_decref(request);
+	if (err)
+		return rv_cli_fail(cli, err);
+	if (cli->json)
+		return rv_cli_json(cli, reply);
+	(void)puts(done);
+	json_decref(reply);
+	return code;
+}
+
+static const char *field(const json_t *object, const char *name, const char *absent)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : absent;
+}
+
+/* "  pool:default.workers: 2 -> 4 (live)", "  task:old is gone (roll)". */
+static void print_changes(const json_t *reply)
+{
+	const json_t *change;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "changes"), i, change)
+	{
+		const char *key = field(change, "key", NULL);
+		const char *to = field(change, "to", NULL);
+
+		(void)printf("  %s", field(change, "section", "?"));
+		if (key)
+			(void)printf(".%s: %s -> %s", key, field(change, "from", "(default)"),
+				     to ? to : "(default)");
+		else
+			(void)printf(" %s", to ? "is new" : "is gone");
+		(void)printf(" (%s)\n", field(change, "reload", "?"));
+	}
+}
+
+int rv_verb_reload(struct rv_cli *cli)
+{
+	json_t *reply = NULL;
+	int err = rv_daemon_find(cli);
+
+	if (!err)
+		err = rv_daemon_ask(cli, "reload", &reply);
+	if (err)
+		return rv_cli_fail(cli, err);
+	if (cli->json)
+		return rv_cli_json(cli, reply);
+	(void)puts(json_array_size(json_object_get(reply, "changes")) > 0
+			   ? "reloaded; what changed:"
+			   : "reloaded; nothing changed");
+	print_changes(reply);
+	json_decref(reply);
+	return 0;
+}
+
+int rv_verb_reopen(struct rv_cli *cli)
+{
+	return tell(cli, rv_control_request("reopen"), "log files are open again");
+}
+
+int rv_verb_shutdown(struct rv_cli *cli)
+{
+	json_t *request = rv_control_request("shutdown");
+	bool now = rv_args_has(&cli->args, RV_OPT_NOW);
+
+	if (request && rv_json_set_bool(request, "now", now) != RV_OK) {
+		json_decref(request);
+		request = NULL;
+	}
+	return tell(cli, request,
+		    now ? "reeved is stopping; running jobs are stopped and run again later"
+			: "reeved is stopping; running jobs may finish first");
+}
+
+int rv_verb_version(struct rv_cli *cli)
+{
+	json_t *object;
+
+	if (!cli->json) {
+		(void)printf("reeve %s (SQLite %s, jansson %s)\n", RV_VERSION, sqlite3_libversion(),
+			     jansson_version_str());
+		return 0;
+	}
+	object = rv_cli_object();
+	if (object && (rv_json_set_text(object, "version", RV_VERSION) ||
+		       rv_json_set_text(object, "sqlite", sqlite3_libversion()) ||
+		       rv_json_set_text(object, "jansson", jansson_version_str()) ||
+		       rv_json_set_bool(object, "faults", HAS_FAULTS))) {
+		json_decref(object);
+		object = NULL;
+	}
+	return rv_cli_json(cli, object);
+}

@@ -1,0 +1,189 @@
+/*
+ * reeve queue ls, show, pause, resume: the queues as the store mirrors them.
+ */
+#include "cli.h"
+
+#include "base/near.h"
+#include "base/seam.h"
+#include "client/submit.h"
+#include "verb.h"
+#include "view.h"
+#include "wire/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 256 /* for the nearest name */
+
+struct listing {
+	struct rv_cli *cli;
+	struct rv_table *table;
+	json_t *list;     /* NULL: a table */
+	const char *only; /* NULL: all */
+	char (*names)[RV_NAME_MAX];
+	size_t nnames;
+	size_t found;
+	int64_t now_us;
+};
+
+static void queue_row(struct listing *listing, const struct rv_queue_view *view)
+{
+	struct rv_table *table = listing->table;
+	char ago[RV_VIEW_AGO_SPACE];
+
+	rv_table_text(table, view->name, RV_STYLE_NONE);
+	rv_table_text(table, view->strategy == RV_STRATEGY_PRIORITY ? "priority" : "fifo",
+		      RV_STYLE_NONE);
+	rv_table_text(table, view->paused ? "paused" : "active",
+		      view->paused ? RV_STYLE_YELLOW : RV_STYLE_NONE);
+	for (int state = 0; state < RV_JOB_STATES; state++)
+		rv_table_int(table, view->counts[state],
+			     view->counts[state] ? rv_view_style((enum rv_job_state)state)
+						 : RV_STYLE_DIM);
+	rv_table_text(table, rv_view_ago(ago, view->oldest_ready_us, listing->now_us),
+		      RV_STYLE_NONE);
+}
+
+static int each_queue(void *ctx, const struct rv_queue_view *view)
+{
+	struct listing *listing = ctx;
+	json_t *object;
+
+	if (listing->nnames < NAMES_MAX)
+		(void)snprintf(listing->names[listing->nnames++], RV_NAME_MAX, "%s", view->name);
+	if (listing->only && strcmp(listing->only, view->name) != 0)
+		return RV_OK;
+	listing->found++;
+	if (!listing->list) {
+		queue_row(listing, view);
+		return RV_OK;
+	}
+	object = rv_view_queue(view, listing->now_us);
+	return object && json_array_append_new(listing->list, object) == 0 ? RV_OK : RV_E_NOMEM;
+}
+
+static int no_such_queue(struct listing *listing)
+{
+	const char *names[NAMES_MAX];
+	const char *near;
+
+	for (size_t i = 0; i < listing->nnames; i++)
+		names[i] = listing->names[i];
+	near = rv_near(listing->only, names, listing->nnames);
+	return rv_fail(&listing->cli->why, RV_E_NOTFOUND, "there is no queue %s%s%s%s",
+		       listing->only, near ? "; did you mean " : "", near ? near : "",
+		       near ? "?" : "");
+}
+
+/* ls: {"queues":[…]}; show: the one queue's fields at the top. */
+static int print_json(struct listing *listing)
+{
+	json_t *object = rv_cli_object();
+	bool well = object != NULL;
+
+	if (well && listing->only)
+		well = json_object_update(object, json_array_get(listing->list, 0)) == 0;
+	else if (well)
+		well = rv_json_set_new(object, "queues", json_incref(listing->list)) == RV_OK;
+	if (!well) {
+		json_decref(object);
+		object = NULL;
+	}
+	return rv_cli_json(listing->cli, object);
+}
+
+static int list_queues(struct rv_cli *cli, const char *only)
+{
+	static const char *const headers[] = {"QUEUE",  "STRATEGY",   "STATE",    ">SCHEDULED",
+					      ">READY", ">BLOCKED",   ">RUNNING", ">SUCCEEDED",
+					      ">DEAD",  ">CANCELLED", "OLDEST"};
+	struct rv_table table;
+	char names[NAMES_MAX][RV_NAME_MAX];
+	struct listing listing = {
+		.cli = cli, .table = &table, .only = only, .names = names, .now_us = rv_wall_us()};
+	int code = 0;
+	int err = rv_cli_store(cli, RV_CLIENT_READ);
+
+	if (err)
+		return rv_cli_fail(cli, err);
+	rv_table_init(&table, headers, RV_ARRAY_LEN(headers));
+	listing.list = cli->json ? json_array() : NULL;
+	err = cli->json && !listing.list ? RV_E_NOMEM
+					 : rv_store_queues(cli->client.store, each_queue, &listing);
+	if (!err && only && listing.found == 0)
+		err = no_such_queue(&listing);
+	if (!err && cli->json)
+		code = print_json(&listing);
+	else if (!err)
+		err = rv_table_print(&table, &cli->out);
+	json_decref(listing.list);
+	rv_table_fini(&table);
+	return err ? rv_cli_fail(cli, err) : code;
+}
+
+int rv_verb_queue_ls(struct rv_cli *cli)
+{
+	return list_queues(cli, NULL);
+}
+
+int rv_verb_queue_show(struct rv_cli *cli)
+{
+	return list_queues(cli, cli->args.words[0]);
+}
+
+static int pause_one(struct rv_cli *cli, const char *queue, bool paused)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_PAUSE;
+	req->u.pause.paused = paused;
+	if (strlen(queue) >= sizeof(req->u.pause.queue)) {
+		free(req);
+		return rv_fail(&cli->why, RV_E_NOTFOUND, "there is no queue %s", queue);
+	}
+	(void)snprintf(req->u.pause.queue, sizeof(req->u.pause.queue), "%s", queue);
+	err = rv_submit_one(&cli->client, req, &cli->why);
+	free(req);
+	return err;
+}
+
+static int set_paused(struct rv_cli *cli, bool paused)
+{
+	json_t *list = json_array();
+	json_t *object;
+	int err = rv_cli_store(cli, RV_CLIENT_WRITE);
+
+	for (size_t i = 0; !err && i < cli->args.nwords; i++) {
+		err = pause_one(cli, cli->args.words[i], paused);
+		if (!err && !cli->json)
+			(void)printf("%s is %s\n", cli->args.words[i],
+				     paused ? "paused" : "active");
+		if (!err &&
+		    json_array_append_new(list, json_pack("{s:s,s:b}", "name", cli->args.words[i],
+							  "paused", paused)) != 0)
+			err = RV_E_NOMEM;
+	}
+	if (err || !cli->json) {
+		json_decref(list);
+		return err ? rv_cli_fail(cli, err) : 0;
+	}
+	object = rv_cli_object();
+	if (object && rv_json_set_new(object, "queues", list) != RV_OK) {
+		json_decref(object);
+		object = NULL;
+	}
+	return rv_cli_json(cli, object);
+}
+
+int rv_verb_queue_pause(struct rv_cli *cli)
+{
+	return set_paused(cli, true);
+}
+
+int rv_verb_queue_resume(struct rv_cli *cli)
+{
+	return set_paused(cli, false);
+}

@@ -1,0 +1,282 @@
+/*
+ * A job, an attempt, a queue: as JSON and in words.  Runs in the CLI.  Pure: reads views, opens
+ * nothing.
+ */
+#include "view.h"
+
+#include "base/buf.h"
+#include "base/fmt.h"
+#include "os/sig.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Setters that remember the first failure, so that an object is built in one run of lines. */
+struct builder {
+	json_t *object;
+	int err;
+};
+
+static void put_text(struct builder *to, const char *name, const char *text)
+{
+	if (!to->err)
+		to->err = rv_json_set_text(to->object, name, text && *text ? text : NULL);
+}
+
+static void put_int(struct builder *to, const char *name, int64_t value)
+{
+	if (!to->err)
+		to->err = rv_json_set_int(to->object, name, value);
+}
+
+/* null unless ${known}. */
+static void put_maybe(struct builder *to, const char *name, bool known, int64_t value)
+{
+	if (known)
+		put_int(to, name, value);
+	else if (!to->err)
+		to->err = rv_json_set_new(to->object, name, json_null());
+}
+
+static void put_bool(struct builder *to, const char *name, bool value)
+{
+	if (!to->err)
+		to->err = rv_json_set_bool(to->object, name, value);
+}
+
+static void put_time(struct builder *to, const char *name, int64_t wall_us)
+{
+	if (!to->err)
+		to->err = rv_json_set_time(to->object, name, wall_us);
+}
+
+static void put_new(struct builder *to, const char *name, json_t *value)
+{
+	if (!to->err)
+		to->err = rv_json_set_new(to->object, name, value);
+	else
+		json_decref(value);
+}
+
+static json_t *finish(struct builder *to)
+{
+	if (to->err) {
+		json_decref(to->object);
+		return NULL;
+	}
+	return to->object;
+}
+
+static struct builder begin(void)
+{
+	struct builder to = {.object = json_object()};
+
+	if (!to.object)
+		to.err = RV_E_NOMEM;
+	return to;
+}
+
+/* What the store keeps as JSON text; null when it is none (a foreign row). */
+static json_t *parsed(const char *text)
+{
+	json_t *json = NULL;
+
+	if (!text || !*text || rv_json_parse(text, strlen(text), 2U << 20, &json, NULL) != RV_OK)
+		return json_null();
+	return json;
+}
+
+static json_t *labels_of(const char *text)
+{
+	json_t *labels = parsed(text);
+
+	if (json_is_array(labels))
+		return labels;
+	json_decref(labels);
+	return json_array();
+}
+
+static void put_spec(struct builder *to, const char *text)
+{
+	static const char *const fields[] = {"args", "command", "cwd", "env"};
+	json_t *spec = parsed(text);
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
+		json_t *value = json_object_get(spec, fields[i]);
+
+		if (value)
+			put_new(to, fields[i], json_incref(value));
+	}
+	json_decref(spec);
+}
+
+static void put_times(struct builder *to, const struct rv_job_view *view)
+{
+	put_time(to, "run_at", view->run_at_us);
+	put_time(to, "created_at", view->created_us);
+	put_time(to, "started_at", view->started_us);
+	put_time(to, "finished_at", view->finished_us);
+	put_time(to, "expires_at", view->expires_us);
+}
+
+json_t *rv_view_job(const struct rv_job_view *view)
+{
+	struct builder to = begin();
+
+	put_int(&to, "id", view->id);
+	put_text(&to, "task", view->task);
+	put_text(&to, "queue", view->queue);
+	put_text(&to, "state", rv_job_state_name(view->state));
+	put_int(&to, "priority", view->priority);
+	put_int(&to, "attempt", view->attempt);
+	put_int(&to, "max_attempts", view->max_attempts);
+	put_times(&to, view);
+	put_maybe(&to, "exit_code", view->exit_code >= 0, view->exit_code);
+	put_maybe(&to, "signal", view->signo > 0, view->signo);
+	put_text(&to, "error", view->error);
+	put_text(&to, "worker", view->worker);
+	put_maybe(&to, "fence", view->fence > 0, view->fence);
+	put_new(&to, "result", json_null());
+	put_new(&to, "progress", json_null());
+	put_new(&to, "labels", labels_of(view->labels));
+	put_text(&to, "key", view->key);
+	put_text(&to, "unique_key", view->unique_key);
+	put_text(&to, "idempotency_key", view->idem_key);
+	put_int(&to, "runs", view->runs);
+	put_int(&to, "crashes", view->crashes);
+	put_int(&to, "max_crashes", view->max_crashes);
+	put_maybe(&to, "timeout_ms", view->timeout_us > 0, view->timeout_us / 1000);
+	put_int(&to, "payload_bytes", (int64_t)view->payload_size);
+	put_bool(&to, "cancel_requested", view->cancel_requested);
+	put_int(&to, "uid", view->uid);
+	put_spec(&to, view->spec);
+	return finish(&to);
+}
+
+json_t *rv_view_attempt(const struct rv_attempt_view *view)
+{
+	struct builder to = begin();
+
+	put_int(&to, "run", view->run);
+	put_int(&to, "attempt", view->attempt);
+	put_text(&to, "outcome", rv_view_outcome(view->outcome));
+	put_time(&to, "started_at", view->started_us);
+	put_time(&to, "ended_at", view->ended_us);
+	put_maybe(&to, "exit_code", view->exit_code >= 0, view->exit_code);
+	put_maybe(&to, "signal", view->signo > 0, view->signo);
+	put_text(&to, "error", view->error);
+	put_text(&to, "worker", view->worker);
+	put_int(&to, "fence", view->fence);
+	put_int(&to, "user_us", view->user_us);
+	put_int(&to, "sys_us", view->sys_us);
+	put_int(&to, "maxrss_bytes", view->maxrss_bytes);
+	put_int(&to, "output_bytes", view->output_bytes);
+	return finish(&to);
+}
+
+json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
+{
+	struct builder to = begin();
+	int64_t oldest_us = view->oldest_ready_us;
+
+	put_text(&to, "name", view->name);
+	put_text(&to, "strategy", view->strategy == RV_STRATEGY_PRIORITY ? "priority" : "fifo");
+	for (int state = 0; state < RV_JOB_STATES; state++)
+		put_int(&to, rv_job_state_name((enum rv_job_state)state), view->counts[state]);
+	put_bool(&to, "paused", view->paused);
+	put_maybe(&to, "oldest_ready_s", oldest_us > 0,
+		  now_us > oldest_us ? (now_us - oldest_us) / 1000000 : 0);
+	return finish(&to);
+}
+
+enum rv_style rv_view_style(enum rv_job_state state)
+{
+	static const enum rv_style styles[RV_JOB_STATES] = {
+		[RV_JOB_RUNNING] = RV_STYLE_BLUE,  [RV_JOB_SUCCEEDED] = RV_STYLE_GREEN,
+		[RV_JOB_DEAD] = RV_STYLE_RED,      [RV_JOB_CANCELLED] = RV_STYLE_YELLOW,
+		[RV_JOB_SCHEDULED] = RV_STYLE_DIM, [RV_JOB_BLOCKED] = RV_STYLE_DIM,
+	};
+
+	return state < RV_JOB_STATES ? styles[state] : RV_STYLE_NONE;
+}
+
+const char *rv_view_outcome(int outcome)
+{
+	static const char *const names[] = {
+		[RV_OUTCOME_SUCCEEDED] = "succeeded",     [RV_OUTCOME_FAILED] = "failed",
+		[RV_OUTCOME_FATAL] = "failed for good",   [RV_OUTCOME_LATER] = "try later",
+		[RV_OUTCOME_INTERRUPTED] = "interrupted", [RV_OUTCOME_CANCELLED] = "cancelled",
+		[RV_OUTCOME_CRASHED] = "crashed",         [RV_OUTCOME_EXPIRED] = "expired",
+	};
+
+	if (outcome < 0)
+		return "running";
+	return (size_t)outcome < RV_ARRAY_LEN(names) ? names[outcome] : "?";
+}
+
+static int add_words(const json_t *list, struct rv_buf *buf)
+{
+	const json_t *word;
+	size_t i;
+	int err = rv_buf_str(buf, "$");
+
+	json_array_foreach(list, i, word)
+	{
+		const char *text = json_string_value(word);
+
+		if (!err)
+			err = rv_buf_printf(buf, " %s", text ? text : "?");
+	}
+	return err;
+}
+
+int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf)
+{
+	json_t *spec = parsed(view->spec);
+	json_t *args = json_object_get(spec, "args");
+	const char *name;
+	json_t *value;
+	int err;
+
+	if (!view->task || !*view->task) {
+		err = add_words(json_object_get(spec, "command"), buf);
+		json_decref(spec);
+		return err;
+	}
+	err = rv_buf_str(buf, view->task);
+	json_object_foreach(args, name, value)
+	{
+		const char *text = json_string_value(value);
+
+		if (!err)
+			err = rv_buf_printf(buf, " %s=%s", name, text ? text : "?");
+	}
+	json_decref(spec);
+	return err;
+}
+
+const char *rv_view_exit(int exit_code, int signo, char *out, size_t space)
+{
+	out[0] = '\0';
+	if (signo > 0)
+		(void)snprintf(out, space, "signal %d (%s)", signo, rv_sig_name(signo));
+	else if (exit_code >= 0)
+		(void)snprintf(out, space, "exit code %d", exit_code);
+	return out;
+}
+
+const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us)
+{
+	char about[RV_FMT_SPACE];
+
+	if (wall_us == 0)
+		(void)snprintf(out, RV_VIEW_AGO_SPACE, "-");
+	else if (wall_us > now_us)
+		(void)snprintf(out, RV_VIEW_AGO_SPACE, "in %s",
+			       rv_fmt_about(about, wall_us - now_us));
+	else
+		(void)snprintf(out, RV_VIEW_AGO_SPACE, "%s ago",
+			       rv_fmt_about(about, now_us - wall_us));
+	return out;
+}

@@ -1,0 +1,30 @@
+#ifndef RV_REEVE_VIEW_H
+#define RV_REEVE_VIEW_H
+
+/* A job, an attempt, a queue as people and scripts see them (INTERFACE "--json"). */
+
+#include "out.h"
+#include "store/read.h"
+
+#include <jansson.h>
+
+struct rv_buf;
+
+/* New objects; NULL when out of memory. */
+json_t *rv_view_job(const struct rv_job_view *view) RV_MUST_CHECK;
+json_t *rv_view_attempt(const struct rv_attempt_view *view) RV_MUST_CHECK;
+json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_CHECK;
+
+/* The colour of a state; the word for how a run ended ("succeeded", "failed", "running" for -1). */
+enum rv_style rv_view_style(enum rv_job_state state);
+const char *rv_view_outcome(int outcome);
+
+/* "thumbnail in=a.png", or "$ gzip -9 big.log": appended on one line, not escaped. */
+int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf) RV_MUST_CHECK;
+/* "exit code 3" or "signal 9 (KILL)", "" when neither. */
+const char *rv_view_exit(int exit_code, int signo, char *out, size_t space);
+/* "3m ago", "in 5s"; "-" for 0.  ${out}: RV_FMT_SPACE + 8 bytes. */
+#define RV_VIEW_AGO_SPACE 64
+const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
+
+#endif

@@ -30,7 +30,8 @@ static struct rv_exec_spec spec;
 static struct rv_why why;
 static struct rv_claimed claim;
 static struct rv_exec_input in;
-static char *passed[] = {"PASSED=yes", "PASSEDX=no", "HOME=/root", NULL};
+static char passed_1[] = "PASSED=yes", passed_2[] = "PASSEDX=no", passed_3[] = "HOME=/root";
+static char *passed[] = {passed_1, passed_2, passed_3, NULL};
 
 static void set_up(void)
 {

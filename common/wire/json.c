@@ -22,6 +22,20 @@ void rv_json_free(json_t **json)
 	*json = NULL;
 }
 
+/*
+ * jansson tells a lack of memory as whatever syntax error it meets next: its allocator is asked
+ * instead.  One per process, like jansson's own.
+ */
+static bool out_of_memory;
+
+static void *allocate(size_t size)
+{
+	void *memory = malloc(size);
+
+	out_of_memory = out_of_memory || !memory;
+	return memory;
+}
+
 /* The deepest nesting of ${text}, whatever else is wrong with it. */
 static size_t depth_of(const char *text, size_t size)
 {
@@ -58,12 +72,15 @@ int rv_json_parse(const char *text, size_t size, size_t max, json_t **ret_json, 
 		return rv_fail(why, RV_E_TOOBIG, "%zu bytes of JSON; %zu are allowed", size, max);
 	if (depth_of(text, size) > RV_JSON_DEPTH)
 		return rv_fail(why, RV_E_PARSE, "nested deeper than %d", RV_JSON_DEPTH);
+	json_set_alloc_funcs(allocate,
+			     free); /* what was allocated before came from malloc as well */
+	out_of_memory = false;
 	json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (json) {
 		*ret_json = json;
 		return RV_OK;
 	}
-	if (json_error_code(&error) == json_error_out_of_memory)
+	if (out_of_memory)
 		return rv_fail(why, RV_E_NOMEM, "out of memory");
 	return rv_fail(why, RV_E_PARSE, "line %d, column %d: %s", error.line, error.column,
 		       error.text);

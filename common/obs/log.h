@@ -17,13 +17,7 @@
 #define RV_LOG_LINE                                                                                \
 	4096U /* bytes of a line at most (PIPE_BUF: whole or not at all); cut with "…" */
 
-enum rv_log_level {
-	RV_LOG_DEBUG,
-	RV_LOG_INFO,
-	RV_LOG_WARN,
-	RV_LOG_ERROR,
-	RV_LOG_LEVELS
-};
+enum rv_log_level { RV_LOG_DEBUG, RV_LOG_INFO, RV_LOG_WARN, RV_LOG_ERROR, RV_LOG_LEVELS };
 
 /*
  * AUTO: what $REEVE_LOG_FORMAT says (reeved sets it for its children, whose stderr it passes on),
@@ -70,14 +64,13 @@ struct rv_log_field {
 	const char *text; /* NULL: number */
 	int64_t number;
 };
-#define RV_STR(key, value)                                                                         \
-	{                                                                                          \
-		(key), (value) ? (value) : "", 0                                                   \
-	}
-#define RV_INT(key, value)                                                                         \
-	{                                                                                          \
-		(key), NULL, (int64_t)(value)                                                      \
-	}
+static inline struct rv_log_field rv_log_text_field(const char *key, const char *text)
+{
+	return (struct rv_log_field){.key = key, .text = text ? text : ""};
+}
+
+#define RV_STR(key, value) rv_log_text_field((key), (value))
+#define RV_INT(key, value) ((struct rv_log_field){(key), NULL, (int64_t)(value)})
 #define RV_FIELDS(...)                                                                             \
 	(const struct rv_log_field[]){__VA_ARGS__},                                                \
 		sizeof((const struct rv_log_field[]){__VA_ARGS__}) / sizeof(struct rv_log_field)
@@ -94,9 +87,9 @@ void rv_log_write(enum rv_log_level level, enum rv_event event, const struct rv_
 #define rv_log_with(level, event, ...) rv_log_write((level), (event), __VA_ARGS__)
 
 /*
- * Passes on a line that another process of ours has written in the format in force here (reeved, for
- * its children), without its newline, as it is.  False, and nothing is written, when ${line} does not
- * look like one: log it as the text of an event then.
+ * Passes on a line that another process of ours has written in the format in force here (reeved,
+ * for its children), without its newline, as it is.  False, and nothing is written, when ${line}
+ * does not look like one: log it as the text of an event then.
  */
 bool rv_log_pass(const char *line, size_t size) RV_MUST_CHECK;
 

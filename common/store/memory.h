@@ -57,7 +57,7 @@ struct mem_queue {
 
 struct mem_worker {
 	uint64_t incarnation;
-	int64_t pid, start_ticks, beat_deadline_us;
+	int64_t pid, start_ticks, beat_deadline_us, ended_us;
 	int slot;
 	bool live;
 	char pool[RV_NAME_MAX], boot_id[40];
@@ -156,9 +156,11 @@ void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked);
 void rv_memory_to_ready(struct mem_store *m, struct mem_job *j);
 void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us);
 void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started);
-/* Final, with all that follows from it: keys and waiters go, children are freed or cancelled. */
+/* Final, with what follows from it at once: key and waiters go, children of a success are freed. */
 void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
 			const char *error);
+/* The blocked children of whatever is cancelled, and theirs; at the end of each request. */
+void rv_memory_cancel_children(struct mem_store *m);
 /* A run begins (its attempt row), and the end of the last one. */
 void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started_us);
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,

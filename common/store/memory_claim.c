@@ -102,12 +102,12 @@ static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *
 		rv_memory_to_ready(m, j);
 }
 
-static int ack_one(struct mem_store *m, const struct rv_ack *ack)
+static int ack_one(struct mem_store *m, uint64_t who, const struct rv_ack *ack)
 {
 	struct mem_job *j = rv_memory_job(m, ack->job);
 	bool ran;
 
-	if (!j || j->place != MEM_LEASE || j->fence != ack->fence)
+	if (!j || j->place != MEM_LEASE || j->fence != ack->fence || j->incarnation != who)
 		return RV_E_STALE;
 	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CANCELLED)
 		return RV_E_USAGE;
@@ -204,7 +204,7 @@ int rv_memory_do_turn(struct mem_store *m, struct rv_req_turn *turn, struct rv_w
 	if (!w || !w->live)
 		return rv_fail(why, RV_E_STALE, "this worker's life is over for the store");
 	for (uint32_t i = 0; i < turn->nacks; i++)
-		turn->acks[i].err = ack_one(m, &turn->acks[i]);
+		turn->acks[i].err = ack_one(m, turn->incarnation, &turn->acks[i]);
 	claim(m, turn);
 	if (turn->want > 0 && turn->nclaimed == 0 && rv_memory_promote(m, PROMOTE_MAX) > 0)
 		claim(m, turn);

@@ -251,27 +251,16 @@ static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state sta
 	drop_deps(m, 0, j->id);
 }
 
-/* Frees or cancels one child that waits for a final parent; false when there is none left. */
-static bool settle_one(struct mem_store *m)
+/* Frees one child of a parent that has succeeded; false when there is none. */
+static bool free_one(struct mem_store *m)
 {
 	MEM_EACH(m, deps, dep)
 	{
-		struct mem_job *parent = rv_memory_job(m, dep->parent);
 		struct mem_job *child = rv_memory_job(m, dep->child);
-		enum rv_job_state state = rv_memory_shown(parent);
-		int64_t parent_id = dep->parent;
 		int64_t child_id = dep->child;
 		bool waits = false;
 
-		if (state == RV_JOB_CANCELLED) {
-			char says[64];
-
-			(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED,
-				       (long long)parent_id);
-			finish(m, child, RV_JOB_CANCELLED, says);
-			return true;
-		}
-		if (state != RV_JOB_SUCCEEDED)
+		if (rv_memory_shown(rv_memory_job(m, dep->parent)) != RV_JOB_SUCCEEDED)
 			continue;
 		MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
 		MEM_EACH(m, deps, other)
@@ -285,11 +274,32 @@ static bool settle_one(struct mem_store *m)
 	return false;
 }
 
+static bool cancel_one(struct mem_store *m)
+{
+	MEM_EACH(m, deps, dep)
+	{
+		char says[64];
+
+		if (rv_memory_shown(rv_memory_job(m, dep->parent)) != RV_JOB_CANCELLED)
+			continue;
+		(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED, (long long)dep->parent);
+		finish(m, rv_memory_job(m, dep->child), RV_JOB_CANCELLED, says);
+		return true;
+	}
+	return false;
+}
+
 void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
 			const char *error)
 {
 	finish(m, j, state, error);
-	while (settle_one(m))
+	while (free_one(m))
+		;
+}
+
+void rv_memory_cancel_children(struct mem_store *m)
+{
+	while (cancel_one(m))
 		;
 }
 

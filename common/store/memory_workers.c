@@ -5,12 +5,15 @@
 #include "store/memory.h"
 
 #include "base/check.h"
+#include "base/seam.h"
 #include "core/job.h"
 #include "core/retry.h"
 #include "wire/sup.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define REMEMBER_US (86400 * RV_S_US)
 
 static const struct mem_instance *newest(const struct mem_store *m)
 {
@@ -75,6 +78,7 @@ static int end_life(struct mem_store *m, struct mem_worker *w, const struct rv_e
 	if (!w || !w->live)
 		return 0;
 	w->live = false;
+	w->ended_us = m->wall_us;
 	MEM_EACH(m, jobs, j)
 	{
 		if (j->place == MEM_LEASE && j->incarnation == w->incarnation) {
@@ -83,6 +87,17 @@ static int end_life(struct mem_store *m, struct mem_worker *w, const struct rv_e
 		}
 	}
 	return released;
+}
+
+/* The dead are remembered for a day, so that what they still had posted is refused. */
+static void forget_the_long_dead(struct mem_store *m)
+{
+	for (size_t i = m->now.workers.n; i-- > 0;) {
+		const struct mem_worker *w = &m->now.workers.rows[i];
+
+		if (!w->live && w->ended_us < m->wall_us - REMEMBER_US)
+			MEM_REMOVE(m, workers, i);
+	}
 }
 
 int rv_memory_do_leave(struct mem_store *m, struct rv_req_leave *req, struct rv_why *why)
@@ -114,6 +129,7 @@ int rv_memory_do_expire(struct mem_store *m, struct rv_req_expire *req, struct r
 		    strcmp(w->boot_id, daemon->shown.boot_id) == 0)
 			(void)end_life(m, w, &late);
 	}
+	forget_the_long_dead(m);
 	return RV_OK;
 }
 
@@ -166,6 +182,7 @@ int rv_memory_do_raise(struct mem_store *m, struct rv_req_raise *req, struct rv_
 		    (other && rv_rules_process_gone(w->pid, w->start_ticks)))
 			(void)end_life(m, w, &lost);
 	}
+	forget_the_long_dead(m);
 	mine = MEM_ADD(m, instances);
 	mine->shown.pid = req->pid;
 	mine->shown.start_ticks = req->start_ticks;

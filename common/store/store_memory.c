@@ -55,6 +55,7 @@ static int memory_open(const struct rv_store_open *how, struct rv_store **ret_st
 	if (!m)
 		return rv_fail(why, RV_E_NOMEM, "no memory for a store");
 	rv_arena_init(&m->strings);
+	m->now.epoch = 1;
 	m->now.next_id = 1;
 	m->now.next_seq = 1;
 	*ret_store = &m->base;
@@ -104,7 +105,9 @@ static int memory_execute(struct rv_store *store, struct rv_req *req)
 	m->wall_us = rv_wall_us();
 	copy_state(&m->saved, &m->now);
 	req->err = dispatch(m, req);
-	if (req->err != RV_OK)
+	if (req->err == RV_OK)
+		rv_memory_cancel_children(m);
+	else
 		copy_state(&m->now, &m->saved);
 	return RV_OK;
 }

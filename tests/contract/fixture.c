@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 #include "core/job.h"
+#include "helpers/tmpdir.h"
 #include "wire/sup.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -89,17 +89,13 @@ void fixture_open(struct fixture *f, size_t backend)
 {
 	struct rv_store_open how = {
 		.backend = backends[backend], .create = true, .migrate = true, .group = (gid_t)-1};
-	const char *tmp = getenv("TMPDIR");
 
 	memset(f, 0, sizeof *f);
 	f->backend = backends[backend];
 	f->wall_us = START_US;
 	current = f;
 	rv_seam_install(&frozen);
-	cr_assert(lt(int, snprintf(f->dir, sizeof f->dir, "%s/contract.XXXXXX", tmp ? tmp : "/tmp"),
-		     (int)sizeof f->dir));
-	cr_assert(mkdtemp(f->dir) != NULL);
-	(void)snprintf(f->path, sizeof f->path, "%s/reeve.db", f->dir);
+	(void)snprintf(f->path, sizeof f->path, "%s/reeve.db", rv_test_tmpdir());
 	how.path = f->path;
 	ERR(rv_store_open(&how, &f->store, &f->why), RV_OK);
 	mirror(f);
@@ -126,29 +122,11 @@ void fixture_check(struct fixture *f)
 	cr_assert(eq(int, found, 0), "invariants are broken");
 }
 
-static void remove_dir(const char *path)
-{
-	DIR *dir = opendir(path);
-
-	cr_assert(dir != NULL);
-	for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-		char name[384];
-
-		if (entry->d_name[0] == '.' &&
-		    (entry->d_name[1] == '\0' || entry->d_name[1] == '.'))
-			continue;
-		(void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-		cr_assert(eq(int, unlink(name), 0), "%s", name);
-	}
-	(void)closedir(dir);
-	cr_assert(eq(int, rmdir(path), 0));
-}
-
 void fixture_close(struct fixture *f)
 {
 	fixture_check(f);
 	rv_store_close(f->store);
-	remove_dir(f->dir);
+	rv_test_tmpdir_end();
 	rv_seam_install(NULL);
 }
 

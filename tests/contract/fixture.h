@@ -27,7 +27,7 @@
 struct fixture {
 	struct rv_store *store;
 	const char *backend;
-	char dir[64], path[96];
+	char path[512];
 	int64_t wall_us;
 	struct rv_why why; /* of the last request or call */
 	struct rv_req req; /* of the last request */

@@ -1,0 +1,63 @@
+#ifndef RV_CONTRACT_DIFFER_H
+#define RV_CONTRACT_DIFFER_H
+
+/* The two stores side by side, and what the chooser of requests remembers. */
+
+#include "dice.h"
+#include "store/read.h"
+
+#define JOBS_MAX    4096
+#define LEASES_MAX  256
+#define WORKERS_MAX 32
+#define BLOCK_MAX   4 /* jobs of one ENQUEUE */
+
+struct side {
+	const char *name;
+	struct rv_store *store;
+	struct rv_req req;
+	int64_t ids[BLOCK_MAX];
+};
+
+struct lease {
+	int64_t job, fence;
+	uint64_t who;
+};
+
+struct world {
+	struct side side[2];
+	struct dice dice;
+	struct still clock;
+	int64_t jobs[JOBS_MAX]; /* given out and not deleted */
+	size_t njobs;
+	struct lease leases[LEASES_MAX]; /* the last ones, live or not */
+	size_t nleases;
+	uint64_t workers[WORKERS_MAX], gone[WORKERS_MAX]; /* believed to live; were ended */
+	size_t nworkers, ngone;
+	uint64_t start; /* of this daemon: incarnations are start << 32 | n */
+	int boot;
+	uint32_t next_worker;
+	int64_t touched[RV_TURN_MAX * 2 + BLOCK_MAX];
+	size_t ntouched;
+	/* what a request borrows until it is executed */
+	struct rv_job_new news[BLOCK_MAX];
+	char texts[BLOCK_MAX][4][32];
+	int64_t parents[BLOCK_MAX][3];
+	long step;
+	bool verbose;
+	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];
+};
+
+/* differ_ask.c: a random request into side 0; after it was executed, what it taught. */
+void choose(struct world *w, struct rv_req *req);
+void learn(struct world *w, const struct rv_req *req, const int64_t *ids);
+void mirror_request(struct rv_req *req);
+void raise_request(struct world *w, struct rv_req *req);
+
+/* differ_same.c: each ends the process with words when the sides differ. */
+void differ_fail(const struct world *w, const char *format, ...) RV_PRINTF(2, 3) RV_NORETURN;
+void same_answers(struct world *w, const struct rv_req *a, const struct rv_req *b);
+void same_rings(struct world *w);
+void same_job(struct world *w, int64_t id);
+void same_everything(struct world *w);
+
+#endif

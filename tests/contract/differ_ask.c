@@ -1,0 +1,413 @@
+/*
+ * Random requests: mostly sensible ones, so that jobs live through everything, and some of every
+ * kind of nonsense.  Knows what was given out, not what the stores think of it.
+ */
+#include "differ.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const queues[] = {"default", "bulk", "prio"};
+static const char *const tasks[] = {"t", "once", "frail", "ranked", ""};
+
+static int below(struct world *w, int n)
+{
+	return dice_below(&w->dice, n);
+}
+
+static bool chance(struct world *w, int percent)
+{
+	return dice_chance(&w->dice, percent);
+}
+
+static void put(char *to, size_t space, const char *text)
+{
+	(void)snprintf(to, space, "%s", text);
+}
+
+static int64_t some_job(struct world *w)
+{
+	if (w->njobs == 0 || chance(w, 2))
+		return below(w, 3) - 1;
+	if (chance(w, 50)) /* mostly the newer ones: they are not final yet */
+		return w->jobs[w->njobs - 1 - (size_t)below(w, w->njobs < 8 ? (int)w->njobs : 8)];
+	return w->jobs[below(w, (int)w->njobs)];
+}
+
+static uint64_t some_worker(struct world *w)
+{
+	if (w->nworkers == 0 || chance(w, 2))
+		return w->start << 32 | 999999;
+	if (w->ngone > 0 && chance(w, 4))
+		return w->gone[below(w, (int)w->ngone)];
+	return w->workers[below(w, (int)w->nworkers)];
+}
+
+static int64_t some_delay(struct world *w)
+{
+	static const int64_t delays[] = {0, 1, RV_MS_US, RV_S_US, 5 * RV_S_US, 60 * RV_S_US};
+
+	return delays[below(w, 6)];
+}
+
+static void new_job(struct world *w, size_t i)
+{
+	struct rv_job_new *job = &w->news[i];
+	char(*texts)[32] = w->texts[i];
+
+	*job = (struct rv_job_new){.task = tasks[below(w, 5)], .priority = -1, .uid = 7};
+	if (chance(w, 2))
+		job->task = "tt";
+	if (job->task[0] == '\0' && chance(w, 90))
+		job->spec = "{\"command\":[\"true\"]}";
+	if (chance(w, 30))
+		job->queue = chance(w, 3) ? "defautl" : queues[below(w, 3)];
+	if (chance(w, 30))
+		job->priority = below(w, 4) - (int)chance(w, 5) * 3;
+	if (chance(w, 25))
+		job->run_at_us = w->clock.wall_us + some_delay(w) - RV_MS_US;
+	if (chance(w, 20))
+		job->ttl_us = some_delay(w);
+	if (chance(w, 20))
+		job->max_attempts = below(w, 3);
+	if (chance(w, 10))
+		job->timeout_us = some_delay(w);
+	(void)snprintf(texts[0], 32, "u%d", below(w, 12));
+	(void)snprintf(texts[1], 32, "i%d", below(w, 30));
+	(void)snprintf(texts[2], 32, "p%d", below(w, 5));
+	if (chance(w, 15))
+		job->unique_key = texts[0];
+	if (chance(w, 15))
+		job->idem_key = texts[1];
+	if (chance(w, 20)) {
+		job->payload = texts[2];
+		job->payload_size = strlen(texts[2]);
+	}
+	if (chance(w, 5))
+		job->key = "key";
+	if (chance(w, 5))
+		job->labels = "[\"l\"]";
+	if (chance(w, 30)) {
+		job->after = w->parents[i];
+		job->nafter = (size_t)below(w, 4);
+	}
+	for (size_t p = 0; p < job->nafter; p++)
+		w->parents[i][p] = some_job(w);
+}
+
+static void ask_enqueue(struct world *w, struct rv_req *req)
+{
+	size_t count = chance(w, 80) ? 1 : (size_t)below(w, BLOCK_MAX + 1);
+
+	for (size_t i = 0; i < count; i++)
+		new_job(w, i);
+	req->u.enqueue.jobs = w->news;
+	req->u.enqueue.count = count;
+	req->u.enqueue.ret_ids = w->side[0].ids;
+	req->u.enqueue.adhoc_refused = chance(w, 10);
+}
+
+static void some_ack(struct world *w, struct rv_ack *ack, const struct lease *lease)
+{
+	ack->job = lease->job;
+	ack->fence = chance(w, 3) ? lease->fence + below(w, 3) - 1 : lease->fence;
+	ack->outcome = chance(w, 2) ? below(w, 12) - 2 : below(w, RV_OUTCOME_CANCELLED + 1);
+	if (chance(w, 30))
+		ack->outcome = RV_OUTCOME_SUCCEEDED;
+	ack->exit_code = below(w, 4) - 1;
+	ack->signo = below(w, 2) * 9;
+	ack->retry_us = some_delay(w);
+	ack->started_us = chance(w, 70) ? w->clock.wall_us - below(w, 1000) : 0;
+	ack->ended_us = chance(w, 80) ? w->clock.wall_us : 0;
+	ack->user_us = below(w, 1000);
+	ack->maxrss_bytes = below(w, 1000);
+	if (chance(w, 50))
+		(void)snprintf(ack->error, sizeof ack->error, "error %d", below(w, 100));
+}
+
+static void ask_turn(struct world *w, struct rv_req *req)
+{
+	struct rv_req_turn *t = &req->u.turn;
+	int nacks = chance(w, 60) ? below(w, 4) : 0;
+
+	t->incarnation = some_worker(w);
+	for (size_t i = w->nleases; i-- > 0 && t->nacks < (uint32_t)nacks;)
+		if (w->leases[i].who == t->incarnation ? chance(w, 70) : chance(w, 1))
+			some_ack(w, &t->acks[t->nacks++], &w->leases[i]);
+	if (chance(w, 75)) {
+		t->want =
+			chance(w, 5) ? (uint32_t)below(w, RV_TURN_MAX + 2) : (uint32_t)below(w, 4);
+		t->prefetch = chance(w, 40);
+		t->nqueues = (uint32_t)below(w, 5);
+		for (uint32_t q = 0; q < t->nqueues; q++)
+			put(t->queues[q], RV_NAME_MAX,
+			    chance(w, 3) ? "nosuch" : queues[below(w, 3)]);
+	}
+}
+
+static void ask_join(struct world *w, struct rv_req *req)
+{
+	struct rv_req_join *j = &req->u.join;
+
+	j->incarnation = chance(w, 85) ? w->start << 32 | ++w->next_worker : some_worker(w);
+	j->pid = 2147480000;
+	j->start_ticks = 5;
+	j->slot = (int)(j->incarnation % 8); /* the place of a life never changes */
+	put(j->pool, sizeof j->pool, j->slot == 0 ? "" : "default");
+	(void)snprintf(j->boot_id, sizeof j->boot_id, "boot-%d", w->boot - (int)chance(w, 3));
+	j->beat_deadline_us = w->clock.mono_us + below(w, 60) * RV_S_US;
+}
+
+static void ask_expire(struct world *w, struct rv_req *req)
+{
+	struct rv_req_expire *e = &req->u.expire;
+
+	e->count = (uint32_t)below(w, 3);
+	for (uint32_t i = 0; i < e->count; i++) {
+		e->who[i].incarnation = some_worker(w);
+		e->who[i].died = below(w, 4);
+		for (size_t l = w->nleases; l-- > 0 && !e->who[i].started_job;)
+			if (w->leases[l].who == e->who[i].incarnation && chance(w, 40))
+				e->who[i].started_job = w->leases[l].job;
+		if (chance(w, 80))
+			put(e->who[i].words, sizeof e->who[i].words, "killed by signal 9");
+	}
+	if (chance(w, 10))
+		e->all_below = w->start << 32 | 5;
+	if (chance(w, 20))
+		e->overdue_us = w->clock.mono_us;
+}
+
+static void ask_beats(struct world *w, struct rv_req *req)
+{
+	req->u.beats.deadline_us = w->clock.mono_us + 30 * RV_S_US;
+	req->u.beats.count = (uint32_t)below(w, 6);
+	for (uint32_t i = 0; i < req->u.beats.count; i++)
+		req->u.beats.incarnations[i] = some_worker(w);
+}
+
+void mirror_request(struct rv_req *req)
+{
+	static const struct rv_queue_def defs[] = {{"default", RV_STRATEGY_FIFO},
+						   {"bulk", RV_STRATEGY_FIFO},
+						   {"prio", RV_STRATEGY_PRIORITY}};
+	static const struct rv_queue_def other[] = {{"default", RV_STRATEGY_PRIORITY}};
+	static const struct rv_task_def known[] = {
+		{.name = "t",
+		 .queue = "default",
+		 .max_attempts = 3,
+		 .max_crashes = 2,
+		 .timeout_us = 5},
+		{.name = "once", .queue = "bulk", .max_attempts = 1, .max_crashes = 1},
+		{.name = "frail", .queue = "default", .max_attempts = 2, .max_crashes = 0},
+		{.name = "ranked", .queue = "prio", .max_attempts = 2, .max_crashes = 2}};
+	bool turned = req->u.mirror.nqueues == 1;
+
+	req->kind = RV_REQ_MIRROR;
+	req->u.mirror = (struct rv_req_mirror){known, RV_ARRAY_LEN(known), turned ? other : defs,
+					       turned ? RV_ARRAY_LEN(other) : RV_ARRAY_LEN(defs)};
+}
+
+void raise_request(struct world *w, struct rv_req *req)
+{
+	struct rv_req_raise *r = &req->u.raise;
+
+	req->kind = RV_REQ_RAISE;
+	w->start++;
+	if (chance(w, 50))
+		w->boot++;
+	r->pid = 2147480001;
+	r->start_ticks = 6;
+	(void)snprintf(r->boot_id, sizeof r->boot_id, "boot-%d", w->boot);
+	(void)snprintf(r->runtime_dir, sizeof r->runtime_dir, "/run/%d", below(w, 9));
+	r->area = w->start;
+	r->incarnation_base = w->start << 32;
+}
+
+static void ask_small(struct world *w, struct rv_req *req)
+{
+	switch (req->kind) {
+	case RV_REQ_LEAVE:
+		req->u.leave.incarnation = some_worker(w);
+		break;
+	case RV_REQ_PROMOTE:
+		req->u.promote.limit = (uint32_t)below(w, 12);
+		break;
+	case RV_REQ_CANCEL:
+		req->u.cancel.job = some_job(w);
+		break;
+	case RV_REQ_RETRY:
+		req->u.retry.job = some_job(w);
+		break;
+	case RV_REQ_DELETE:
+		req->u.remove.job = some_job(w);
+		break;
+	case RV_REQ_PAUSE:
+		put(req->u.pause.queue, RV_NAME_MAX, chance(w, 5) ? "prioo" : queues[below(w, 3)]);
+		req->u.pause.paused = chance(w, 30);
+		break;
+	default: /* WAITER */
+		req->u.waiter.job = some_job(w);
+		req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
+		(void)snprintf(req->u.waiter.path, sizeof req->u.waiter.path, "/run/w%d",
+			       below(w, 5));
+		break;
+	}
+}
+
+void choose(struct world *w, struct rv_req *req)
+{
+	static const unsigned char weights[RV_REQ_KINDS] = {
+		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,  [RV_REQ_JOIN] = 8,
+		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5, [RV_REQ_PROMOTE] = 6,
+		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 1, [RV_REQ_RAISE] = 1,
+		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,  [RV_REQ_DELETE] = 12,
+		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,
+	};
+	int all = 0;
+	int n;
+
+	memset(req, 0, sizeof *req);
+	for (int i = 0; i < RV_REQ_KINDS; i++)
+		all += weights[i];
+	n = below(w, all);
+	for (req->kind = 0; n >= weights[req->kind]; req->kind++)
+		n -= weights[req->kind];
+	if (w->nworkers < 3 && chance(w, 40))
+		req->kind = RV_REQ_JOIN;
+	if (w->njobs > 120 && chance(w, 40)) { /* the oracle copies everything: keep it small */
+		req->kind = chance(w, 50) ? RV_REQ_CANCEL : RV_REQ_DELETE;
+		req->u.remove.job = req->u.cancel.job = w->jobs[below(w, 60)];
+		return;
+	}
+	switch (req->kind) {
+	case RV_REQ_ENQUEUE:
+		ask_enqueue(w, req);
+		break;
+	case RV_REQ_TURN:
+		ask_turn(w, req);
+		break;
+	case RV_REQ_JOIN:
+		ask_join(w, req);
+		break;
+	case RV_REQ_EXPIRE:
+		ask_expire(w, req);
+		break;
+	case RV_REQ_BEATS:
+		ask_beats(w, req);
+		break;
+	case RV_REQ_MIRROR:
+		req->u.mirror.nqueues = chance(w, 30);
+		mirror_request(req);
+		break;
+	case RV_REQ_RAISE:
+		raise_request(w, req);
+		break;
+	default:
+		ask_small(w, req);
+		break;
+	}
+}
+
+static void touch(struct world *w, int64_t id)
+{
+	if (w->ntouched < RV_ARRAY_LEN(w->touched))
+		w->touched[w->ntouched++] = id;
+}
+
+static void learn_turn(struct world *w, const struct rv_req_turn *t)
+{
+	for (uint32_t i = 0; i < t->nacks; i++)
+		touch(w, t->acks[i].job);
+	for (uint32_t i = 0; i < t->nclaimed; i++) {
+		touch(w, t->claimed[i].job);
+		if (w->nleases == LEASES_MAX) {
+			memmove(w->leases, w->leases + 1, sizeof w->leases[0] * (LEASES_MAX - 1));
+			w->nleases--;
+		}
+		w->leases[w->nleases++] =
+			(struct lease){t->claimed[i].job, t->claimed[i].fence, t->incarnation};
+	}
+}
+
+static void add_worker(uint64_t *list, size_t *n, uint64_t who)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (list[i] == who)
+			return;
+	if (*n == WORKERS_MAX) {
+		memmove(list, list + 1, sizeof *list * (WORKERS_MAX - 1));
+		--*n;
+	}
+	list[(*n)++] = who;
+}
+
+static void learn_gone(struct world *w, uint64_t who)
+{
+	for (size_t i = 0; i < w->nworkers; i++) {
+		if (w->workers[i] != who)
+			continue;
+		memmove(&w->workers[i], &w->workers[i + 1], sizeof who * (w->nworkers - i - 1));
+		w->nworkers--;
+		add_worker(w->gone, &w->ngone, who);
+		return;
+	}
+}
+
+static void forget_job(struct world *w, int64_t id)
+{
+	for (size_t i = 0; i < w->njobs; i++) {
+		if (w->jobs[i] == id) {
+			memmove(&w->jobs[i], &w->jobs[i + 1], sizeof id * (w->njobs - i - 1));
+			w->njobs--;
+			return;
+		}
+	}
+}
+
+/* Who is believed to live: only so that most turns are somebody's. */
+static void learn_lives(struct world *w, const struct rv_req *req)
+{
+	switch (req->kind) {
+	case RV_REQ_JOIN:
+		add_worker(w->workers, &w->nworkers, req->u.join.incarnation);
+		break;
+	case RV_REQ_LEAVE:
+		learn_gone(w, req->u.leave.incarnation);
+		break;
+	case RV_REQ_EXPIRE:
+		for (uint32_t i = 0; i < req->u.expire.count; i++)
+			learn_gone(w, req->u.expire.who[i].incarnation);
+		break;
+	case RV_REQ_RAISE:
+		while (w->nworkers > 0)
+			learn_gone(w, w->workers[0]);
+		break;
+	default:
+		break;
+	}
+}
+
+void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
+{
+	if (req->kind == RV_REQ_TURN && req->err == RV_E_STALE)
+		learn_gone(w, req->u.turn.incarnation);
+	if (req->err != RV_OK)
+		return;
+	learn_lives(w, req);
+	if (req->kind == RV_REQ_ENQUEUE) {
+		for (size_t i = 0; i < req->u.enqueue.count && w->njobs < JOBS_MAX; i++) {
+			touch(w, ids[i]);
+			if (w->njobs == 0 || ids[i] > w->jobs[w->njobs - 1])
+				w->jobs[w->njobs++] = ids[i];
+		}
+	}
+	if (req->kind == RV_REQ_TURN)
+		learn_turn(w, &req->u.turn);
+	if (req->kind == RV_REQ_CANCEL)
+		touch(w, req->u.cancel.job);
+	if (req->kind == RV_REQ_RETRY)
+		touch(w, req->u.retry.job);
+	if (req->kind == RV_REQ_DELETE)
+		forget_job(w, req->u.remove.job);
+}

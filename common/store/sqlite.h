@@ -170,8 +170,8 @@ struct rv_sqlite_run {
 struct rv_sqlite_lease {
 	struct rv_sqlite_place place;
 	int64_t started_at;
-	int slot;
 	bool started, cancel_requested;
+	char worker[RV_WORKER_NAME_MAX]; /* its name when it claimed */
 };
 
 #define RV_JOB_NONE ((enum rv_job_state) - 1) /* not accepted yet */
@@ -207,7 +207,8 @@ int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MU
 int rv_sqlite_lease(struct rv_sqlite *s, int64_t id,
 		    struct rv_sqlite_lease *ret_lease) RV_MUST_CHECK;
 /* The lease is deleted and the job goes where the outcome sends it. */
-int rv_sqlite_ack(struct rv_sqlite *s, const char *worker, struct rv_ack *ack) RV_MUST_CHECK;
+int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
+		  struct rv_ack *ack) RV_MUST_CHECK;
 /* Every lease of ${incarnation} ends because its worker did, as ${how} says. */
 int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
 			  const struct rv_expire_one *how, int32_t *ret_released) RV_MUST_CHECK;

@@ -40,6 +40,7 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 	struct rv_sqlite_lease lease;
 	struct rv_sqlite_place place;
 	enum rv_job_state from;
+	int64_t slot = -1;
 	int err = shown(s, req, cancel->job, &cancel->was);
 
 	cancel->slot = -1;
@@ -50,7 +51,11 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 		return wrong_state(req, cancel->job, cancel->was);
 	err = rv_sqlite_lease(s, cancel->job, &lease);
 	if (err == RV_OK) { /* prefetched ones too: it may start at any moment */
-		cancel->slot = lease.slot;
+		err = rv_sqlite_number(s, RV_SQL_WORKER_SLOT, &slot, "i",
+				       (int64_t)lease.place.incarnation);
+		if (err != RV_OK)
+			return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+		cancel->slot = (int32_t)slot;
 		cancel->fence = lease.place.fence;
 		return rv_sqlite_run1(s, RV_SQL_LEASE_CANCEL, "ii", cancel->job, lease.place.fence);
 	}

@@ -26,7 +26,7 @@ int rv_sqlite_lease(struct rv_sqlite *s, int64_t id, struct rv_sqlite_lease *ret
 	err = rv_sqlite_place_read(s, stmt, 0, id, &lease->place);
 	if (err == RV_OK) {
 		lease->place.incarnation = (uint64_t)sqlite3_column_int64(stmt, 8);
-		lease->slot = sqlite3_column_int(stmt, 9);
+		rv_sqlite_text(stmt, 9, lease->worker, sizeof lease->worker);
 		lease->place.fence = sqlite3_column_int64(stmt, 10);
 		lease->started = sqlite3_column_int(stmt, 11) != 0;
 		lease->started_at = sqlite3_column_int64(stmt, 12);
@@ -126,7 +126,7 @@ static struct rv_sqlite_run run_of(const struct rv_sqlite *s, const struct rv_sq
 	int64_t started = ack->started_us ? ack->started_us : s->now_us;
 
 	return (struct rv_sqlite_run){
-		.worker = worker,
+		.worker = lease->started ? lease->worker : worker,
 		.error = ack->error,
 		.started = lease->started ? lease->started_at : started,
 		.ended = ack->ended_us ? ack->ended_us : s->now_us,
@@ -163,7 +163,7 @@ static int end_by_ack(struct rv_sqlite *s, struct rv_sqlite_lease *lease, const 
 				 ack->error[0] ? ack->error : RV_SAYS_CANCELLED, ran ? &run : NULL);
 }
 
-int rv_sqlite_ack(struct rv_sqlite *s, const char *worker, struct rv_ack *ack)
+int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker, struct rv_ack *ack)
 {
 	struct rv_sqlite_lease lease;
 	int err = rv_sqlite_lease(s, ack->job, &lease);
@@ -175,7 +175,7 @@ int rv_sqlite_ack(struct rv_sqlite *s, const char *worker, struct rv_ack *ack)
 	if (err != RV_OK)
 		return err;
 #ifndef RV_MUTANT_ACK_IGNORES_FENCE
-	if (lease.place.fence != ack->fence) {
+	if (lease.place.fence != ack->fence || lease.place.incarnation != incarnation) {
 		ack->err = RV_E_STALE;
 		return RV_OK;
 	}
@@ -233,7 +233,7 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 	ran = lease.started || death->started_job == id;
 	charged = ran && (death->died == RV_DIED_CRASH || death->died == RV_DIED_HUNG);
 	run = (struct rv_sqlite_run){
-		.worker = death->worker,
+		.worker = lease.started ? lease.worker : death->worker,
 		.error = death->words,
 		.started = lease.started_at,
 		.ended = s->now_us,

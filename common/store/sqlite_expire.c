@@ -52,9 +52,9 @@ int rv_sqlite_do_join(struct rv_sqlite *s, struct rv_req *req)
 	if (boot[0] != '\0' && strcmp(boot, join->boot_id) != 0)
 		return rv_fail(&req->why, RV_E_STALE,
 			       "the store is used by a daemon of another boot");
-	return rv_sqlite_run(s, RV_SQL_WORKER_PUT, NULL, "iiititiiii", (int64_t)join->incarnation,
+	return rv_sqlite_run(s, RV_SQL_WORKER_PUT, NULL, "iiititii", (int64_t)join->incarnation,
 			     join->pid, join->start_ticks, join->boot_id, (int64_t)join->slot,
-			     join->pool, (int64_t)1, s->now_us, (int64_t)0, join->beat_deadline_us);
+			     join->pool, s->now_us, join->beat_deadline_us);
 }
 
 /* The end of one life: its row is dead, its leases are ended; how many. */
@@ -71,12 +71,8 @@ static int end_life(struct rv_sqlite *s, uint64_t incarnation, const struct rv_e
 	*ret_released = 0;
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
-	if (err == RV_E_NOTFOUND) /* what it posted before it died must find it dead */
-		return rv_sqlite_run(s, RV_SQL_WORKER_PUT, NULL, "iiititiiii", (int64_t)incarnation,
-				     (int64_t)0, (int64_t)0, "", (int64_t)-1, "", (int64_t)0,
-				     s->now_us, s->now_us, (int64_t)0);
 	if (err != RV_OK)
-		return err;
+		return err == RV_E_NOTFOUND ? RV_OK : err; /* it never joined */
 	live = sqlite3_column_int(stmt, 0) != 0;
 	slot = sqlite3_column_int(stmt, 1);
 	rv_sqlite_text(stmt, 2, pool, sizeof pool);

@@ -20,7 +20,7 @@ struct candidate {
 
 struct claim {
 	struct rv_req_turn *turn;
-	int slot;
+	const char *worker; /* its name */
 	struct candidate rows[RV_TURN_MAX];
 };
 
@@ -109,11 +109,11 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	if (err != RV_OK)
 		return err;
 	turn->claimed[turn->nclaimed++] = *claimed;
-	return rv_sqlite_run(s, RV_SQL_LEASE_PUT, NULL, "iiiiiiiiiiiiii", place->id,
+	return rv_sqlite_run(s, RV_SQL_LEASE_PUT, NULL, "iiiiiiiiiitiii", place->id,
 			     place->queue->id, place->ord, (int64_t)place->runs,
 			     (int64_t)place->attempts, (int64_t)place->crashes,
 			     (int64_t)place->granted, (int64_t)place->marks, place->event,
-			     (int64_t)place->incarnation, (int64_t)claim->slot, place->fence,
+			     (int64_t)place->incarnation, claim->worker, place->fence,
 			     (int64_t)started, s->now_us);
 }
 
@@ -172,18 +172,19 @@ static int count_left(struct rv_sqlite *s, struct rv_req_turn *turn)
 		err = rv_sqlite_queue_touch(s, queue);
 		if (err != RV_OK)
 			return err;
-		sum += queue->now.of[RV_JOB_READY];
+		sum += queue->now.of[RV_JOB_READY] - queue->now.prefetched;
 	}
 	turn->more = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
 	return RV_OK;
 }
 
-/* Whether the incarnation is alive for the store, its slot and name. */
-static int worker_of(struct rv_sqlite *s, uint64_t incarnation, int *ret_slot, char *ret_name)
+/* Whether the incarnation is alive for the store, and its name. */
+static int worker_of(struct rv_sqlite *s, uint64_t incarnation, char *ret_name)
 {
 	sqlite3_stmt *stmt;
 	char pool[RV_NAME_MAX];
 	bool live;
+	int slot;
 	int err = rv_sqlite_start(s, RV_SQL_WORKER_OF, &stmt, "i", (int64_t)incarnation);
 
 	if (err == RV_OK)
@@ -191,16 +192,16 @@ static int worker_of(struct rv_sqlite *s, uint64_t incarnation, int *ret_slot, c
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_STALE : err;
 	live = sqlite3_column_int(stmt, 0) != 0;
-	*ret_slot = sqlite3_column_int(stmt, 1);
+	slot = sqlite3_column_int(stmt, 1);
 	rv_sqlite_text(stmt, 2, pool, sizeof pool);
 	rv_sqlite_end(stmt);
-	rv_rules_worker(ret_name, pool, *ret_slot);
+	rv_rules_worker(ret_name, pool, slot);
 	return live ? RV_OK : RV_E_STALE;
 }
 
-static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, int slot)
+static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, const char *worker)
 {
-	struct claim claim = {.turn = turn, .slot = slot};
+	struct claim claim = {.turn = turn, .worker = worker};
 	uint32_t promoted = 0;
 	int err;
 
@@ -217,19 +218,18 @@ int rv_sqlite_do_turn(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_turn *turn = &req->u.turn;
 	char worker[RV_WORKER_NAME_MAX];
-	int slot = -1;
 	int err;
 
 	turn->nclaimed = 0;
 	turn->more = 0;
 	if (turn->nacks > RV_TURN_MAX || turn->want > RV_TURN_MAX || turn->nqueues > RV_QUEUES_MAX)
 		return rv_fail(&req->why, RV_E_USAGE, "a turn has at most %d jobs", RV_TURN_MAX);
-	err = worker_of(s, turn->incarnation, &slot, worker);
+	err = worker_of(s, turn->incarnation, worker);
 	if (err == RV_E_STALE)
 		return rv_fail(&req->why, err, "this worker's life is over for the store");
 	for (uint32_t i = 0; err == RV_OK && i < turn->nacks; i++)
-		err = rv_sqlite_ack(s, worker, &turn->acks[i]);
+		err = rv_sqlite_ack(s, turn->incarnation, worker, &turn->acks[i]);
 	if (err == RV_OK)
-		err = claim_turn(s, turn, slot);
+		err = claim_turn(s, turn, worker);
 	return err == RV_OK ? count_left(s, turn) : err;
 }

@@ -41,7 +41,7 @@ enum column {
 	L_STARTED,
 	L_STARTED_AT,
 	L_CANCEL,
-	L_POOL,
+	L_WORKER,
 	D_STATE,
 	D_FINISHED,
 	D_ERROR,
@@ -157,13 +157,7 @@ static void read_run(struct reader *r, struct rv_job_view *v)
 	v->exit_code = -1;
 	v->finished_us = number(r, D_FINISHED);
 	if (running) {
-		char worker[RV_WORKER_NAME_MAX];
-		char pool[RV_NAME_MAX];
-
-		rv_sqlite_text(r->stmt, L_POOL, pool, sizeof pool);
-		rv_rules_worker(worker, pool, v->slot);
-		v->worker = rv_arena_strdup(r->arena, worker);
-		r->out_of_memory = r->out_of_memory || !v->worker;
+		v->worker = text(r, L_WORKER);
 		v->started_us = number(r, L_STARTED_AT);
 	} else if (given(r, D_FENCE)) {
 		v->worker = text(r, D_WORKER);

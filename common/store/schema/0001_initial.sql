@@ -116,7 +116,7 @@ CREATE TABLE lease (
 	queue            INTEGER NOT NULL,
 	ord              INTEGER NOT NULL,
 	incarnation      INTEGER NOT NULL,
-	slot             INTEGER NOT NULL,
+	worker           TEXT NOT NULL, -- its name when it claimed
 	fence            INTEGER NOT NULL,
 	started          INTEGER NOT NULL, -- 0: prefetched, shown as ready
 	started_at       INTEGER NOT NULL, -- of the claim, when it is prefetched
@@ -275,7 +275,5 @@ CREATE VIEW run AS
 		exit_code, signo, user_us, sys_us, maxrss, output, run_error
 		FROM done WHERE fence IS NOT NULL
 	UNION ALL SELECT l.id, l.runs, l.fence, l.incarnation,
-		(SELECT CASE pool WHEN '' THEN 'keeper' ELSE pool || '/' || slot END FROM worker w
-			WHERE w.incarnation = l.incarnation),
-		l.attempts + 1, l.started_at, 0, -1, -1, 0, 0, 0, 0, 0, NULL
+		l.worker, l.attempts + 1, l.started_at, 0, -1, -1, 0, 0, 0, 0, 0, NULL
 		FROM lease l WHERE l.started = 1;

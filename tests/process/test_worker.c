@@ -1,0 +1,698 @@
+/*
+ * The real worker under a supervisor made of this test: it claims, runs and acknowledges; whatever
+ * a job does, its end is what the design says, and nothing of it is left.
+ */
+#include "process/worker_room.h"
+
+#include "os/fd.h"
+#include "os/sock.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char ini[] =
+	"[defaults]\nmax_attempts = 1\nkill_after = 300ms\noutput_max = 1M\nbackoff = fixed 1h\n"
+	"[pool:default]\nworkers = 1\nheartbeat = 50ms\nhang_timeout = 20s\nlease = 30s\n"
+	"[task:hello]\ncommand = /bin/echo ${arg.who} 'and more'\n"
+	"[task:line]\ncommand = echo \"<$REEVE_ARG_who>\" | tr a-z A-Z\nshell = yes\n"
+	"[task:again]\ncommand = /bin/sh -c 'exit 3'\nmax_attempts = 3\n"
+	"[task:short]\ncommand = /bin/sleep 600\ntimeout = 200ms\n"
+	"[task:silent]\ncommand = /bin/sh -c 'echo x; exec sleep 600'\nidle_timeout = 200ms\n"
+	"[task:chatty]\ncommand = /bin/sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done'\n"
+	"idle_timeout = 400ms\n"
+	"[task:stubborn]\ncommand = /bin/sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; "
+	"done'\n"
+	"timeout = 300ms\n"
+	"[task:gentle]\ncommand = /bin/sh -c 'trap \"echo bye; exit 0\" TERM; echo up; "
+	"while :; do sleep 0.05; done'\n"
+	"[task:usr1]\ncommand = /bin/sh -c 'trap \"echo got it; exit 4\" USR1; echo up; "
+	"while :; do sleep 0.05; done'\nstop_signal = USR1\ntimeout = 300ms\n"
+	"[task:env]\ncommand = /usr/bin/env\nenv = A=b c\npass_env = PASSED\ntimeout = 5m\n"
+	"[task:limits]\ncommand = /bin/sh -c 'ulimit -n; umask; pwd; nice'\nlimit_nofile = 99\n"
+	"umask = 027\ncwd = /usr\nnice = 3\n"
+	"[task:five]\ncommand = /bin/sh -c 'exit 5'\nsuccess_exit = 0, 5\n"
+	"[task:noop]\nhandler = builtin\nbuiltin = noop\n"
+	"[task:nap]\nhandler = builtin\nbuiltin = sleep\n"
+	"[task:flop]\nhandler = builtin\nbuiltin = fail\n";
+
+static const char *const child_env[] = {"PASSED=through", "SECRET=not", NULL};
+
+static void open_room(void)
+{
+	rv_fakesup_open(&sup, ini);
+	sup.env = child_env;
+	rv_fakesup_store(&sup);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+TestSuite(worker, .init = open_room, .fini = close_room);
+
+static char text[1 << 20];
+
+static const char *output_of(int64_t job, int stream)
+{
+	(void)rv_fakesup_output(&sup, job, 1, stream, text, sizeof(text));
+	return text;
+}
+
+/* Waits until the running job has printed ${part}. */
+struct printed {
+	int64_t job;
+	const char *part;
+};
+
+static bool has_printed(void *ctx)
+{
+	const struct printed *printed = ctx;
+
+	return strstr(output_of(printed->job, 0), printed->part) != NULL;
+}
+
+static void until_printed(int64_t job, const char *part)
+{
+	struct printed printed = {job, part};
+
+	cr_assert(rv_test_wait_until(has_printed, &printed, 20000), "job %lld never said %s",
+		  (long long)job, part);
+}
+
+Test(worker, runs_a_command_and_keeps_its_output)
+{
+	int64_t job = run_shell("echo out; echo err >&2; echo '{}' >&3");
+	const struct rv_attempt_view *attempt;
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, RV_OUTPUT_STDOUT), "out\n") == 0);
+	cr_expect(strcmp(output_of(job, RV_OUTPUT_STDERR), "err\n") == 0);
+	cr_expect(strcmp(output_of(job, RV_OUTPUT_PROGRESS), "{}\n") == 0);
+	attempt = rv_fakesup_attempt(&sup, job);
+	cr_expect(eq(int, attempt->exit_code, 0));
+	cr_expect(eq(i64, attempt->output_bytes, 11));
+	cr_expect(lt(i64, 100000, attempt->maxrss_bytes));
+	cr_expect(attempt->started_us > 0 && attempt->started_us <= attempt->ended_us);
+	cr_expect(rv_fakesup_job(&sup, job)->error[0] == '\0');
+}
+
+Test(worker, a_tasks_arguments_are_words)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "hello", "{\"args\":{\"who\":\"a b;$(id)\"}}");
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "a b;$(id) and more\n") == 0, "%s", text);
+	job = rv_fakesup_run(&sup, &worker, "line", "{\"args\":{\"who\":\"$(id)`id`;\\\"x\"}}");
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "<$(ID)`ID`;\"X>\n") == 0, "%s", text);
+	job = rv_fakesup_run(&sup, &worker, "hello", "{}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "who");
+}
+
+static const struct {
+	const char *command;
+	enum rv_job_state state;
+	const char *error;
+	int exit_code, signo, attempt;
+} endings[] = {
+	{"exit 0", RV_JOB_SUCCEEDED, "", 0, 0, 1},
+	{"echo first >&2; printf 'the reason\\\\n\\\\n ' >&2; exit 3", RV_JOB_DEAD,
+	 "exit code 3: the reason", 3, 0, 1},
+	{"exit 64", RV_JOB_DEAD, "exit code 64", 64, 0, 1},
+	{"exit 75", RV_JOB_SCHEDULED, "exit code 75", 75, 0, 1},
+	{"kill -9 $$", RV_JOB_DEAD, "killed by signal 9", -1, 9, 1},
+	{"printf 'a\\\\tb\\\\377\\\\033c' >&2; exit 1", RV_JOB_DEAD, "exit code 1: a b? c", 1, 0,
+	 1},
+};
+
+Test(worker, every_ending_has_its_outcome_and_words)
+{
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		int64_t job = run_shell(endings[i].command);
+		const struct rv_attempt_view *attempt;
+
+		cr_assert(rv_fakesup_until(&sup, job, endings[i].state, 20000), "%s",
+			  endings[i].command);
+		attempt = rv_fakesup_attempt(&sup, job);
+		cr_expect(strcmp(attempt->error ? attempt->error : "", endings[i].error) == 0,
+			  "%s: %s", endings[i].command, attempt->error);
+		cr_expect(eq(int, attempt->exit_code, endings[i].exit_code));
+		cr_expect(eq(int, attempt->signo, endings[i].signo));
+	}
+}
+
+Test(worker, a_failure_waits_for_its_backoff_and_try_later_burns_nothing)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "again", NULL);
+	int64_t now;
+
+	UNTIL(job, SCHEDULED);
+	now = rv_wall_us();
+	cr_expect(lt(i64, now + 3500 * RV_S_US, rv_fakesup_job(&sup, job)->run_at_us));
+	cr_expect(lt(i64, rv_fakesup_job(&sup, job)->run_at_us, now + 3700 * RV_S_US));
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 1));
+	job = run_shell("exit 75");
+	UNTIL(job, SCHEDULED);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 1));
+}
+
+Test(worker, success_is_what_the_task_says)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "five", NULL);
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->exit_code, 5));
+}
+
+Test(worker, what_cannot_be_executed_is_dead_at_once)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "", "{\"command\":[\"/nonexistent/tool\"]}");
+
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "/nonexistent/tool");
+	HAS(rv_fakesup_job(&sup, job)->error, "No such file");
+	job = rv_fakesup_run(&sup, &worker, "", "{\"command\":[\"/etc/passwd\"]}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "Permission denied");
+	job = rv_fakesup_run(&sup, &worker, "",
+			     "{\"command\":[\"true\"],\"cwd\":\"/nonexistent/folder\"}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "/nonexistent/folder");
+	job = rv_fakesup_run(&sup, &worker, "",
+			     "{\"command\":[\"true\"],\"env\":{\"LD_PRELOAD\":\"x\"}}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "LD_PRELOAD");
+}
+
+Test(worker, a_job_past_its_timeout_is_stopped)
+{
+	int64_t before = rv_mono_us();
+	int64_t job = rv_fakesup_run(&sup, &worker, "short", NULL);
+
+	UNTIL(job, DEAD);
+	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "timed out after 200ms") == 0);
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGTERM));
+	cr_expect(le(i64, 200 * RV_MS_US, rv_mono_us() - before));
+}
+
+Test(worker, a_silent_job_is_stopped_and_a_chatty_one_is_not)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "silent", NULL);
+
+	UNTIL(job, DEAD);
+	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "no output for 200ms") == 0);
+	job = rv_fakesup_run(&sup, &worker, "chatty", NULL);
+	UNTIL(job, SUCCEEDED);
+}
+
+Test(worker, stop_signal_first_then_kill)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "usr1", NULL);
+
+	UNTIL(job, DEAD);
+	HAS(output_of(job, 0), "got it");
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->exit_code, 4));
+	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "timed out after 300ms") == 0);
+	job = rv_fakesup_run(&sup, &worker, "stubborn", NULL);
+	UNTIL(job, DEAD);
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGKILL));
+}
+
+static void cancel(int64_t job, bool tell)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+
+	req->kind = RV_REQ_CANCEL;
+	req->u.cancel.job = job;
+	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
+	if (tell)
+		rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job,
+				(uint64_t)req->u.cancel.fence, 0);
+	free(req);
+}
+
+Test(worker, a_running_job_is_cancelled_when_it_is_told)
+{
+	int64_t job = run_shell("echo up; exec sleep 600");
+	int64_t fence;
+
+	until_printed(job, "up");
+	fence = rv_fakesup_job(&sup, job)->fence;
+	/* Others are not meant. */
+	rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence + 1, 0);
+	rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job + 1, (uint64_t)fence, 0);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 7, 0, 0);
+	struct rv_sup_msg msg;
+
+	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	cr_expect(msg.a == 7);
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
+	cancel(job, true);
+	UNTIL(job, CANCELLED);
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGTERM));
+}
+
+Test(worker, a_cancelled_job_is_found_at_the_next_beat)
+{
+	int64_t job = run_shell("echo up; exec sleep 600");
+
+	until_printed(job, "up");
+	cancel(job, false);
+	UNTIL(job, CANCELLED);
+}
+
+Test(worker, a_stop_lets_the_job_finish)
+{
+	int64_t job = run_shell("echo up; sleep 0.3; echo done");
+	int64_t next = run_shell("echo never");
+
+	until_printed(job, "up");
+	cr_expect(eq(int, rv_fakesup_stop(&worker), 0));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
+	cr_expect(rv_fakesup_job(&sup, next)->state == RV_JOB_READY);
+	cr_expect(eq(int, rv_fakesup_job(&sup, next)->runs, 0));
+	rv_fakesup_start(&sup, 1, &worker);
+	UNTIL(next, SUCCEEDED);
+}
+
+Test(worker, a_stop_now_interrupts_the_job_without_burning_an_attempt)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "gentle", NULL);
+
+	until_printed(job, "up");
+	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
+	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 1));
+	HAS(output_of(job, 0), "bye");
+	cancel(job, false);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, a_second_stop_now_kills)
+{
+	int64_t before = rv_mono_us();
+	int64_t job = run_shell("trap '' TERM; echo up; while :; do sleep 1; done");
+
+	until_printed(job, "up");
+	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
+	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
+	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	cr_expect(lt(i64, rv_mono_us() - before, 10 * RV_S_US));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
+	cancel(job, false);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, quiet_claims_nothing_until_it_is_resumed)
+{
+	struct rv_sup_msg msg;
+	int64_t job;
+
+	rv_fakesup_tell(&worker, RV_SUP_QUIET, 0, 0, 0);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 1, 0, 0);
+	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	job = run_shell("exit 0");
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 2, 0, 0);
+	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
+	rv_fakesup_tell(&worker, RV_SUP_RESUME, 0, 0, 0);
+	UNTIL(job, SUCCEEDED);
+}
+
+Test(worker, the_environment_is_clean)
+{
+	static const char *const allowed[] = {"REEVE_JOB_ID=",
+					      "REEVE_TASK=env",
+					      "REEVE_QUEUE=default",
+					      "REEVE_ATTEMPT=1",
+					      "REEVE_FENCE=",
+					      "REEVE_DEADLINE=",
+					      "REEVE_IDEMPOTENCY_KEY=",
+					      "REEVE_MAX_ATTEMPTS=1",
+					      "PATH=",
+					      "A=b c",
+					      "PASSED=through",
+					      "REEVE_PROGRESS_FD=3",
+					      "REEVE_INSTANCE="};
+	int64_t job = rv_fakesup_run(&sup, &worker, "env", NULL);
+	size_t lines = 0;
+	char *save = NULL;
+
+	UNTIL(job, SUCCEEDED);
+	(void)output_of(job, 0);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		bool found = false;
+
+		for (size_t i = 0; i < RV_ARRAY_LEN(allowed); i++)
+			found = found || strncmp(line, allowed[i], strlen(allowed[i])) == 0;
+		cr_expect(found, "the job's environment has %s", line);
+		lines++;
+	}
+	cr_expect(eq(sz, lines, RV_ARRAY_LEN(allowed)));
+}
+
+Test(worker, limits_folder_umask_and_nice_are_set)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "limits", NULL);
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "99\n0027\n/usr\n3\n") == 0, "%s", text);
+}
+
+Test(worker, f36_a_job_has_its_four_descriptors_and_no_other)
+{
+	int64_t job = run_shell("i=0; while [ $i -lt 1000 ]; do [ -e /proc/$$/fd/$i ] && echo $i; "
+				"i=$((i+1)); done; [ $(ps -o sid= -p $$) = $$ ] && echo leader");
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "0\n1\n2\n3\nleader\n") == 0, "%s", text);
+}
+
+Test(worker, f26_a_daemon_that_holds_the_pipe_does_not_hold_the_job)
+{
+	int64_t before;
+	int64_t job;
+
+	before = rv_mono_us();
+	job = run_shell("(setsid sleep 999 &) ; (sleep 999 &) ; echo said");
+	UNTIL(job, SUCCEEDED);
+	cr_expect(lt(i64, rv_mono_us() - before, 1500 * RV_MS_US));
+	cr_expect(strcmp(output_of(job, 0), "said\n") == 0);
+	cr_expect(eq(int, left_behind(), 1)); /* the worker */
+}
+
+Test(worker, what_a_helper_prints_after_the_leader_is_kept)
+{
+	int64_t job = run_shell("(sleep 0.05; echo late) & echo early");
+
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "early\nlate\n") == 0, "%s", text);
+}
+
+Test(worker, r9_escapees_that_ignore_term_are_gone_when_the_job_is)
+{
+	int64_t job = run_shell("trap '' TERM; i=0; while [ $i -lt 150 ]; do "
+				"env -i setsid /bin/sh -c 'trap \\\"\\\" TERM; exec sleep 997' & "
+				"i=$((i+1)); done; echo up; wait; sleep 997");
+
+	until_printed(job, "up");
+	cancel(job, true);
+	UNTIL(job, CANCELLED);
+	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGKILL));
+	/* Their environment is empty: only the worker's list of children can have known them. */
+	const char *const pgrep[] = {"pgrep", "-c", "-f", "^sleep 997$", NULL};
+	char count[32];
+
+	(void)rv_test_output(pgrep, count, sizeof(count), 20000);
+	cr_expect(strcmp(count, "0\n") == 0, "%s escapees", count);
+}
+
+Test(worker, f25_endless_output_costs_the_cap_and_blocks_nobody)
+{
+	const char *const commands[] = {"head -c 67108864 /dev/zero", "yes | head -c 67108864",
+					"exec >&- 2>&-; sleep 0.1"};
+	struct rv_output_how how = {.state_dir = sup.folder, .run = 1};
+	char path[512];
+	struct stat st;
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++) {
+		int64_t job = run_shell(commands[i]);
+		int64_t kept = 0;
+
+		UNTIL(job, SUCCEEDED);
+		how.job = job;
+		for (int tail = 0; tail < 2; tail++) {
+			cr_assert(rv_output_path(path, sizeof(path), &how, tail != 0) == RV_OK);
+			kept += stat(path, &st) == 0 ? st.st_size : 0;
+		}
+		cr_expect(le(i64, kept, 1 << 20));
+		if (i < 2) {
+			cr_expect(lt(i64, 1000000, kept));
+			cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->output_bytes, 64 << 20));
+		}
+	}
+}
+
+static void run_payload(const void *data, size_t size)
+{
+	const char *path = rv_test_path("%s/payload", sup.folder);
+	char spec[512];
+	struct rv_job_new job = {.task = "",
+				 .queue = "default",
+				 .spec = spec,
+				 .payload = data,
+				 .payload_size = size,
+				 .priority = -1};
+	FILE *file = fopen(path, "w");
+	int64_t id;
+
+	cr_assert(file != NULL);
+	cr_assert(fwrite(data, 1, size, file) == size && fclose(file) == 0);
+	(void)snprintf(spec, sizeof(spec), "{\"command\":[\"cmp\",\"-\",\"%s\"]}", path);
+	id = rv_fakesup_add(&sup, &job);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(id, SUCCEEDED);
+}
+
+Test(worker, f27_a_payload_arrives_byte_for_byte)
+{
+	size_t size = 16 << 20;
+	unsigned char *data = malloc(size);
+	int64_t job;
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = (unsigned char)(i * 2654435761U >> 24);
+	run_payload("a\0b\xff\r\n", 6);
+	run_payload(data, 65536);
+	run_payload(data, size);
+	free(data);
+	job = run_shell("cat | wc -c");
+	UNTIL(job, SUCCEEDED);
+	cr_expect(strcmp(output_of(job, 0), "0\n") == 0);
+}
+
+Test(worker, many_quick_jobs_are_fetched_many_at_once)
+{
+	struct rv_job_new job = {.task = "noop", .priority = -1};
+	int64_t last = 0;
+
+	for (int i = 0; i < 500; i++)
+		last = rv_fakesup_add(&sup, &job);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(last, SUCCEEDED);
+	cr_expect(eq(uint, atomic_load(&sup.area.hints[1].jobs_done), 500));
+	for (int64_t id = last - 499; id <= last; id++)
+		cr_assert(rv_fakesup_job(&sup, id)->state == RV_JOB_SUCCEEDED);
+}
+
+Test(worker, a_slow_job_of_a_batch_gives_the_others_back)
+{
+	struct rv_job_new quick = {.task = "noop", .priority = -1};
+	struct rv_job_new slow = {
+		.task = "nap", .spec = "{\"args\":{\"duration\":\"600s\"}}", .priority = -1};
+	int64_t nap, last = 0;
+
+	for (int i = 0; i < 300; i++)
+		last = rv_fakesup_add(&sup, &quick);
+	nap = rv_fakesup_add(&sup, &slow);
+	for (int i = 0; i < 300; i++)
+		last = rv_fakesup_add(&sup, &quick);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(nap - 1, SUCCEEDED);
+	/* Whoever comes now gets all that is behind it. */
+	struct rv_fakesup_child other;
+
+	rv_fakesup_start(&sup, 2, &other);
+	UNTIL(last, SUCCEEDED);
+	for (int64_t id = nap + 1; id <= last; id++)
+		cr_assert(rv_fakesup_job(&sup, id)->state == RV_JOB_SUCCEEDED);
+	cancel(nap, true);
+	UNTIL(nap, CANCELLED);
+	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
+}
+
+Test(worker, builtin_tasks)
+{
+	int64_t job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"error\":\"as told\"}}");
+
+	UNTIL(job, DEAD);
+	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "as told") == 0);
+	job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"outcome\":\"later\"}}");
+	UNTIL(job, SCHEDULED);
+	job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"outcome\":\"none\"}}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "outcome");
+	job = rv_fakesup_run(&sup, &worker, "nap", "{\"args\":{\"duration\":\"10ms\"}}");
+	UNTIL(job, SUCCEEDED);
+	job = rv_fakesup_run(&sup, &worker, "nap", "{\"args\":{\"duration\":\"soon\"}}");
+	UNTIL(job, DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "soon");
+}
+
+static void stop_worker(void)
+{
+	cr_expect(eq(int, rv_fakesup_stop(&worker), 0));
+}
+
+/* Ends a life as the keeper would. */
+static void expire(const struct rv_fakesup_child *child, enum rv_died died)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+
+	req->kind = RV_REQ_EXPIRE;
+	req->u.expire.count = 1;
+	req->u.expire.who[0].incarnation = child->incarnation;
+	req->u.expire.who[0].died = died;
+	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
+	free(req);
+}
+
+Test(worker, f03_the_ack_of_one_that_was_stopped_past_its_lease_is_refused)
+{
+	int64_t job = run_shell("echo up; exec sleep 0.5");
+	struct rv_fakesup_child other;
+
+	until_printed(job, "up");
+	cr_assert(rv_proc_signal(&worker.proc, SIGSTOP, false) == RV_OK);
+	expire(&worker, RV_DIED_LOST);
+	rv_fakesup_start(&sup, 2, &other);
+	UNTIL(job, SUCCEEDED);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
+	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
+	cr_assert(rv_proc_signal(&worker.proc, SIGCONT, false) == RV_OK);
+	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 75));
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
+	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->run, 2));
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, a_worker_whose_supervisor_is_gone_kills_its_job_and_ends)
+{
+	int64_t job = run_shell("trap '' TERM; (setsid sleep 600 &); echo up; while :; do sleep 1; "
+				"done");
+	int64_t before;
+
+	until_printed(job, "up");
+	before = rv_mono_us();
+	(void)close(worker.chan);
+	worker.chan = -1;
+	cr_expect(le(int, 0, rv_fakesup_wait(&worker, 20000)));
+	cr_expect(lt(i64, rv_mono_us() - before, 2 * RV_S_US));
+	cr_expect(eq(int, left_behind(), 0));
+	expire(&worker, RV_DIED_LOST);
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
+	cancel(job, false);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, the_jobs_first_process_dies_with_its_worker)
+{
+	int64_t job = run_shell("echo $$; exec sleep 600");
+	int pid;
+
+	until_printed(job, "\n");
+	pid = atoi(output_of(job, 0));
+	cr_assert(lt(int, 1, pid));
+	rv_fakesup_kill(&worker);
+	cr_expect(rv_test_wait_dead(pid, 5000));
+	expire(&worker, RV_DIED_CRASH);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->crashes, 1));
+	cancel(job, false);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, a_signal_of_a_person_drains)
+{
+	int64_t job = run_shell("echo up; sleep 0.2");
+
+	until_printed(job, "up");
+	cr_assert(rv_proc_signal(&worker.proc, SIGINT, false) == RV_OK); /* not for us */
+	cr_assert(rv_proc_signal(&worker.proc, SIGTERM, false) == RV_OK);
+	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+/* Voluntary context switches: a process that makes no system call has no new ones. */
+static long switches(pid_t pid)
+{
+	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
+	char *at = status ? strstr(status, "\nvoluntary_ctxt_switches:") : NULL;
+	long count = at ? atol(at + strlen("\nvoluntary_ctxt_switches:")) : -1;
+
+	free(status);
+	return count;
+}
+
+static bool is_idle(void *ctx)
+{
+	const struct rv_fakesup_child *child = ctx;
+
+	return atomic_load(&sup.area.hints[child->slot].idle) == 1;
+}
+
+Test(worker, an_idle_worker_does_nothing_at_all)
+{
+	struct rv_sup_msg msg;
+	long before;
+
+	cr_assert(rv_test_wait_until(is_idle, &worker, 20000));
+	/* Nothing is to be heard for a second, twenty of its heartbeats. */
+	cr_expect(not(rv_fakesup_hear(&worker, RV_SUP_STATUS, 100, &msg)));
+	before = switches(worker.proc.pid);
+	cr_expect(not(rv_fakesup_hear(&worker, RV_SUP_STATUS, 1000, &msg)));
+	cr_expect(le(long, 0, before));
+	cr_expect(eq(long, switches(worker.proc.pid), before));
+}
+
+Test(worker, one_that_leaves_work_behind_rings_for_the_next)
+{
+	struct rv_fakesup_child other;
+	uint64_t token = 0;
+	int64_t first, second;
+
+	rv_fakesup_start(&sup, 2, &other);
+	cr_assert(rv_test_wait_until(is_idle, &worker, 20000));
+	cr_assert(rv_test_wait_until(is_idle, &other, 20000));
+	while (rv_sock_rung(sup.bell_fd, &token) == RV_OK)
+		continue;
+	first = rv_fakesup_run(&sup, NULL, "nap", "{\"args\":{\"duration\":\"500ms\"}}");
+	second = rv_fakesup_run(&sup, NULL, "noop", NULL);
+	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	cr_assert(rv_fd_wait(sup.bell_fd, POLLIN, 10 * RV_S_US) == RV_OK);
+	cr_assert(rv_sock_rung(sup.bell_fd, &token) == RV_OK);
+	cr_expect(token == rv_ring_token("default"));
+	rv_fakesup_tell(&other, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(second, SUCCEEDED);
+	UNTIL(first, SUCCEEDED);
+	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
+}
+
+Test(worker, a_store_that_was_replaced_ends_the_worker)
+{
+	int64_t job = run_shell("echo up; exec sleep 600");
+
+	until_printed(job, "up");
+	cr_assert(rename(sup.path, rv_test_path("%s.away", sup.path)) == 0);
+	rv_test_write_file(sup.path, "another file");
+	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 74));
+	cr_expect(eq(int, left_behind(), 0));
+	cr_assert(rename(rv_test_path("%s.away", sup.path), sup.path) == 0);
+	expire(&worker, RV_DIED_LOST);
+	cancel(job, false);
+	rv_fakesup_start(&sup, 1, &worker);
+}
+
+Test(worker, what_is_no_message_ends_it)
+{
+	cr_assert(write(worker.chan, "garbage", 7) == 7);
+	cr_expect(le(int, 0, rv_fakesup_wait(&worker, 20000)));
+	expire(&worker, RV_DIED_LOST);
+	rv_fakesup_start(&sup, 1, &worker);
+	stop_worker();
+	rv_fakesup_start(&sup, 1, &worker);
+}

@@ -4,7 +4,6 @@
  */
 #include "follow.h"
 
-#include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/output.h"
 #include "os/file.h"
@@ -12,6 +11,7 @@
 #include "view.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 void rv_follow_init(struct rv_follow *follow, struct rv_cli *cli, int64_t job)
 {
@@ -50,31 +50,41 @@ static int drain(struct rv_follow *follow, bool *ret_any)
 }
 
 /*
- * Outputs lie in the daemon's state_dir.  Ours may be another (--store names only the database), so
- * the store's own folder is looked at as well.
+ * Outputs lie in the daemon's state_dir.  Ours may be another one (--store names the database
+ * only), so the store's own folder comes first if it has any.
  */
+static const char *find_state_dir(const struct rv_cli *cli, char *folder, size_t space)
+{
+	const char *ours = cli->client.conf->reeve.state_dir;
+	char output[RV_PATH_MAX];
+	struct stat st;
+
+	if (rv_path_folder(folder, space, cli->client.store_path) == RV_OK &&
+	    rv_path_join(output, sizeof(output), folder, "output") == RV_OK &&
+	    stat(output, &st) == 0)
+		return folder;
+	return stat(ours, &st) == 0 ? ours : folder;
+}
+
 static int open_reader(struct rv_cli *cli, int64_t job, int run, struct rv_output_reader **ret)
 {
-	struct rv_output_how how = {
-		.state_dir = cli->client.conf->reeve.state_dir, .job = job, .run = run};
-	struct rv_output_reader *other = NULL;
 	char folder[RV_PATH_MAX];
+	struct rv_output_how how = {
+		.state_dir = find_state_dir(cli, folder, sizeof(folder)), .job = job, .run = run};
 	int err = rv_output_reader_open(&how, ret);
 
-	if (err || rv_output_reader_exists(*ret) ||
-	    rv_path_folder(folder, sizeof(folder), cli->client.store_path) != RV_OK)
+	if (err || rv_output_reader_exists(*ret) || how.state_dir != folder)
 		return err;
+	rv_output_reader_close(*ret);
+	*ret = NULL;
+	how.state_dir = cli->client.conf->reeve.state_dir;
+	err = rv_output_reader_open(&how, ret);
+	if (err || rv_output_reader_exists(*ret))
+		return err;
+	rv_output_reader_close(*ret); /* nowhere yet: wait where it is likelier */
+	*ret = NULL;
 	how.state_dir = folder;
-	err = rv_output_reader_open(&how, &other);
-	if (!err && rv_output_reader_exists(other)) {
-		rv_output_reader_close(*ret);
-		*ret = other;
-		return RV_OK;
-	}
-	rv_output_reader_close(other);
-	if (err)
-		rv_output_reader_close(*ret);
-	return err;
+	return rv_output_reader_open(&how, ret);
 }
 
 static int end_run(struct rv_follow *follow)
@@ -109,8 +119,7 @@ static void note_retry(const struct rv_follow *follow, const struct rv_job_view 
 	if (!follow->emit.silent && view->state == RV_JOB_SCHEDULED && view->runs > 0)
 		rv_cli_note("job %lld: attempt %d of %d failed (%s); the next %s",
 			    (long long)follow->job, view->attempt, view->max_attempts,
-			    view->error ? view->error : "?",
-			    rv_view_ago(ago, view->run_at_us, rv_wall_us()));
+			    view->error ? view->error : "?", rv_view_ago(ago, view->run_at_us, 0));
 }
 
 /* Reads the job; keeps how it ended.  ${*ret_runs}: how many runs there are. */
@@ -165,6 +174,8 @@ static int sleep_once(struct rv_follow *follow, int signal_fd,
 	if (follow->reader) {
 		int err = rv_output_watch(follow->reader, &others[1].fd);
 
+		if (err == RV_E_NOTFOUND) /* not even the state_dir is there: look by the second */
+			err = RV_OK;
 		if (!err)
 			err = drain(follow, &any); /* what came before the watch was there */
 		if (err)

@@ -9,6 +9,7 @@
 #include "base/fmt.h"
 #include "base/near.h"
 #include "base/seam.h"
+#include "queues.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -148,6 +149,8 @@ static int list_jobs(struct rv_cli *cli, struct rv_job_filter *filter)
 
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_READ);
+	if (!err)
+		err = rv_queues_check(cli, filter->queue);
 	if (err)
 		return rv_cli_fail(cli, err);
 	rv_table_init(&table, headers, RV_ARRAY_LEN(headers));

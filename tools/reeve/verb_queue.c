@@ -3,9 +3,9 @@
  */
 #include "cli.h"
 
-#include "base/near.h"
 #include "base/seam.h"
 #include "client/submit.h"
+#include "queues.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -13,16 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX 256 /* for the nearest name */
-
 struct listing {
 	struct rv_cli *cli;
 	struct rv_table *table;
 	json_t *list;     /* NULL: a table */
 	const char *only; /* NULL: all */
-	char (*names)[RV_NAME_MAX];
-	size_t nnames;
-	size_t found;
 	int64_t now_us;
 };
 
@@ -49,30 +44,14 @@ static int each_queue(void *ctx, const struct rv_queue_view *view)
 	struct listing *listing = ctx;
 	json_t *object;
 
-	if (listing->nnames < NAMES_MAX)
-		(void)snprintf(listing->names[listing->nnames++], RV_NAME_MAX, "%s", view->name);
 	if (listing->only && strcmp(listing->only, view->name) != 0)
 		return RV_OK;
-	listing->found++;
 	if (!listing->list) {
 		queue_row(listing, view);
 		return RV_OK;
 	}
 	object = rv_view_queue(view, listing->now_us);
 	return object && json_array_append_new(listing->list, object) == 0 ? RV_OK : RV_E_NOMEM;
-}
-
-static int no_such_queue(struct listing *listing)
-{
-	const char *names[NAMES_MAX];
-	const char *near;
-
-	for (size_t i = 0; i < listing->nnames; i++)
-		names[i] = listing->names[i];
-	near = rv_near(listing->only, names, listing->nnames);
-	return rv_fail(&listing->cli->why, RV_E_NOTFOUND, "there is no queue %s%s%s%s",
-		       listing->only, near ? "; did you mean " : "", near ? near : "",
-		       near ? "?" : "");
 }
 
 /* ls: {"queues":[…]}; show: the one queue's fields at the top. */
@@ -98,20 +77,19 @@ static int list_queues(struct rv_cli *cli, const char *only)
 					      ">READY", ">BLOCKED",   ">RUNNING", ">SUCCEEDED",
 					      ">DEAD",  ">CANCELLED", "OLDEST"};
 	struct rv_table table;
-	char names[NAMES_MAX][RV_NAME_MAX];
 	struct listing listing = {
-		.cli = cli, .table = &table, .only = only, .names = names, .now_us = rv_wall_us()};
+		.cli = cli, .table = &table, .only = only, .now_us = rv_wall_us()};
 	int code = 0;
 	int err = rv_cli_store(cli, RV_CLIENT_READ);
 
+	if (!err)
+		err = rv_queues_check(cli, only);
 	if (err)
 		return rv_cli_fail(cli, err);
 	rv_table_init(&table, headers, RV_ARRAY_LEN(headers));
 	listing.list = cli->json ? json_array() : NULL;
 	err = cli->json && !listing.list ? RV_E_NOMEM
 					 : rv_store_queues(cli->client.store, each_queue, &listing);
-	if (!err && only && listing.found == 0)
-		err = no_such_queue(&listing);
 	if (!err && cli->json)
 		code = print_json(&listing);
 	else if (!err)

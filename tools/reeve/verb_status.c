@@ -86,8 +86,13 @@ static int judge_silence(struct status *status, int err)
 	}
 	if (!held)
 		return RV_OK;
-	(void)snprintf(text, sizeof(text), "reeved (pid %ld) does not answer: %s", (long)pid,
-		       rv_why_text(&status->cli->why, err));
+	if (err == RV_E_NOTRUN)
+		(void)snprintf(text, sizeof(text),
+			       "reeved (pid %ld) has no control socket: it is starting or ending",
+			       (long)pid);
+	else
+		(void)snprintf(text, sizeof(text), "reeved (pid %ld) does not answer: %s",
+			       (long)pid, rv_why_text(&status->cli->why, err));
 	return add_degraded(status, text);
 }
 
@@ -257,11 +262,13 @@ static int print_queues(const struct status *status)
 static int print_table(const struct status *status)
 {
 	const json_t *workers = json_object_get(status->reply, "workers");
+	const json_t *pools = json_object_get(status->reply, "pools");
 	int err;
 
 	print_head(status);
-	(void)putchar('\n');
-	err = print_pools(status->cli, json_object_get(status->reply, "pools"));
+	if (json_array_size(pools) > 0)
+		(void)putchar('\n');
+	err = print_pools(status->cli, pools);
 	if (!err && json_array_size(workers) > 0) {
 		(void)putchar('\n');
 		err = print_workers(status->cli, workers);

@@ -4,12 +4,11 @@
  */
 #include "cli.h"
 
-#include "base/check.h"
-#include "base/near.h"
 #include "base/seam.h"
 #include "client/waiter.h"
 #include "interrupt.h"
 #include "store/read.h"
+#include "queues.h"
 #include "verb.h"
 #include "wire/json.h"
 
@@ -73,24 +72,12 @@ static void drop_doubles(struct waiting *waiting)
 	waiting->total = waiting->pending = kept;
 }
 
-static int queue_exists(void *ctx, const struct rv_queue_view *view)
-{
-	const char **name = ctx;
-
-	if (*name && strcmp(*name, view->name) == 0)
-		*name = NULL;
-	return RV_OK;
-}
-
 /* Every job of ${queue} (NULL: of all) that is not final now. */
 static int collect_all(struct waiting *waiting, const char *queue)
 {
 	struct rv_store *store = waiting->cli->client.store;
-	const char *missing = queue;
-	int err = rv_store_queues(store, queue_exists, &missing);
+	int err = rv_queues_check(waiting->cli, queue);
 
-	if (!err && missing)
-		return rv_fail(&waiting->cli->why, RV_E_NOTFOUND, "there is no queue %s", queue);
 	for (int state = 0; !err && state < RV_JOB_STATES; state++) {
 		struct rv_job_filter filter = {.state = state, .queue = queue, .limit = INT64_MAX};
 

@@ -84,10 +84,10 @@ static void why_final(struct why *why)
 static void why_running(struct why *why)
 {
 	const struct rv_job_view *view = why->view;
-	char ago[RV_VIEW_AGO_SPACE];
+	char about[RV_FMT_SPACE];
 
-	add(why, "running", "runs since %s on worker %s, attempt %d of %d",
-	    rv_view_ago(ago, view->started_us, why->now_us), view->worker ? view->worker : "?",
+	add(why, "running", "it has been running for %s on worker %s, attempt %d of %d",
+	    rv_fmt_about(about, why->now_us - view->started_us), view->worker ? view->worker : "?",
 	    view->attempt, view->max_attempts);
 	if (view->cancel_requested)
 		add(why, "cancel_requested",

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/fmt.h"
+#include "base/seam.h"
 #include "os/sig.h"
 #include "wire/json.h"
 
@@ -215,6 +216,21 @@ const char *rv_view_outcome(int outcome)
 	return (size_t)outcome < RV_ARRAY_LEN(names) ? names[outcome] : "?";
 }
 
+/* As a shell would want to read it: quoted unless there is nothing to quote. */
+static int add_word(struct rv_buf *buf, const char *word)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-_./,:=@%+";
+	int err;
+
+	if (*word && word[strspn(word, plain)] == '\0')
+		return rv_buf_str(buf, word);
+	err = rv_buf_str(buf, "'");
+	for (; !err && *word; word++)
+		err = *word == '\'' ? rv_buf_str(buf, "'\\''") : rv_buf_add(buf, word, 1);
+	return err ? err : rv_buf_str(buf, "'");
+}
+
 static int add_words(const json_t *list, struct rv_buf *buf)
 {
 	const json_t *word;
@@ -226,7 +242,9 @@ static int add_words(const json_t *list, struct rv_buf *buf)
 		const char *text = json_string_value(word);
 
 		if (!err)
-			err = rv_buf_printf(buf, " %s", text ? text : "?");
+			err = rv_buf_str(buf, " ");
+		if (!err)
+			err = add_word(buf, text ? text : "?");
 	}
 	return err;
 }
@@ -250,7 +268,9 @@ int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf)
 		const char *text = json_string_value(value);
 
 		if (!err)
-			err = rv_buf_printf(buf, " %s=%s", name, text ? text : "?");
+			err = rv_buf_printf(buf, " %s=", name);
+		if (!err)
+			err = add_word(buf, text ? text : "?");
 	}
 	json_decref(spec);
 	return err;
@@ -270,6 +290,8 @@ const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us)
 {
 	char about[RV_FMT_SPACE];
 
+	if (now_us == 0)
+		now_us = rv_wall_us();
 	if (wall_us == 0)
 		(void)snprintf(out, RV_VIEW_AGO_SPACE, "-");
 	else if (wall_us > now_us)

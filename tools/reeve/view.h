@@ -19,11 +19,12 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_
 enum rv_style rv_view_style(enum rv_job_state state);
 const char *rv_view_outcome(int outcome);
 
-/* "thumbnail in=a.png", or "$ gzip -9 big.log": appended on one line, not escaped. */
+/* "thumbnail in=a.png", or "$ gzip -9 'big log'": words quoted as a shell wants them, not escaped.
+ */
 int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf) RV_MUST_CHECK;
 /* "exit code 3" or "signal 9 (KILL)", "" when neither. */
 const char *rv_view_exit(int exit_code, int signo, char *out, size_t space);
-/* "3m ago", "in 5s"; "-" for 0.  ${out}: RV_FMT_SPACE + 8 bytes. */
+/* "3m ago", "in 5s"; "-" for 0.  ${now_us} 0: now.  ${out}: RV_VIEW_AGO_SPACE bytes. */
 #define RV_VIEW_AGO_SPACE 64
 const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
 

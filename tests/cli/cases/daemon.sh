@@ -1,0 +1,215 @@
+# With the real daemon: jobs run, are followed, waited for, cancelled; the daemon is told things.
+[ -x "$build/bin/reeved" ] || exit 77
+cat >r.ini <<-INI
+	[reeve]
+	state_dir = $work/state
+	runtime_dir = $work/run
+	adhoc = yes
+	[pool:default]
+	workers = 2
+	queues = default, other
+	[queue:alone]
+	[task:greet]
+	command = /bin/echo "hello \${arg.name}"
+INI
+export REEVE_CONFIG=$work/r.ini
+unset NOTIFY_SOCKET
+: >log
+"$build/bin/reeved" >log 2>&1 &
+daemon=$!
+trap 'kill -QUIT $daemon 2>/dev/null; wait $daemon 2>/dev/null' EXIT
+await log daemon.ready $daemon
+
+expect 0 reeve status
+says "ready"
+expect 0 reeve status --json
+json daemon.state:text=ready daemon.pid:int=$daemon daemon.uptime_s:int pools:array=1 'pools[0].name:text=default' \
+	'pools[0].target:int=2' 'pools[0].alive:int=2' 'pools[0].state:text' 'pools[0].restarts:int=0' workers:array=2 \
+	'workers[].id:text' 'workers[].pid:int' 'workers[].pool:text=default' 'workers[].state:text' 'workers[].job:int|null' \
+	'workers[].jobs_done:int' 'workers[].heartbeat_age_ms:int|null' 'workers[].rss_bytes:int' degraded:array=0 'queues[].name:text'
+expect 0 reeve worker ls
+says default/0
+expect 0 reeve worker ls --json
+json workers:array=2
+expect 0 reeve pool ls
+says default
+expect 0 reeve pool ls --json
+json pools:array=1
+
+# run: output, streams, exit codes.
+expect 0 reeve run greet 'name=$(id) "x"'
+is "$out" 'hello $(id) "x"'
+expect 7 reeve run -- sh -c 'echo out; echo err >&2; exit 7'
+is "$out" out
+is "$err" err
+expect 137 reeve run -- sh -c 'kill -9 $$'
+expect 125 reeve run -- /nonexistent/program
+errs "/nonexistent/program"
+expect 3 reeve run --max-attempts 2 -- sh -c 'echo "attempt $REEVE_ATTEMPT"; exit 3'
+is "$out" $'attempt 1\nattempt 2'
+head -c 3000000 /dev/urandom >blob
+expect 0 reeve run --stdin blob -- cat
+cmp -s blob .out || fail "3 MB through stdin and stdout are not the same"
+printf 'a\0b\xff' >nul
+expect 0 reeve run --stdin nul -- cat
+cmp -s nul .out || fail "NULs through stdin and stdout are not the same"
+expect 0 reeve run --json -- echo hi
+json state:text=succeeded exit_code:int=0 'output[0].stream:text=stdout' $'output[0].text:text=hi\n'
+expect 0 reeve run -e A='1 2' -C / -- sh -c 'echo "$A $PWD"'
+is "$out" "1 2 /"
+expect 3 reeve run nogreet
+expect 2 reeve run greet nam=x
+
+
+expect 0 reeve add -- sh -c 'echo one; echo two >&2'
+id=$out
+is "$err" ""
+expect 0 reeve wait "$id"
+expect 0 reeve logs "$id"
+is "$out" $'one\ntwo'
+expect 0 reeve logs -f "$id"
+is "$out" $'one\ntwo'
+expect 0 reeve logs "$id" --json
+json run:int=1 output:array 'output[0].text:text'
+expect 0 reeve why "$id"
+says "finished at"
+expect 0 reeve show "$id" --json
+json state:text=succeeded attempts:array=1 'attempts[0].outcome:text=succeeded' 'attempts[0].exit_code:int=0' \
+	'attempts[0].worker:text' 'attempts[0].maxrss_bytes:int'
+expect 0 reeve show "$id"
+says "succeeded"
+
+# -f sees what comes while it looks, until the end; head, gap and tail of a long one.
+mkfifo gate
+expect 0 reeve add -- sh -c "echo before; cat $work/gate; echo after"
+id=$out
+: >followed
+reeve logs -f "$id" >followed &
+follower=$!
+await followed before $follower
+expect 0 reeve why "$id"
+says "has been running"
+expect 0 reeve show "$id" --json
+json state:text=running worker:text fence:int
+echo through >gate
+wait $follower
+is "$?" 0
+is "$(cat followed)" $'before\nthrough\nafter'
+expect 0 reeve run -- sh -c 'yes 0123456789abcde | head -c 40000000; echo the end'
+is "$(tail -n 1 .out)" "the end"
+expect 0 reeve jobs --limit 1 --json
+id=$(sed 's/.*"id":\([0-9]*\).*/\1/' .out)
+expect 0 reeve logs "$id"
+is "$(grep -c '^\[reeve: [0-9]* bytes dropped\]$' .out)" 1
+is "$(tail -n 1 .out)" "the end"
+dropped=$(sed -n 's/^\[reeve: \([0-9]*\) bytes dropped\]$/\1/p' .out)
+shown=$((dropped + $(grep -v '^\[reeve:' .out | wc -c)))
+# The gap begins on a line of its own: a newline more, unless the head ended with one.
+[ $shown = 40000008 ] || [ $shown = 40000009 ] || fail "$shown bytes of 40000008 are accounted for"
+
+# wait: everything, one that fails, a queue nobody serves.
+expect 0 reeve add --max-attempts 1 -- false
+id=$out
+expect 1 reeve wait "$id"
+expect 0 reeve dlq ls
+says false
+expect 0 reeve dlq ls --json
+json 'jobs[0].state:text=dead'
+expect 0 reeve retry "$id"
+expect 1 reeve wait "$id"
+for _ in 1 2 3 4 5 6 7 8 9 10; do reeve add -- true >/dev/null; done
+expect 0 reeve wait -q default --timeout 60s
+expect 0 reeve wait --all --timeout 60s
+expect 0 reeve add -q alone -- true
+id=$out
+expect 0 reeve why "$id" --json
+json 'reasons[1].code:text=no_pool'
+expect 124 reeve wait -q alone --timeout 50ms
+
+# cancel: pending, running; ^C once on run cancels, HUP leaves it.
+expect 0 reeve cancel "$id"
+expect 1 reeve wait "$id"
+expect 0 reeve add -- sleep 1000
+id=$out
+(until reeve show "$id" --json | grep -q '"state":"running"'; do :; done)
+expect 0 reeve cancel "$id"
+says "is being cancelled"
+expect 1 reeve wait "$id"
+expect 0 reeve show "$id" --json
+json state:text=cancelled
+: >running
+"$bin" run -- sh -c "echo started; exec sleep 1000" >running 2>said </dev/null &
+runner=$!
+await running started $runner
+kill -TERM $runner
+wait $runner
+is "$?" 143
+grep -q "cancelling job" said || fail "run did not say that it cancels"
+expect 0 reeve jobs --limit 1 --json
+json 'jobs[0].state:text=cancelled'
+: >running
+"$bin" run -- sh -c "echo started; cat $work/gate" >running 2>said </dev/null &
+runner=$!
+await running started $runner
+kill -HUP $runner
+wait $runner
+is "$?" 129
+echo go >gate
+expect 0 reeve wait --all
+
+# Those who waited have left nothing behind.
+is "$(find run -name 'waiter.*' | wc -l)" 0
+is "$(reeve db sql 'SELECT count(*) FROM waiter' | tail -n 1)" 0
+
+# A full queue of prefetched, paused, resumed.
+expect 0 reeve queue pause default
+expect 0 reeve add -- true
+id=$out
+expect 124 reeve wait "$id" --timeout 100ms
+expect 0 reeve why "$id"
+says "is paused"
+expect 0 reeve queue resume default
+expect 0 reeve wait "$id"
+
+# The daemon's own verbs.
+expect 0 reeve reopen
+expect 0 reeve reopen --json
+json ok:bool=true
+sed -i 's/^workers = 2/workers = 3/' r.ini
+expect 0 reeve reload
+says "workers: 2 -> 3"
+expect 0 reeve reload --json
+json changes:array=0
+printf '[task:\n' >>r.ini
+expect 78 reeve -c none.ini --store "$work/state/reeve.db" jobs
+sed -i '$d' r.ini
+printf 'nonsense = 1\n' >>r.ini
+cp r.ini broken.ini
+sed '$d' broken.ini >good.ini
+REEVE_CONFIG=$work/good.ini expect 78 reeve reload
+errs "nonsense"
+cp good.ini r.ini
+REEVE_CONFIG=$work/good.ini expect 10 reeve status
+says "degraded: the last reload was refused"
+REEVE_CONFIG=$work/good.ini expect 0 reeve reload
+REEVE_CONFIG=$work/good.ini expect 0 reeve status
+expect 0 reeve db check
+says "the store is well"
+
+# Who cannot read the store finds the daemon all the same; the rest is told why not.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$top" "$work" run
+	chmod 666 run/control
+	as_other() { HOME=/ setpriv --reuid 65534 --regid 65534 --clear-groups -- "$bin" "$@"; }
+	chmod 644 r.ini
+	expect 4 as_other jobs
+	errs "only \`reeve status\` works"
+fi
+
+expect 0 reeve shutdown --json
+json ok:bool=true
+wait $daemon
+is "$?" 0
+trap - EXIT
+expect 7 reeve status
+expect 7 reeve shutdown --now

@@ -45,7 +45,7 @@ static void open_room(void)
 	rv_fakesup_open(&sup, ini);
 	sup.env = child_env;
 	rv_fakesup_store(&sup);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 TestSuite(worker, .init = open_room, .fini = close_room);
@@ -98,14 +98,14 @@ Test(worker, runs_a_command_and_keeps_its_output)
 
 Test(worker, a_tasks_arguments_are_words)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "hello", "{\"args\":{\"who\":\"a b;$(id)\"}}");
+	int64_t job = rv_fakesup_run(&sup, &subject, "hello", "{\"args\":{\"who\":\"a b;$(id)\"}}");
 
 	UNTIL(job, SUCCEEDED);
 	cr_expect(strcmp(output_of(job, 0), "a b;$(id) and more\n") == 0, "%s", text);
-	job = rv_fakesup_run(&sup, &worker, "line", "{\"args\":{\"who\":\"$(id)`id`;\\\"x\"}}");
+	job = rv_fakesup_run(&sup, &subject, "line", "{\"args\":{\"who\":\"$(id)`id`;\\\"x\"}}");
 	UNTIL(job, SUCCEEDED);
 	cr_expect(strcmp(output_of(job, 0), "<$(ID)`ID`;\"X>\n") == 0, "%s", text);
-	job = rv_fakesup_run(&sup, &worker, "hello", "{}");
+	job = rv_fakesup_run(&sup, &subject, "hello", "{}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "who");
 }
@@ -144,7 +144,7 @@ Test(worker, every_ending_has_its_outcome_and_words)
 
 Test(worker, a_failure_waits_for_its_backoff_and_try_later_burns_nothing)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "again", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "again", NULL);
 	int64_t now;
 
 	UNTIL(job, SCHEDULED);
@@ -160,7 +160,7 @@ Test(worker, a_failure_waits_for_its_backoff_and_try_later_burns_nothing)
 
 Test(worker, success_is_what_the_task_says)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "five", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "five", NULL);
 
 	UNTIL(job, SUCCEEDED);
 	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->exit_code, 5));
@@ -168,19 +168,19 @@ Test(worker, success_is_what_the_task_says)
 
 Test(worker, what_cannot_be_executed_is_dead_at_once)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "", "{\"command\":[\"/nonexistent/tool\"]}");
+	int64_t job = rv_fakesup_run(&sup, &subject, "", "{\"command\":[\"/nonexistent/tool\"]}");
 
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "/nonexistent/tool");
 	HAS(rv_fakesup_job(&sup, job)->error, "No such file");
-	job = rv_fakesup_run(&sup, &worker, "", "{\"command\":[\"/etc/passwd\"]}");
+	job = rv_fakesup_run(&sup, &subject, "", "{\"command\":[\"/etc/passwd\"]}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "Permission denied");
-	job = rv_fakesup_run(&sup, &worker, "",
+	job = rv_fakesup_run(&sup, &subject, "",
 			     "{\"command\":[\"true\"],\"cwd\":\"/nonexistent/folder\"}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "/nonexistent/folder");
-	job = rv_fakesup_run(&sup, &worker, "",
+	job = rv_fakesup_run(&sup, &subject, "",
 			     "{\"command\":[\"true\"],\"env\":{\"LD_PRELOAD\":\"x\"}}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "LD_PRELOAD");
@@ -189,7 +189,7 @@ Test(worker, what_cannot_be_executed_is_dead_at_once)
 Test(worker, a_job_past_its_timeout_is_stopped)
 {
 	int64_t before = rv_mono_us();
-	int64_t job = rv_fakesup_run(&sup, &worker, "short", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "short", NULL);
 
 	UNTIL(job, DEAD);
 	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "timed out after 200ms") == 0);
@@ -199,23 +199,23 @@ Test(worker, a_job_past_its_timeout_is_stopped)
 
 Test(worker, a_silent_job_is_stopped_and_a_chatty_one_is_not)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "silent", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "silent", NULL);
 
 	UNTIL(job, DEAD);
 	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "no output for 200ms") == 0);
-	job = rv_fakesup_run(&sup, &worker, "chatty", NULL);
+	job = rv_fakesup_run(&sup, &subject, "chatty", NULL);
 	UNTIL(job, SUCCEEDED);
 }
 
 Test(worker, stop_signal_first_then_kill)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "usr1", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "usr1", NULL);
 
 	UNTIL(job, DEAD);
 	HAS(output_of(job, 0), "got it");
 	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->exit_code, 4));
 	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "timed out after 300ms") == 0);
-	job = rv_fakesup_run(&sup, &worker, "stubborn", NULL);
+	job = rv_fakesup_run(&sup, &subject, "stubborn", NULL);
 	UNTIL(job, DEAD);
 	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGKILL));
 }
@@ -228,7 +228,7 @@ static void cancel(int64_t job, bool tell)
 	req->u.cancel.job = job;
 	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
 	if (tell)
-		rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job,
+		rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job,
 				(uint64_t)req->u.cancel.fence, 0);
 	free(req);
 }
@@ -241,12 +241,12 @@ Test(worker, a_running_job_is_cancelled_when_it_is_told)
 	until_printed(job, "up");
 	fence = rv_fakesup_job(&sup, job)->fence;
 	/* Others are not meant. */
-	rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence + 1, 0);
-	rv_fakesup_tell(&worker, RV_SUP_CANCEL, (uint64_t)job + 1, (uint64_t)fence, 0);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 7, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence + 1, 0);
+	rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job + 1, (uint64_t)fence, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 7, 0, 0);
 	struct rv_sup_msg msg;
 
-	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
 	cr_expect(msg.a == 7);
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
 	cancel(job, true);
@@ -269,27 +269,27 @@ Test(worker, a_stop_lets_the_job_finish)
 	int64_t next = run_shell("echo never");
 
 	until_printed(job, "up");
-	cr_expect(eq(int, rv_fakesup_stop(&worker), 0));
+	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
 	cr_expect(rv_fakesup_job(&sup, next)->state == RV_JOB_READY);
 	cr_expect(eq(int, rv_fakesup_job(&sup, next)->runs, 0));
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 	UNTIL(next, SUCCEEDED);
 }
 
 Test(worker, a_stop_now_interrupts_the_job_without_burning_an_attempt)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "gentle", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "gentle", NULL);
 
 	until_printed(job, "up");
-	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
-	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
+	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 1));
 	HAS(output_of(job, 0), "bye");
 	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, a_second_stop_now_kills)
@@ -298,13 +298,13 @@ Test(worker, a_second_stop_now_kills)
 	int64_t job = run_shell("trap '' TERM; echo up; while :; do sleep 1; done");
 
 	until_printed(job, "up");
-	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
-	rv_fakesup_tell(&worker, RV_SUP_STOP, 1, 0, 0);
-	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
+	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
 	cr_expect(lt(i64, rv_mono_us() - before, 10 * RV_S_US));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
 	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, quiet_claims_nothing_until_it_is_resumed)
@@ -312,14 +312,14 @@ Test(worker, quiet_claims_nothing_until_it_is_resumed)
 	struct rv_sup_msg msg;
 	int64_t job;
 
-	rv_fakesup_tell(&worker, RV_SUP_QUIET, 0, 0, 0);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 1, 0, 0);
-	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	rv_fakesup_tell(&subject, RV_SUP_QUIET, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 1, 0, 0);
+	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
 	job = run_shell("exit 0");
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 2, 0, 0);
-	cr_assert(rv_fakesup_hear(&worker, RV_SUP_STATUS, 20000, &msg));
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 2, 0, 0);
+	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
-	rv_fakesup_tell(&worker, RV_SUP_RESUME, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_RESUME, 0, 0, 0);
 	UNTIL(job, SUCCEEDED);
 }
 
@@ -338,7 +338,7 @@ Test(worker, the_environment_is_clean)
 					      "PASSED=through",
 					      "REEVE_PROGRESS_FD=3",
 					      "REEVE_INSTANCE="};
-	int64_t job = rv_fakesup_run(&sup, &worker, "env", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "env", NULL);
 	size_t lines = 0;
 	char *save = NULL;
 
@@ -357,7 +357,7 @@ Test(worker, the_environment_is_clean)
 
 Test(worker, limits_folder_umask_and_nice_are_set)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "limits", NULL);
+	int64_t job = rv_fakesup_run(&sup, &subject, "limits", NULL);
 
 	UNTIL(job, SUCCEEDED);
 	cr_expect(strcmp(output_of(job, 0), "99\n0027\n/usr\n3\n") == 0, "%s", text);
@@ -454,7 +454,7 @@ static void run_payload(const void *data, size_t size)
 	cr_assert(fwrite(data, 1, size, file) == size && fclose(file) == 0);
 	(void)snprintf(spec, sizeof(spec), "{\"command\":[\"cmp\",\"-\",\"%s\"]}", path);
 	id = rv_fakesup_add(&sup, &job);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
 	UNTIL(id, SUCCEEDED);
 }
 
@@ -482,7 +482,7 @@ Test(worker, many_quick_jobs_are_fetched_many_at_once)
 
 	for (int i = 0; i < 500; i++)
 		last = rv_fakesup_add(&sup, &job);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
 	UNTIL(last, SUCCEEDED);
 	cr_expect(eq(uint, atomic_load(&sup.area.hints[1].jobs_done), 500));
 	for (int64_t id = last - 499; id <= last; id++)
@@ -501,7 +501,7 @@ Test(worker, a_slow_job_of_a_batch_gives_the_others_back)
 	nap = rv_fakesup_add(&sup, &slow);
 	for (int i = 0; i < 300; i++)
 		last = rv_fakesup_add(&sup, &quick);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
 	UNTIL(nap - 1, SUCCEEDED);
 	/* Whoever comes now gets all that is behind it. */
 	struct rv_fakesup_child other;
@@ -517,25 +517,25 @@ Test(worker, a_slow_job_of_a_batch_gives_the_others_back)
 
 Test(worker, builtin_tasks)
 {
-	int64_t job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"error\":\"as told\"}}");
+	int64_t job = rv_fakesup_run(&sup, &subject, "flop", "{\"args\":{\"error\":\"as told\"}}");
 
 	UNTIL(job, DEAD);
 	cr_expect(strcmp(rv_fakesup_job(&sup, job)->error, "as told") == 0);
-	job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"outcome\":\"later\"}}");
+	job = rv_fakesup_run(&sup, &subject, "flop", "{\"args\":{\"outcome\":\"later\"}}");
 	UNTIL(job, SCHEDULED);
-	job = rv_fakesup_run(&sup, &worker, "flop", "{\"args\":{\"outcome\":\"none\"}}");
+	job = rv_fakesup_run(&sup, &subject, "flop", "{\"args\":{\"outcome\":\"none\"}}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "outcome");
-	job = rv_fakesup_run(&sup, &worker, "nap", "{\"args\":{\"duration\":\"10ms\"}}");
+	job = rv_fakesup_run(&sup, &subject, "nap", "{\"args\":{\"duration\":\"10ms\"}}");
 	UNTIL(job, SUCCEEDED);
-	job = rv_fakesup_run(&sup, &worker, "nap", "{\"args\":{\"duration\":\"soon\"}}");
+	job = rv_fakesup_run(&sup, &subject, "nap", "{\"args\":{\"duration\":\"soon\"}}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "soon");
 }
 
 static void stop_worker(void)
 {
-	cr_expect(eq(int, rv_fakesup_stop(&worker), 0));
+	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
 }
 
 /* Ends a life as the keeper would. */
@@ -557,17 +557,17 @@ Test(worker, f03_the_ack_of_one_that_was_stopped_past_its_lease_is_refused)
 	struct rv_fakesup_child other;
 
 	until_printed(job, "up");
-	cr_assert(rv_proc_signal(&worker.proc, SIGSTOP, false) == RV_OK);
-	expire(&worker, RV_DIED_LOST);
+	cr_assert(rv_proc_signal(&subject.proc, SIGSTOP, false) == RV_OK);
+	expire(&subject, RV_DIED_LOST);
 	rv_fakesup_start(&sup, 2, &other);
 	UNTIL(job, SUCCEEDED);
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
 	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
-	cr_assert(rv_proc_signal(&worker.proc, SIGCONT, false) == RV_OK);
-	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 75));
+	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);
+	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 75));
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
 	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->run, 2));
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, a_worker_whose_supervisor_is_gone_kills_its_job_and_ends)
@@ -578,15 +578,15 @@ Test(worker, a_worker_whose_supervisor_is_gone_kills_its_job_and_ends)
 
 	until_printed(job, "up");
 	before = rv_mono_us();
-	(void)close(worker.chan);
-	worker.chan = -1;
-	cr_expect(le(int, 0, rv_fakesup_wait(&worker, 20000)));
+	(void)close(subject.chan);
+	subject.chan = -1;
+	cr_expect(le(int, 0, rv_fakesup_wait(&subject, 20000)));
 	cr_expect(lt(i64, rv_mono_us() - before, 2 * RV_S_US));
 	cr_expect(eq(int, left_behind(), 0));
-	expire(&worker, RV_DIED_LOST);
+	expire(&subject, RV_DIED_LOST);
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
 	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, the_jobs_first_process_dies_with_its_worker)
@@ -597,12 +597,12 @@ Test(worker, the_jobs_first_process_dies_with_its_worker)
 	until_printed(job, "\n");
 	pid = atoi(output_of(job, 0));
 	cr_assert(lt(int, 1, pid));
-	rv_fakesup_kill(&worker);
+	rv_fakesup_kill(&subject);
 	cr_expect(rv_test_wait_dead(pid, 5000));
-	expire(&worker, RV_DIED_CRASH);
+	expire(&subject, RV_DIED_CRASH);
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->crashes, 1));
 	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, a_signal_of_a_person_drains)
@@ -610,11 +610,11 @@ Test(worker, a_signal_of_a_person_drains)
 	int64_t job = run_shell("echo up; sleep 0.2");
 
 	until_printed(job, "up");
-	cr_assert(rv_proc_signal(&worker.proc, SIGINT, false) == RV_OK); /* not for us */
-	cr_assert(rv_proc_signal(&worker.proc, SIGTERM, false) == RV_OK);
-	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 0));
+	cr_assert(rv_proc_signal(&subject.proc, SIGINT, false) == RV_OK); /* not for us */
+	cr_assert(rv_proc_signal(&subject.proc, SIGTERM, false) == RV_OK);
+	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 /* Voluntary context switches: a process that makes no system call has no new ones. */
@@ -640,13 +640,13 @@ Test(worker, an_idle_worker_does_nothing_at_all)
 	struct rv_sup_msg msg;
 	long before;
 
-	cr_assert(rv_test_wait_until(is_idle, &worker, 20000));
+	cr_assert(rv_test_wait_until(is_idle, &subject, 20000));
 	/* Nothing is to be heard for a second, twenty of its heartbeats. */
-	cr_expect(not(rv_fakesup_hear(&worker, RV_SUP_STATUS, 100, &msg)));
-	before = switches(worker.proc.pid);
-	cr_expect(not(rv_fakesup_hear(&worker, RV_SUP_STATUS, 1000, &msg)));
+	cr_expect(not(rv_fakesup_hear(&subject, RV_SUP_STATUS, 100, &msg)));
+	before = switches(subject.proc.pid);
+	cr_expect(not(rv_fakesup_hear(&subject, RV_SUP_STATUS, 1000, &msg)));
 	cr_expect(le(long, 0, before));
-	cr_expect(eq(long, switches(worker.proc.pid), before));
+	cr_expect(eq(long, switches(subject.proc.pid), before));
 }
 
 Test(worker, one_that_leaves_work_behind_rings_for_the_next)
@@ -656,13 +656,13 @@ Test(worker, one_that_leaves_work_behind_rings_for_the_next)
 	int64_t first, second;
 
 	rv_fakesup_start(&sup, 2, &other);
-	cr_assert(rv_test_wait_until(is_idle, &worker, 20000));
+	cr_assert(rv_test_wait_until(is_idle, &subject, 20000));
 	cr_assert(rv_test_wait_until(is_idle, &other, 20000));
 	while (rv_sock_rung(sup.bell_fd, &token) == RV_OK)
 		continue;
 	first = rv_fakesup_run(&sup, NULL, "nap", "{\"args\":{\"duration\":\"500ms\"}}");
 	second = rv_fakesup_run(&sup, NULL, "noop", NULL);
-	rv_fakesup_tell(&worker, RV_SUP_WAKE, 0, 0, 0);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
 	cr_assert(rv_fd_wait(sup.bell_fd, POLLIN, 10 * RV_S_US) == RV_OK);
 	cr_assert(rv_sock_rung(sup.bell_fd, &token) == RV_OK);
 	cr_expect(token == rv_ring_token("default"));
@@ -679,20 +679,20 @@ Test(worker, a_store_that_was_replaced_ends_the_worker)
 	until_printed(job, "up");
 	cr_assert(rename(sup.path, rv_test_path("%s.away", sup.path)) == 0);
 	rv_test_write_file(sup.path, "another file");
-	cr_expect(eq(int, rv_fakesup_wait(&worker, 20000), 74));
+	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 74));
 	cr_expect(eq(int, left_behind(), 0));
 	cr_assert(rename(rv_test_path("%s.away", sup.path), sup.path) == 0);
-	expire(&worker, RV_DIED_LOST);
+	expire(&subject, RV_DIED_LOST);
 	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }
 
 Test(worker, what_is_no_message_ends_it)
 {
-	cr_assert(write(worker.chan, "garbage", 7) == 7);
-	cr_expect(le(int, 0, rv_fakesup_wait(&worker, 20000)));
-	expire(&worker, RV_DIED_LOST);
-	rv_fakesup_start(&sup, 1, &worker);
+	cr_assert(write(subject.chan, "garbage", 7) == 7);
+	cr_expect(le(int, 0, rv_fakesup_wait(&subject, 20000)));
+	expire(&subject, RV_DIED_LOST);
+	rv_fakesup_start(&sup, 1, &subject);
 	stop_worker();
-	rv_fakesup_start(&sup, 1, &worker);
+	rv_fakesup_start(&sup, 1, &subject);
 }

@@ -16,7 +16,7 @@
 #include <string.h>
 
 static struct rv_fakesup sup;
-static struct rv_fakesup_child worker;
+static struct rv_fakesup_child subject; /* the worker or keeper that is tested */
 
 #define HAS(text, part)                                                                            \
 	do {                                                                                       \
@@ -42,7 +42,7 @@ static inline int left_behind(void)
 /* The end of each test: the worker drains and ends cleanly, the store is whole, nothing is left. */
 static inline void close_room(void)
 {
-	cr_expect(eq(int, rv_fakesup_stop(&worker), 0));
+	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
 	cr_expect(eq(int, rv_fakesup_broken(&sup), 0));
 	cr_expect(eq(int, left_behind(), 0));
 	rv_fakesup_close(&sup);
@@ -55,7 +55,7 @@ static inline int64_t run_shell(const char *command)
 	char spec[2048];
 
 	(void)snprintf(spec, sizeof(spec), "{\"command\":[\"/bin/sh\",\"-c\",\"%s\"]}", command);
-	return rv_fakesup_run(&sup, &worker, "", spec);
+	return rv_fakesup_run(&sup, &subject, "", spec);
 }
 
 #define UNTIL(job, state)                                                                          \

@@ -224,6 +224,7 @@ static int spawn(struct rv_sup *sup, struct rv_child *child, struct rv_why *why)
 
 static void start(struct rv_sup *sup, struct rv_child *child)
 {
+	bool is_keeper = rv_child_kind(child) == RV_PROC_KEEPER;
 	struct rv_why why = {0};
 	int err;
 
@@ -231,8 +232,8 @@ static void start(struct rv_sup *sup, struct rv_child *child)
 	child->generation = sup->generation;
 	if (rv_child_pool(sup, child))
 		child->generation = rv_child_pool(sup, child)->generation;
-	err = rv_obits_reserve(&sup->obits);
-	INV(err == RV_OK); /* the plan was given no more starts than there are places */
+	/* The plan was given no more starts than there are places. */
+	INV(is_keeper || rv_obits_reserve(&sup->obits) == RV_OK);
 	err = spawn(sup, child, &why);
 	if (err == RV_OK) {
 		rv_log_with(RV_LOG_INFO, RV_EV_child_started,
@@ -240,7 +241,8 @@ static void start(struct rv_sup *sup, struct rv_child *child)
 			    "%s started", rv_child_title(child));
 		return;
 	}
-	rv_obits_unreserve(&sup->obits);
+	if (!is_keeper)
+		rv_obits_unreserve(&sup->obits);
 	rv_log_with(RV_LOG_ERROR, RV_EV_child_unstartable, RV_FIELDS(RV_INT("slot", child->slot)),
 		    "%s: %s", rv_child_title(child), rv_why_text(&why, err));
 	rv_death_unborn(sup, child, err == RV_E_BUSY ? RV_REASON_NOPROC : RV_REASON_EXEC);

@@ -167,6 +167,8 @@ static void write_obituary(struct rv_sup *sup, const struct rv_child *child, enu
 		.nwords = child->words.nlast,
 	};
 
+	if (child->slot == RV_PLAN_KEEPER && rv_obits_reserve(&sup->obits) != RV_OK)
+		return; /* all places are taken: it goes without one, see obit.h */
 	memcpy(obit.words, child->words.last, child->words.nlast);
 	(void)rv_obits_add(&sup->obits, &obit);
 #ifdef RV_MUTANT_DIED_BEFORE_SWEEP

@@ -189,7 +189,9 @@ int main(int argc, char **argv)
 	code = parse(argc, argv, &options, &store);
 	if (code < 0) {
 		err = rv_reload_load(&options, &conf, &why);
-		if (err != RV_OK)
+		if (err != RV_OK && options.check_only)
+			code = rv_err_exit(err); /* every error was printed */
+		else if (err != RV_OK)
 			code = fail(err, &why);
 		else if (options.check_only)
 			code = 0;

@@ -34,12 +34,13 @@ static bool waits(enum rv_life life)
 	return life == RV_LIFE_BACKOFF || life == RV_LIFE_HELD;
 }
 
-static bool plan_keeper(const struct rv_plan_in *in, struct rv_plan *plan, int *started)
+/* It is never one start too many: without it no obituary is taken, and nothing else may start. */
+static bool plan_keeper(const struct rv_plan_in *in, struct rv_plan *plan)
 {
 	const struct rv_plan_slot *keeper = &in->slots[RV_PLAN_KEEPER];
 
 	if (keeper->life == RV_LIFE_DOWN)
-		start(in, plan, started, RV_PLAN_KEEPER, RV_POOL_NONE);
+		add(plan, RV_PLAN_START, RV_PLAN_KEEPER, RV_POOL_NONE);
 	else if (keeper->is_old && waits(keeper->life))
 		add(plan, RV_PLAN_RELEASE, RV_PLAN_KEEPER, RV_POOL_NONE);
 	else if (keeper->is_old && rv_life_is_serving(keeper->life))
@@ -152,7 +153,7 @@ static void plan_restarts(const struct rv_plan_in *in, struct rv_plan *plan, int
 static void plan_run(const struct rv_plan_in *in, struct rv_plan *plan)
 {
 	int started = 0;
-	bool may_roll = plan_keeper(in, plan, &started);
+	bool may_roll = plan_keeper(in, plan);
 
 	if (!in->may_work)
 		return;

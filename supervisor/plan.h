@@ -36,7 +36,7 @@ struct rv_plan_in {
 	size_t npools;
 	bool may_work;      /* the keeper of this area has been ready: workers may begin */
 	bool keeper_may_go; /* when ending: it has the last obituaries, or will never have */
-	int starts;         /* at most so many starts now */
+	int starts;         /* at most so many starts of workers now */
 };
 
 enum rv_plan_do {

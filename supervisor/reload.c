@@ -20,6 +20,7 @@
 #include "supervisor/main.h"
 #include "wire/sup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,6 +50,17 @@ static void log_errors(const struct rv_conf_errors *errors)
 			    RV_FIELDS(RV_STR("where", item->where)), "%s: %s", item->where,
 			    item->text);
 	}
+}
+
+/* For a person who asked: as a compiler says it. */
+static void print_errors(const struct rv_conf_errors *errors)
+{
+	struct rv_buf text;
+
+	rv_buf_init(&text);
+	if (rv_conf_errors_print(errors, &text) == RV_OK)
+		fputs(rv_buf_text(&text), stderr);
+	rv_buf_fini(&text);
 }
 
 static int say_first(const struct rv_conf_errors *errors, int err, struct rv_why *why)
@@ -101,7 +113,10 @@ static int load(const struct rv_options *options, const char *const *more, json_
 	from.file = file;
 	rv_conf_errors_init(&errors);
 	err = rv_conf_load(&from, ret_conf, &errors);
-	log_errors(&errors);
+	if (options->check_only)
+		print_errors(&errors);
+	else
+		log_errors(&errors);
 	put_errors(answer, &errors);
 	if (err != RV_OK)
 		err = say_first(&errors, err, why);

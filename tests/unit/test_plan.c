@@ -322,7 +322,7 @@ Test(plan, any_table_gives_a_sound_plan)
 		for (int p = 0; p < POOLS; p++)
 			wanted[p] = rand() % 5;
 		rv_plan_make(&in, &plan);
-		cr_assert(le(int, count(RV_PLAN_START), in.starts));
+		cr_assert(le(int, count(RV_PLAN_START) - has(RV_PLAN_START, 0), in.starts));
 		for (size_t a = 0; a < plan.nacts; a++) {
 			const struct rv_plan_act *act = &plan.acts[a];
 			bool process = rv_life_has_process(slots[act->slot].life);

@@ -33,7 +33,6 @@ static bool area_failed(const struct rv_writer *writer)
 /* RV_OK: it is ours.  BUSY; FAILED: the area is, or its mutex is beyond repair. */
 static int take_mutex(struct rv_writer *writer)
 {
-	atomic_thread_fence(memory_order_seq_cst); /* see rv_writer_slot_nudge */
 	switch (pthread_mutex_trylock(&writer->head->mutex)) {
 	case 0:
 		break;

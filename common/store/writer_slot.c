@@ -111,9 +111,12 @@ void rv_writer_slot_nudge(struct rv_writer *writer)
 	struct rv_area_slot *posted = NULL;
 	struct rv_area_slot *calling = NULL;
 
-	/* The bitmap is read after the mutex was let go; a poster marks before it tries the mutex.
-	 * One of the two sees the other (both sides have a full fence). */
-	atomic_thread_fence(memory_order_seq_cst);
+	/*
+	 * The bitmap is read after the mutex was let go; a poster marks before it tries the mutex,
+	 * so one of the two sees the other: the mark and the CAS on head->leader are full barriers
+	 * where we run (TSan knows no fences).  Where they were not, a poster still looks after 2
+	 * ms.
+	 */
 	unsigned count = rv_writer_slot_marked(writer, writer->how.slot, marked);
 
 	for (unsigned i = 0; i < count; i++) {

@@ -133,6 +133,7 @@ int crew_close(struct crew *crew)
 		rv_area_unmap(&crew->area);
 		(void)close(crew->area_fd);
 	}
+	free(crew->path);
 	rv_test_tmpdir_end();
 	(void)printf("%d passed, %d failed, 0 skipped\n", crew->passed, crew->failed);
 	return crew->failed == 0 && crew->passed > 0 ? 0 : 1;

@@ -15,7 +15,7 @@
 #define CREW_TIMEOUT_MS 60000
 
 struct crew {
-	const char *path;
+	char *path;
 	struct rv_store *store;
 	struct rv_area area;
 	int area_fd;

@@ -11,8 +11,7 @@
 #define RV_UNUSED            __attribute__((unused))
 #define RV_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
-#define rv_container_of(ptr, type, member)                                                         \
-	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define rv_container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /*
  * RV_AUTO(fn) is put before a pointer variable: fn(&variable) runs when it leaves its scope.

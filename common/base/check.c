@@ -30,8 +30,14 @@ void rv_check_failed(const char *kind, const char *what, const char *file, int l
 		*--at = (char)('0' + rest % 10);
 		rest /= 10;
 	} while (rest != 0);
-	struct iovec line_out[] = {piece("check failed: "), piece(kind), piece("("), piece(what),
-				   piece(") at "),          piece(file), piece(":"), piece(at),
+	struct iovec line_out[] = {piece("check failed: "),
+				   piece(kind),
+				   piece("("),
+				   piece(what),
+				   piece(") at "),
+				   piece(file),
+				   piece(":"),
+				   piece(at),
 				   piece("\n")};
 
 	(void)!writev(STDERR_FILENO, line_out, (int)RV_ARRAY_LEN(line_out));

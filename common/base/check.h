@@ -14,12 +14,11 @@
 /* Prints kind, expression and place on stderr (no allocation, async-signal-safe) and aborts. */
 void rv_check_failed(const char *kind, const char *what, const char *file, int line) RV_NORETURN;
 
-#define RV_CHECK_(kind, expr)                                                                      \
-	((expr) ? (void)0 : rv_check_failed(kind, #expr, __FILE__, __LINE__))
-#define PRE(expr)        RV_CHECK_("PRE", expr)
-#define POST(expr)       RV_CHECK_("POST", expr)
-#define INV(expr)        RV_CHECK_("INV", expr)
-#define IMPOSSIBLE(what) rv_check_failed("IMPOSSIBLE", what, __FILE__, __LINE__)
+#define RV_CHECK_(kind, expr) ((expr) ? (void)0 : rv_check_failed(kind, #expr, __FILE__, __LINE__))
+#define PRE(expr)             RV_CHECK_("PRE", expr)
+#define POST(expr)            RV_CHECK_("POST", expr)
+#define INV(expr)             RV_CHECK_("INV", expr)
+#define IMPOSSIBLE(what)      rv_check_failed("IMPOSSIBLE", what, __FILE__, __LINE__)
 
 #ifdef RV_TORTURE
 #define DEEP(stmt) (stmt)

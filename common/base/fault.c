@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +22,8 @@ static const char *const point_names[] = {
 static const char *iam = "";
 
 static struct plan {
-	int read;       /* the environment was looked at */
-	int point;      /* RV_FAULT_POINTS: none */
+	int read;  /* the environment was looked at */
+	int point; /* RV_FAULT_POINTS: none */
 	int countdown;
 	char kind[16];
 } plan = {.point = RV_FAULT_POINTS};
@@ -56,7 +57,10 @@ static int act(const char *kind)
 	static const struct {
 		const char *kind;
 		int err;
-	} errors[] = {{"eio", RV_E_IO}, {"enospc", RV_E_NOSPACE}, {"busy", RV_E_BUSY}, {"nomem", RV_E_NOMEM}};
+	} errors[] = {{"eio", RV_E_IO},
+		      {"enospc", RV_E_NOSPACE},
+		      {"busy", RV_E_BUSY},
+		      {"nomem", RV_E_NOMEM}};
 
 	if (strcmp(kind, "kill") == 0)
 		(void)kill(getpid(), SIGKILL);
@@ -73,11 +77,27 @@ static int act(const char *kind)
 	return RV_OK;
 }
 
+/* RV_FAULT_ONCE: only the first process that gets there fails; its successors find the file. */
+static int is_first(void)
+{
+	const char *path = getenv("RV_FAULT_ONCE");
+	int fd;
+
+	if (!path)
+		return 1;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return 0;
+	(void)dprintf(fd, "%d\n", (int)getpid());
+	(void)close(fd);
+	return 1;
+}
+
 int rv_fault_hit(enum rv_fault_point point)
 {
 	if (!plan.read)
 		read_plan();
 	if (plan.point != (int)point || plan.countdown <= 0 || --plan.countdown > 0)
 		return RV_OK;
-	return act(plan.kind);
+	return is_first() ? act(plan.kind) : RV_OK;
 }

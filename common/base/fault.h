@@ -15,7 +15,8 @@ enum rv_fault_point {
 /* Who this process is, for the ${who} of RV_FAULT.  Borrowed for the life of the process. */
 void rv_fault_iam(const char *who);
 
-/* RV_OK, or the RV_E_* to fail with; kill, stop, abort and exit do not return (stop: not at once). */
+/* RV_OK, or the RV_E_* to fail with; kill, stop, abort and exit do not return (stop: not at once).
+ */
 int rv_fault_hit(enum rv_fault_point point);
 
 #ifdef RV_FAULTS

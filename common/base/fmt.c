@@ -17,10 +17,15 @@ struct unit {
 	int64_t value;
 };
 
-/* Largest first for printing; where one name begins another ("m", "ms") the parser takes the longer. */
+/* Largest first for printing; where one name begins another ("m", "ms") the parser takes the
+ * longer. */
 static const struct unit time_units[] = {
-	{"w", 7 * 86400 * RV_S_US}, {"d", 86400 * RV_S_US}, {"h", 3600 * RV_S_US},
-	{"m", 60 * RV_S_US},        {"s", RV_S_US},         {"ms", RV_MS_US},
+	{"w", 7 * 86400 * RV_S_US},
+	{"d", 86400 * RV_S_US},
+	{"h", 3600 * RV_S_US},
+	{"m", 60 * RV_S_US},
+	{"s", RV_S_US},
+	{"ms", RV_MS_US},
 	{"us", 1},
 };
 
@@ -352,7 +357,6 @@ char *rv_fmt_time(char *out, int64_t wall_us)
 		return out;
 	}
 	used = strftime(out, RV_FMT_SPACE, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out + used, RV_FMT_SPACE - used, ".%06lldZ",
-		       (long long)(wall_us % RV_S_US));
+	(void)snprintf(out + used, RV_FMT_SPACE - used, ".%06lldZ", (long long)(wall_us % RV_S_US));
 	return out;
 }

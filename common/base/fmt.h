@@ -28,9 +28,9 @@ int rv_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret) RV_MU
 int rv_parse_time(const char *text, int64_t now_us, int64_t *ret_us) RV_MUST_CHECK;
 
 /* Each writes into ${out} (RV_FMT_SPACE bytes) and returns it. */
-char *rv_fmt_duration(char *out, int64_t us); /* exact, as the parser reads it: 1h30m, 250ms */
-char *rv_fmt_about(char *out, int64_t us);    /* for people, two digits or so: 1.5s, 12m, 3d */
-char *rv_fmt_size(char *out, int64_t bytes);  /* exact, as the parser reads it: 16M, 1000B */
+char *rv_fmt_duration(char *out, int64_t us);  /* exact, as the parser reads it: 1h30m, 250ms */
+char *rv_fmt_about(char *out, int64_t us);     /* for people, two digits or so: 1.5s, 12m, 3d */
+char *rv_fmt_size(char *out, int64_t bytes);   /* exact, as the parser reads it: 16M, 1000B */
 char *rv_fmt_time(char *out, int64_t wall_us); /* 2026-11-21T20:21:32.485201Z */
 
 #endif

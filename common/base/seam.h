@@ -2,9 +2,9 @@
 #define RV_BASE_SEAM_H
 
 /*
- * The seam: everything that makes a run of reeve differ from another run of it goes through this one
- * table, so that the simulator can replace it (and so that a failing seed replays).  The table is
- * per process; the real one is in force until rv_seam_install() is called.
+ * The seam: everything that makes a run of reeve differ from another run of it goes through this
+ * one table, so that the simulator can replace it (and so that a failing seed replays).  The table
+ * is per process; the real one is in force until rv_seam_install() is called.
  *
  * Units: microseconds (int64).  mono is CLOCK_MONOTONIC: leases, beats, timeouts.  wall is
  * CLOCK_REALTIME since the epoch, UTC: run_at and what people read, nothing else.

@@ -10,21 +10,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RV_NAME_MAX   64 /* bytes of a queue, task, pool or instance name, with its NUL */
-#define RV_KEY_MAX    256 /* bytes of a unique, idempotency or user key, with its NUL */
-#define RV_QUEUES_MAX 32 /* queues that one pool may serve */
+#define RV_NAME_MAX         64  /* bytes of a queue, task, pool or instance name, with its NUL */
+#define RV_KEY_MAX          256 /* bytes of a unique, idempotency or user key, with its NUL */
+#define RV_QUEUES_MAX       32  /* queues that one pool may serve */
 #define RV_PRIORITY_MAX     65535
 #define RV_PRIORITY_DEFAULT 100
 #define RV_PAYLOAD_MAX      (16LL << 20)
 #define RV_QUEUE_DEFAULT    "default"
 #define RV_TASK_ADHOC       "" /* the task of a job that carries its own command */
 
-enum rv_backoff_kind { RV_BACKOFF_NONE, RV_BACKOFF_FIXED, RV_BACKOFF_LINEAR, RV_BACKOFF_EXPONENTIAL };
+enum rv_backoff_kind {
+	RV_BACKOFF_NONE,
+	RV_BACKOFF_FIXED,
+	RV_BACKOFF_LINEAR,
+	RV_BACKOFF_EXPONENTIAL
+};
 
 struct rv_backoff {
 	enum rv_backoff_kind kind;
-	int64_t min_us; /* first delay; the delay of FIXED */
-	int64_t max_us; /* cap; equal to min_us for FIXED */
+	int64_t min_us;     /* first delay; the delay of FIXED */
+	int64_t max_us;     /* cap; equal to min_us for FIXED */
 	int jitter_percent; /* 0..100: the delay is spread over ± this part of it */
 };
 
@@ -39,12 +44,13 @@ struct rv_queue_def {
 	enum rv_strategy strategy;
 };
 
-/* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI. */
+/* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI.
+ */
 struct rv_task_def {
 	char name[RV_NAME_MAX];
 	char queue[RV_NAME_MAX];
-	int max_attempts;  /* ≥ 1 */
-	int max_crashes;   /* ≥ 0 */
+	int max_attempts;   /* ≥ 1 */
+	int max_crashes;    /* ≥ 0 */
 	int64_t timeout_us; /* 0: none */
 	struct rv_backoff backoff;
 	enum rv_durability durability; /* of its acks */

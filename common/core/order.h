@@ -5,7 +5,8 @@
 
 #include "base/spec.h"
 
-/* ${sequence}: the queue's running number, 0 … 2^47-1.  FIFO: sequence; PRIORITY: priority << 47 | sequence. */
+/* ${sequence}: the queue's running number, 0 … 2^47-1.  FIFO: sequence; PRIORITY: priority << 47 |
+ * sequence. */
 int64_t rv_order(enum rv_strategy strategy, int priority, int64_t sequence);
 
 const char *rv_strategy_name(enum rv_strategy strategy);

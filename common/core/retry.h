@@ -6,9 +6,9 @@
 #include "base/spec.h"
 
 /*
- * The delay before the attempt after the ${attempt}-th (1-based).  LINEAR: min × attempt, EXPONENTIAL:
- * min × 2^(attempt-1), both at most max; then ± jitter by ${random} (any 64 bits; 0 … 2^64-1 spreads
- * evenly).  Never negative, never above max × (1 + jitter).
+ * The delay before the attempt after the ${attempt}-th (1-based).  LINEAR: min × attempt,
+ * EXPONENTIAL: min × 2^(attempt-1), both at most max; then ± jitter by ${random} (any 64 bits; 0 …
+ * 2^64-1 spreads evenly).  Never negative, never above max × (1 + jitter).
  */
 int64_t rv_retry_delay(const struct rv_backoff *backoff, int attempt, uint64_t random);
 

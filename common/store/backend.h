@@ -3,17 +3,20 @@
 
 /*
  * What a backend implements: one function for each of the contract (store.h, read.h), same meaning.
- * Private to common/store.  store.c finds the backend by name (store.def), checks the caller's order
- * (begin before execute, no read-back of rings during one), keeps the rings, and calls through.
+ * Private to common/store.  store.c finds the backend by name (store.def), checks the caller's
+ * order (begin before execute, no read-back of rings during one), keeps the rings, and calls
+ * through.
  */
 
 #include "store/read.h"
 
-#define RV_RINGS_MAX 1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
+#define RV_RINGS_MAX                                                                               \
+	1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
 
 struct rv_store_ops {
 	const char *name;
-	int (*open)(const struct rv_store_open *how, struct rv_store **ret_store, struct rv_why *why);
+	int (*open)(const struct rv_store_open *how, struct rv_store **ret_store,
+		    struct rv_why *why);
 	void (*close)(struct rv_store *store);
 	int (*begin)(struct rv_store *store, enum rv_durability durability, int64_t timeout_us,
 		     struct rv_why *why);
@@ -48,10 +51,11 @@ struct rv_store_ops {
 		       int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);
 	int (*totals)(struct rv_store *store, struct rv_store_totals *ret_totals);
 	int (*instance)(struct rv_store *store, struct rv_instance *ret_instance);
-	int (*stats)(struct rv_store *store, int (*each)(void *ctx, const char *name, int64_t value),
-		     void *ctx);
+	int (*stats)(struct rv_store *store,
+		     int (*each)(void *ctx, const char *name, int64_t value), void *ctx);
 	int (*sql)(struct rv_store *store, const char *sql,
-		   int (*row)(void *ctx, int n, const char *const *names, const char *const *values),
+		   int (*row)(void *ctx, int n, const char *const *names,
+			      const char *const *values),
 		   void *ctx, struct rv_why *why);
 };
 
@@ -59,8 +63,8 @@ struct rv_store_ops {
 struct rv_store {
 	const struct rv_store_ops *ops;
 	bool in_transaction;
-	bool dead;              /* a commit's outcome is unknown */
-	struct rv_ring *rings;  /* owned; RV_RINGS_MAX of them */
+	bool dead;             /* a commit's outcome is unknown */
+	struct rv_ring *rings; /* owned; RV_RINGS_MAX of them */
 	size_t nrings;
 };
 

@@ -10,16 +10,17 @@
 #include "core/job.h"
 #include "store/request.h"
 
-/* A job as people see it.  Times are wall_us, 0: absent.  Pointers live as long as the call says. */
+/* A job as people see it.  Times are wall_us, 0: absent.  Pointers live as long as the call says.
+ */
 struct rv_job_view {
-	int64_t id, parent_left;  /* parents that have not succeeded yet */
+	int64_t id, parent_left; /* parents that have not succeeded yet */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *error, *worker;
 	enum rv_job_state state;
 	int priority, attempt, max_attempts, crashes, max_crashes, runs;
 	int64_t run_at_us, created_us, started_us, finished_us, expires_us, timeout_us;
-	int exit_code, signo;     /* of the last attempt; -1 / 0 none */
+	int exit_code, signo; /* of the last attempt; -1 / 0 none */
 	int64_t fence;
-	uint64_t incarnation;     /* of the worker that holds the lease */
+	uint64_t incarnation; /* of the worker that holds the lease */
 	int slot;
 	bool cancel_requested, prefetched;
 	uid_t uid;
@@ -28,7 +29,8 @@ struct rv_job_view {
 
 struct rv_attempt_view {
 	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;
-	int run, attempt, outcome, exit_code, signo; /* outcome: enum rv_outcome, -1 while it runs */
+	int run, attempt, outcome, exit_code,
+		signo; /* outcome: enum rv_outcome, -1 while it runs */
 	const char *worker, *error;
 };
 
@@ -37,7 +39,7 @@ struct rv_queue_view {
 	enum rv_strategy strategy;
 	bool paused;
 	int64_t counts[RV_JOB_STATES]; /* kept, never counted */
-	int64_t oldest_ready_us;       /* wall creation or promotion time of the first in order; 0 none */
+	int64_t oldest_ready_us; /* wall creation or promotion time of the first in order; 0 none */
 };
 
 struct rv_worker_view {
@@ -50,9 +52,9 @@ struct rv_worker_view {
 };
 
 struct rv_job_filter {
-	int state;          /* enum rv_job_state, -1 any */
+	int state; /* enum rv_job_state, -1 any */
 	const char *queue, *task;
-	int64_t before_id;  /* keyset pagination: ids below this, newest first; 0 from the newest */
+	int64_t before_id; /* keyset pagination: ids below this, newest first; 0 from the newest */
 	int64_t limit;
 };
 
@@ -60,27 +62,35 @@ struct rv_job_filter {
 int rv_store_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view) RV_MUST_CHECK;
 /* The payload, copied into ${sink} piece by piece (≤ 64 KiB each); a sink error ends it. */
 int rv_store_payload(struct rv_store *store, int64_t id,
-		     int (*sink)(void *ctx, const void *data, size_t size), void *ctx) RV_MUST_CHECK;
+		     int (*sink)(void *ctx, const void *data, size_t size),
+		     void *ctx) RV_MUST_CHECK;
 /* Each ends early when the callback returns != RV_OK, and returns that. */
 int rv_store_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 		  int (*each)(void *ctx, const struct rv_job_view *view), void *ctx) RV_MUST_CHECK;
 int rv_store_attempts(struct rv_store *store, int64_t id,
-		      int (*each)(void *ctx, const struct rv_attempt_view *view), void *ctx) RV_MUST_CHECK;
-int rv_store_queues(struct rv_store *store, int (*each)(void *ctx, const struct rv_queue_view *view),
+		      int (*each)(void *ctx, const struct rv_attempt_view *view),
+		      void *ctx) RV_MUST_CHECK;
+int rv_store_queues(struct rv_store *store,
+		    int (*each)(void *ctx, const struct rv_queue_view *view),
 		    void *ctx) RV_MUST_CHECK;
 int rv_store_tasks(struct rv_store *store, int (*each)(void *ctx, const struct rv_task_def *task),
 		   void *ctx) RV_MUST_CHECK;
-int rv_store_workers(struct rv_store *store, int (*each)(void *ctx, const struct rv_worker_view *view),
+int rv_store_workers(struct rv_store *store,
+		     int (*each)(void *ctx, const struct rv_worker_view *view),
 		     void *ctx) RV_MUST_CHECK;
 /* Parents of ${id} that have not succeeded: id and state of each. */
 int rv_store_parents(struct rv_store *store, int64_t id,
-		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state), void *ctx) RV_MUST_CHECK;
+		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
+		     void *ctx) RV_MUST_CHECK;
 /* Whether cancel was requested for the job under this fence: the worker's look at each beat. */
-int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted) RV_MUST_CHECK;
+int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
+			   bool *ret_wanted) RV_MUST_CHECK;
 /* Every lease with cancel_requested: a keeper that becomes READY KICKs them. */
 int rv_store_cancels(struct rv_store *store,
-		     int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx) RV_MUST_CHECK;
-/* Jobs waiting in scheduled, and the next due (wall_us, 0 none); ready totals for the keeper's poll. */
+		     int (*each)(void *ctx, int64_t job, int64_t fence, int slot),
+		     void *ctx) RV_MUST_CHECK;
+/* Jobs waiting in scheduled, and the next due (wall_us, 0 none); ready totals for the keeper's
+ * poll. */
 struct rv_store_totals {
 	int64_t counts[RV_JOB_STATES];
 	int64_t next_due_us, oldest_ready_us;

@@ -3,10 +3,10 @@
 
 /*
  * (Longer than a header should be: it is the one list of what is said between processes and store.)
- * The requests: what can be asked of a store in a transaction, and the answers.  Requests of workers
- * and keeper are flat (no pointers), because they travel through a slot of the area; ENQUEUE and
- * MIRROR have pointers and are executed by the process that makes them.  Times: wall_us for people
- * and run_at, mono_us for deadlines.  Ids of jobs are > 0, never reused.
+ * The requests: what can be asked of a store in a transaction, and the answers.  Requests of
+ * workers and keeper are flat (no pointers), because they travel through a slot of the area;
+ * ENQUEUE and MIRROR have pointers and are executed by the process that makes them.  Times: wall_us
+ * for people and run_at, mono_us for deadlines.  Ids of jobs are > 0, never reused.
  */
 
 #include "store/store.h"
@@ -23,34 +23,37 @@ enum rv_req_kind {
 	RV_REQ_KINDS
 };
 
-/* A job to accept.  All pointers borrowed; NULL or 0 means "not said": the task's value, else the default. */
+/* A job to accept.  All pointers borrowed; NULL or 0 means "not said": the task's value, else the
+ * default. */
 struct rv_job_new {
-	const char *task;       /* RV_TASK_ADHOC: the job carries ${command} */
+	const char *task; /* RV_TASK_ADHOC: the job carries ${command} */
 	const char *queue;
-	const char *spec;       /* JSON: {"args":{…}} or {"command":[…],"cwd":…,"env":{…}}; ≤ 1 MiB */
-	const void *payload;    /* stdin of the job; ≤ RV_PAYLOAD_MAX */
+	const char *spec; /* JSON: {"args":{…}} or {"command":[…],"cwd":…,"env":{…}}; ≤ 1 MiB */
+	const void *payload; /* stdin of the job; ≤ RV_PAYLOAD_MAX */
 	size_t payload_size;
-	int priority;           /* -1: default */
-	int64_t run_at_us;      /* wall; 0 now */
-	int64_t ttl_us;         /* 0 none: from now, ends the job if it was not started by then */
-	int max_attempts;       /* 0: the task's */
-	int64_t timeout_us;     /* 0: the task's */
-	const char *unique_key; /* refused (CONFLICT, ret id = the holder) until that one is final */
-	const char *idem_key;   /* the same key: the same id again, for 30 days; other content: CONFLICT */
+	int priority;       /* -1: default */
+	int64_t run_at_us;  /* wall; 0 now */
+	int64_t ttl_us;     /* 0 none: from now, ends the job if it was not started by then */
+	int max_attempts;   /* 0: the task's */
+	int64_t timeout_us; /* 0: the task's */
+	const char
+		*unique_key;  /* refused (CONFLICT, ret id = the holder) until that one is final */
+	const char *idem_key; /* the same key: the same id again, for 30 days; other content:
+				 CONFLICT */
 	const char *key;
-	const char *labels;     /* JSON array of strings */
-	const int64_t *after;   /* parents: run when all have succeeded */
+	const char *labels;   /* JSON array of strings */
+	const int64_t *after; /* parents: run when all have succeeded */
 	size_t nafter;
-	uid_t uid;              /* who asks */
+	uid_t uid; /* who asks */
 };
 
 struct rv_req_enqueue {
 	const struct rv_job_new *jobs;
-	size_t count;          /* all or nothing */
-	int64_t *ret_ids;      /* count of them; of an idempotent repeat: the first one's */
-	size_t failed_index;   /* on error: which job; the sentence is in ${why} */
-	bool adhoc_refused;    /* in: the configuration forbids RV_TASK_ADHOC */
-	size_t repeated;       /* out: how many were already there by idempotency key */
+	size_t count;        /* all or nothing */
+	int64_t *ret_ids;    /* count of them; of an idempotent repeat: the first one's */
+	size_t failed_index; /* on error: which job; the sentence is in ${why} */
+	bool adhoc_refused;  /* in: the configuration forbids RV_TASK_ADHOC */
+	size_t repeated;     /* out: how many were already there by idempotency key */
 };
 
 enum rv_outcome {
@@ -66,11 +69,11 @@ enum rv_outcome {
 
 struct rv_ack {
 	int64_t job, fence;
-	int32_t outcome;       /* enum rv_outcome */
-	int32_t exit_code;     /* -1 none */
+	int32_t outcome;   /* enum rv_outcome */
+	int32_t exit_code; /* -1 none */
 	int32_t signo;
-	int32_t err;           /* out: RV_OK, or STALE (0 rows: the lease is no longer ours) */
-	int64_t retry_us;      /* FAILED, LATER: delay before the next attempt */
+	int32_t err;      /* out: RV_OK, or STALE (0 rows: the lease is no longer ours) */
+	int64_t retry_us; /* FAILED, LATER: delay before the next attempt */
 	int64_t started_us, ended_us; /* wall; started 0: never started (a release) */
 	int64_t user_us, sys_us, maxrss_bytes, output_bytes;
 	char error[RV_ERROR_MAX];
@@ -78,25 +81,27 @@ struct rv_ack {
 
 struct rv_claimed {
 	int64_t job, fence, run_at_us, created_us, timeout_us;
-	int32_t queue;         /* index into the turn's queues */
-	int32_t attempt;       /* 1-based, this run included */
+	int32_t queue;   /* index into the turn's queues */
+	int32_t attempt; /* 1-based, this run included */
 	int32_t max_attempts;
-	int32_t run;           /* 1-based number of this run: attempts, crashes and interruptions */
+	int32_t run; /* 1-based number of this run: attempts, crashes and interruptions */
 	int32_t crashes;
 	char task[RV_NAME_MAX];
 };
 
-/* acks first, then the claim.  Refused whole (STALE) when the incarnation's worker row is not live. */
+/* acks first, then the claim.  Refused whole (STALE) when the incarnation's worker row is not live.
+ */
 struct rv_req_turn {
 	uint64_t incarnation;
 	uint32_t nacks;
-	uint32_t want;         /* 0: claim nothing; else ≤ RV_TURN_MAX */
-	uint32_t prefetch;     /* 1: leased but not started (K > 1); 0: started with the claim */
+	uint32_t want;     /* 0: claim nothing; else ≤ RV_TURN_MAX */
+	uint32_t prefetch; /* 1: leased but not started (K > 1); 0: started with the claim */
 	uint32_t nqueues;
-	char queues[RV_QUEUES_MAX][RV_NAME_MAX]; /* served strictly in this order; paused ones skipped */
+	char queues[RV_QUEUES_MAX]
+		   [RV_NAME_MAX]; /* served strictly in this order; paused ones skipped */
 	struct rv_ack acks[RV_TURN_MAX];
-	uint32_t nclaimed;     /* out */
-	uint32_t more;         /* out: ready jobs left in these queues after this claim (saturates) */
+	uint32_t nclaimed; /* out */
+	uint32_t more;     /* out: ready jobs left in these queues after this claim (saturates) */
 	struct rv_claimed claimed[RV_TURN_MAX]; /* out */
 };
 
@@ -115,28 +120,30 @@ struct rv_req_leave {
 
 struct rv_expire_one {
 	uint64_t incarnation;
-	int32_t died;          /* enum rv_died of wire/sup.h; CRASH and HUNG count for the started job */
-	int32_t released;      /* out: leases ended */
-	int64_t started_job;   /* prefetching worker: its STARTED word; 0: what the lease rows say */
-	char words[160];       /* what killed it, in words, for the attempt's error */
+	int32_t died;     /* enum rv_died of wire/sup.h; CRASH and HUNG count for the started job */
+	int32_t released; /* out: leases ended */
+	int64_t started_job; /* prefetching worker: its STARTED word; 0: what the lease rows say */
+	char words[160];     /* what killed it, in words, for the attempt's error */
 };
 
 struct rv_req_expire {
 	uint32_t count;
 	struct rv_expire_one who[RV_EXPIRE_MAX];
-	uint64_t all_below;    /* != 0: also every incarnation of another daemon start than this one's */
-	int64_t overdue_us;    /* != 0: also live rows whose beat_deadline is < this (mono, this boot) */
+	uint64_t all_below; /* != 0: also every incarnation of another daemon start than this one's
+			     */
+	int64_t overdue_us; /* != 0: also live rows whose beat_deadline is < this (mono, this boot)
+			     */
 };
 
 struct rv_req_promote {
 	uint32_t limit;
-	uint32_t promoted;     /* out */
-	uint32_t expired;      /* out: ttl */
-	int64_t next_due_us;   /* out: wall time of the next one; 0 none */
+	uint32_t promoted;   /* out */
+	uint32_t expired;    /* out: ttl */
+	int64_t next_due_us; /* out: wall time of the next one; 0 none */
 };
 
 struct rv_req_beats {
-	int64_t deadline_us;   /* mono */
+	int64_t deadline_us; /* mono */
 	uint32_t count;
 	uint64_t incarnations[256];
 };
@@ -152,22 +159,22 @@ struct rv_req_raise {
 	int64_t pid, start_ticks;
 	char boot_id[40];
 	char runtime_dir[256];
-	uint64_t area;         /* rounds of other areas whose daemon is gone are forgotten */
+	uint64_t area;             /* rounds of other areas whose daemon is gone are forgotten */
 	uint64_t incarnation_base; /* first incarnation of this daemon start */
-	int64_t epoch;         /* out */
+	int64_t epoch;             /* out */
 };
 
 /* CANCEL: running → cancel_requested and who runs it; else cancelled at once. */
 struct rv_req_cancel {
 	int64_t job;
-	int32_t was;           /* out: enum rv_job_state before */
-	int32_t slot;          /* out: of the worker when it runs, else -1 */
-	int64_t fence;         /* out */
+	int32_t was;   /* out: enum rv_job_state before */
+	int32_t slot;  /* out: of the worker when it runs, else -1 */
+	int64_t fence; /* out */
 };
 
 struct rv_req_retry {
 	int64_t job;
-	int32_t was;           /* out */
+	int32_t was; /* out */
 };
 
 struct rv_req_remove {
@@ -181,7 +188,7 @@ struct rv_req_pause {
 
 struct rv_req_waiter {
 	int64_t job;
-	int64_t expires_us;    /* wall; 0: forget this path */
+	int64_t expires_us; /* wall; 0: forget this path */
 	char path[108];
 };
 
@@ -197,9 +204,11 @@ struct rv_req {
 };
 
 /*
- * Copies what matters of ${from} for its kind (a turn with one ack is some 600 bytes, the struct 41 KiB).
- * ${from} may lie in shared memory: every count is read once and bounded in ${to}, every string ends.
- * Executing a request never changes its input fields, so it can be executed again after a take-over.
+ * Copies what matters of ${from} for its kind (a turn with one ack is some 600 bytes, the struct 41
+ * KiB).
+ * ${from} may lie in shared memory: every count is read once and bounded in ${to}, every string
+ * ends. Executing a request never changes its input fields, so it can be executed again after a
+ * take-over.
  */
 enum rv_req_part { RV_REQ_INPUT, RV_REQ_ANSWER };
 int rv_req_copy(struct rv_req *to, const struct rv_req *from, enum rv_req_part part) RV_MUST_CHECK;

@@ -8,13 +8,14 @@
  * Every write is a request (store/request.h) executed in a transaction:
  *     begin → execute × n → commit
  * Who calls: workers and the keeper through store/writer.h (group commit); the CLI through
- * rv_store_do().  Reads (store/read.h) are a moment's snapshot and never hold one while user code runs.
+ * rv_store_do().  Reads (store/read.h) are a moment's snapshot and never hold one while user code
+ * runs.
  *
- * Time: every function that needs "now" takes it from the seam; deadlines of other hosts' leases are
- * compared with the store's clock, which for these backends is the same.
- * Errors that any call may return: BUSY (definite: nothing was done), NOSPACE (definite), IO,
- * CORRUPT, REPLACED (the path is another file now), NOMEM.  commit adds UNKNOWN: the outcome is not
- * known, the handle is dead, nothing more may be done with it.
+ * Time: every function that needs "now" takes it from the seam; deadlines of other hosts' leases
+ * are compared with the store's clock, which for these backends is the same. Errors that any call
+ * may return: BUSY (definite: nothing was done), NOSPACE (definite), IO, CORRUPT, REPLACED (the
+ * path is another file now), NOMEM.  commit adds UNKNOWN: the outcome is not known, the handle is
+ * dead, nothing more may be done with it.
  */
 
 #include "base/err.h"
@@ -29,14 +30,15 @@ struct rv_store;
 struct rv_req;
 
 struct rv_store_open {
-	const char *backend;   /* "sqlite", "memory" */
-	const char *path;      /* of the database; ignored by memory */
-	bool create;           /* make it if it is not there (never over a file that is not ours) */
-	bool migrate;          /* bring an older schema up to date; without it an older one is RV_E_SCHEMA */
+	const char *backend; /* "sqlite", "memory" */
+	const char *path;    /* of the database; ignored by memory */
+	bool create;         /* make it if it is not there (never over a file that is not ours) */
+	bool migrate; /* bring an older schema up to date; without it an older one is RV_E_SCHEMA */
 	bool read_only;
-	gid_t group;           /* (gid_t)-1: store 0600; else 0660 and this group */
-	bool (*interrupt)(void *ctx); /* busy handler hook, called at least every 50 ms while waiting for the
-				       * write lock (bumps the area's tick, beats); true: give up, BUSY */
+	gid_t group; /* (gid_t)-1: store 0600; else 0660 and this group */
+	bool (*interrupt)(
+		void *ctx); /* busy handler hook, called at least every 50 ms while waiting for the
+			     * write lock (bumps the area's tick, beats); true: give up, BUSY */
 	void *ctx;
 };
 
@@ -45,13 +47,14 @@ struct rv_store_open {
  * changing anything: a newer schema, a file that is not ours, a damaged one, NFS/CIFS/9p/FUSE, a
  * symbolic or hard link.  Open after exec only; never carry a handle over a fork.
  */
-int rv_store_open(const struct rv_store_open *how, struct rv_store **ret_store, struct rv_why *why)
-	RV_MUST_CHECK;
+int rv_store_open(const struct rv_store_open *how, struct rv_store **ret_store,
+		  struct rv_why *why) RV_MUST_CHECK;
 void rv_store_close(struct rv_store *store);
 
 /*
  * Takes the write lock (BEGIN IMMEDIATE), waiting at most ${timeout_us} with a jittered handler.
- * ${durability}: of this transaction.  Nothing of ours sleeps, forks or talks to others until the end.
+ * ${durability}: of this transaction.  Nothing of ours sleeps, forks or talks to others until the
+ * end.
  */
 int rv_store_begin(struct rv_store *store, enum rv_durability durability, int64_t timeout_us,
 		   struct rv_why *why) RV_MUST_CHECK;
@@ -82,21 +85,25 @@ struct rv_ring {
 };
 size_t rv_store_rings(struct rv_store *store, const struct rv_ring **ret_rings);
 
-/* begin, execute each of ${reqs}, commit; for processes without an area.  Per-request err as above. */
+/* begin, execute each of ${reqs}, commit; for processes without an area.  Per-request err as above.
+ */
 int rv_store_do(struct rv_store *store, struct rv_req *const *reqs, size_t count,
-		enum rv_durability durability, int64_t timeout_us, struct rv_why *why) RV_MUST_CHECK;
+		enum rv_durability durability, int64_t timeout_us,
+		struct rv_why *why) RV_MUST_CHECK;
 
 /*
  * Checkpoints when the log is ≥ ${threshold} bytes (0: in any case).  The one function of the house
  * that may: outside a transaction; leader with the mutex held, keeper, CLI (DESIGN §3).  BUSY: not
  * now.  ret_log_bytes may be NULL.
  */
-int rv_store_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret_log_bytes) RV_MUST_CHECK;
+int rv_store_checkpoint(struct rv_store *store, int64_t threshold,
+			int64_t *ret_log_bytes) RV_MUST_CHECK;
 
 /* RV_OK while the path still is the file we opened (stat, never open); else RV_E_REPLACED. */
 int rv_store_same_file(struct rv_store *store) RV_MUST_CHECK;
 
-/* The process that holds the write lock: 0 nobody, else its pid (/proc/locks); ours is told as ours. */
+/* The process that holds the write lock: 0 nobody, else its pid (/proc/locks); ours is told as
+ * ours. */
 int rv_store_writer_pid(struct rv_store *store, int64_t *ret_pid) RV_MUST_CHECK;
 
 /* A value that changes with every commit of anyone; the keeper's safety poll compares it. */
@@ -104,10 +111,11 @@ int rv_store_change(struct rv_store *store, int64_t *ret_value) RV_MUST_CHECK;
 
 /*
  * Runs every invariant (INVARIANTS.sql, or the memory backend's own): ${broken} is called with the
- * rule's name ("R2") and a description for each violation.  ${full} adds the backend's own integrity
- * check.  RV_OK: looked through, whatever was found.
+ * rule's name ("R2") and a description for each violation.  ${full} adds the backend's own
+ * integrity check.  RV_OK: looked through, whatever was found.
  */
 int rv_store_check(struct rv_store *store, bool full,
-		   void (*broken)(void *ctx, const char *rule, const char *what), void *ctx) RV_MUST_CHECK;
+		   void (*broken)(void *ctx, const char *rule, const char *what),
+		   void *ctx) RV_MUST_CHECK;
 
 #endif

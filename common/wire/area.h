@@ -3,9 +3,9 @@
 
 /*
  * The area: the shared memory of one daemon's children, a sealed memfd on descriptor 4.  The
- * supervisor makes and initialises it before the first fork, then unmaps it: it only ever preads the
- * hints.  Everything in it may be written by any child, so every index, length and pid read from it
- * is bounded and none is trusted.  docs/PROTOCOL.md §area has the memory order.
+ * supervisor makes and initialises it before the first fork, then unmaps it: it only ever preads
+ * the hints.  Everything in it may be written by any child, so every index, length and pid read
+ * from it is bounded and none is trusted.  docs/PROTOCOL.md §area has the memory order.
  *
  * A slot is the index of a child in the supervisor's child table; slot 0 is the keeper.
  */
@@ -25,16 +25,17 @@
 /* What the leader is doing; a tick that moves in ACQUIRE or CHECKPOINT is never stuck. */
 enum rv_area_phase {
 	RV_PHASE_NONE,
-	RV_PHASE_ACQUIRE,    /* waiting for SQLite's write lock */
+	RV_PHASE_ACQUIRE, /* waiting for SQLite's write lock */
 	RV_PHASE_EXECUTE,
 	RV_PHASE_COMMIT,
 	RV_PHASE_CHECKPOINT,
 };
 
 /*
- * State of a slot's request: the low 3 bits of its word; the bits above count wakes, so that none is
- * lost.  The owner moves EMPTY→POSTED|CALLING, POSTED|CALLING→EMPTY (withdrawn), ANSWERED→EMPTY; the
- * mutex holder POSTED→TAKEN→ANSWERED, TAKEN→POSTED (take-over), and a newcomer its own slot to EMPTY.
+ * State of a slot's request: the low 3 bits of its word; the bits above count wakes, so that none
+ * is lost.  The owner moves EMPTY→POSTED|CALLING, POSTED|CALLING→EMPTY (withdrawn), ANSWERED→EMPTY;
+ * the mutex holder POSTED→TAKEN→ANSWERED, TAKEN→POSTED (take-over), and a newcomer its own slot to
+ * EMPTY.
  */
 enum rv_slot_state {
 	RV_SLOT_EMPTY,
@@ -55,10 +56,10 @@ struct rv_area_hint {
 	_Atomic int64_t beat_us;      /* CLOCK_MONOTONIC of the last beat */
 	_Atomic uint32_t idle;        /* 1: sleeping, wants a WAKE */
 	_Atomic uint32_t jobs_done;
-	_Atomic int64_t job;          /* the running job, 0 none */
-	_Atomic int64_t started_us;   /* mono, of the running job */
-	_Atomic int64_t limit_us;     /* mono deadline of the running job + grace; 0: none */
-	uint64_t spare[2];            /* a whole cache line */
+	_Atomic int64_t job;        /* the running job, 0 none */
+	_Atomic int64_t started_us; /* mono, of the running job */
+	_Atomic int64_t limit_us;   /* mono deadline of the running job + grace; 0: none */
+	uint64_t spare[2];          /* a whole cache line */
 };
 
 struct rv_area_word {
@@ -69,13 +70,15 @@ struct rv_area_word {
 };
 
 struct rv_area_slot {
-	_Atomic uint64_t owner;   /* incarnation of the poster */
-	_Atomic uint32_t state;   /* enum rv_slot_state and wakes; also the futex word its owner waits on */
-	_Atomic uint32_t tries;   /* executions begun and not finished */
-	_Atomic uint64_t stamp;   /* round that executed it; 0 not executed */
-	_Atomic uint32_t size;    /* bytes of the request */
-	_Atomic uint32_t full;    /* 1: it wants a commit that survives a power cut */
-	_Atomic int32_t result;   /* RV_OK: the answer is in body; else nothing of it was done, and why */
+	_Atomic uint64_t owner; /* incarnation of the poster */
+	_Atomic uint32_t
+		state; /* enum rv_slot_state and wakes; also the futex word its owner waits on */
+	_Atomic uint32_t tries; /* executions begun and not finished */
+	_Atomic uint64_t stamp; /* round that executed it; 0 not executed */
+	_Atomic uint32_t size;  /* bytes of the request */
+	_Atomic uint32_t full;  /* 1: it wants a commit that survives a power cut */
+	_Atomic int32_t
+		result; /* RV_OK: the answer is in body; else nothing of it was done, and why */
 	uint32_t spare[5];
 	struct rv_area_word words[RV_AREA_WORDS];
 	_Alignas(64) unsigned char body[RV_AREA_SLOT_SIZE];
@@ -85,16 +88,19 @@ struct rv_area_head {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t nslots;
-	uint64_t id;               /* random, per area: the key of its row in the store's round table */
-	_Atomic uint32_t failed;   /* a COMMIT's outcome is unknown: everyone exits 74, nobody takes over */
-	_Atomic uint32_t leader;   /* slot of the mutex holder + 1; 0 none: a hint for STUCK */
-	_Atomic uint32_t phase;    /* enum rv_area_phase, of the leader */
-	_Atomic uint32_t epoch_ok; /* the keeper has raised the epoch for this boot: claims may begin */
-	_Atomic uint64_t tick;     /* bumped by every request and every busy-handler call (≤ 50 ms) */
-	_Atomic uint64_t round;    /* last round opened */
-	_Atomic uint64_t open;     /* round whose BEGIN…flip is open; 0: none */
-	_Atomic uint64_t posted[RV_AREA_SLOTS_MAX / 64]; /* which slots may be POSTED: a hint for the scan */
-	_Alignas(64) pthread_mutex_t mutex; /* robust, process-shared */
+	uint64_t id; /* random, per area: the key of its row in the store's round table */
+	_Atomic uint32_t
+		failed; /* a COMMIT's outcome is unknown: everyone exits 74, nobody takes over */
+	_Atomic uint32_t leader; /* slot of the mutex holder + 1; 0 none: a hint for STUCK */
+	_Atomic uint32_t phase;  /* enum rv_area_phase, of the leader */
+	_Atomic uint32_t
+		epoch_ok;      /* the keeper has raised the epoch for this boot: claims may begin */
+	_Atomic uint64_t tick; /* bumped by every request and every busy-handler call (≤ 50 ms) */
+	_Atomic uint64_t round; /* last round opened */
+	_Atomic uint64_t open;  /* round whose BEGIN…flip is open; 0: none */
+	_Atomic uint64_t
+		posted[RV_AREA_SLOTS_MAX / 64]; /* which slots may be POSTED: a hint for the scan */
+	_Alignas(64) pthread_mutex_t mutex;     /* robust, process-shared */
 };
 
 struct rv_area {
@@ -105,7 +111,8 @@ struct rv_area {
 };
 
 /* Makes a sealed memfd with ${nslots} slots, initialised, unmapped.  The supervisor only. */
-int rv_area_create(unsigned nslots, int *ret_fd, uint64_t *ret_id, struct rv_why *why) RV_MUST_CHECK;
+int rv_area_create(unsigned nslots, int *ret_fd, uint64_t *ret_id,
+		   struct rv_why *why) RV_MUST_CHECK;
 /* Maps ${fd} (borrowed) after checking magic, version, seals and size.  Children only. */
 int rv_area_map(int fd, struct rv_area *ret_area, struct rv_why *why) RV_MUST_CHECK;
 void rv_area_unmap(struct rv_area *area);

@@ -2,8 +2,9 @@
 #define RV_WIRE_SUP_H
 
 /*
- * The channel on descriptor 3: SOCK_SEQPACKET, one struct rv_sup_msg a packet, host byte order (both
- * ends are one build: version is checked all the same).  docs/PROTOCOL.md §descriptor 3 is normative.
+ * The channel on descriptor 3: SOCK_SEQPACKET, one struct rv_sup_msg a packet, host byte order
+ * (both ends are one build: version is checked all the same).  docs/PROTOCOL.md §descriptor 3 is
+ * normative.
  */
 
 #include "base/err.h"
@@ -32,10 +33,10 @@ enum rv_sup_kind {
 
 /* Why a child is gone: decides whether the job it had STARTED counts a crash (R5). */
 enum rv_died {
-	RV_DIED_CLEAN,    /* it ended as told: drain, stop, reload: counts nothing */
-	RV_DIED_CRASH,    /* by itself: exit != 0 or a signal not ours: counts */
-	RV_DIED_HUNG,     /* by our KILL for a hang: counts */
-	RV_DIED_LOST,     /* area failed, supervisor lost, killed while booting: counts nothing */
+	RV_DIED_CLEAN, /* it ended as told: drain, stop, reload: counts nothing */
+	RV_DIED_CRASH, /* by itself: exit != 0 or a signal not ours: counts */
+	RV_DIED_HUNG,  /* by our KILL for a hang: counts */
+	RV_DIED_LOST,  /* area failed, supervisor lost, killed while booting: counts nothing */
 };
 
 struct rv_sup_msg {

@@ -41,7 +41,7 @@ def files(root, suffixes, tops=CODE + ("tests",)):
 
 
 def text(root, path):
-    with open(os.path.join(root, path), encoding="utf-8") as f:
+    with open(os.path.join(root, path), encoding="utf-8", errors="replace") as f:
         return f.read()
 
 

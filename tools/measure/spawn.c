@@ -13,7 +13,8 @@ static __attribute__((noinline)) void run_one(void)
 {
 	static char name[] = "/bin/true";
 	static char *const argv[] = {name, NULL};
-	const pid_t pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): the floor */
+	const pid_t pid =
+		vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): the floor */
 
 	if (pid == 0) {
 		(void)execv(name, argv);

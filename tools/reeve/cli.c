@@ -106,10 +106,18 @@ int rv_cli_store(struct rv_cli *cli, enum rv_client_mode mode)
 	if (!err)
 		err = rv_client_store(&cli->client, mode, &cli->why);
 	if (err == RV_E_DENIED)
-		(void)rv_wrap(
-			&cli->why, err,
-			"the store is not yours to use (only `reeve status` works without it)");
+		(void)rv_wrap(&cli->why, err,
+			      mode == RV_CLIENT_READ
+				      ? "you may not read this store (`reeve status` works without)"
+				      : "you may not change this store");
 	return err;
+}
+
+int rv_cli_store_waiting(struct rv_cli *cli)
+{
+	int err = rv_cli_store(cli, RV_CLIENT_WRITE);
+
+	return err == RV_E_DENIED ? rv_cli_store(cli, RV_CLIENT_READ) : err;
 }
 
 json_t *rv_cli_object(void)

@@ -30,6 +30,8 @@ void rv_cli_note(const char *format, ...) RV_PRINTF(1, 2);
 int rv_cli_load(struct rv_cli *cli) RV_MUST_CHECK;
 /* Reads the configuration and opens the store. */
 int rv_cli_store(struct rv_cli *cli, enum rv_client_mode mode) RV_MUST_CHECK;
+/* For those who wait: to be rung takes a row; who may not write looks once a second. */
+int rv_cli_store_waiting(struct rv_cli *cli) RV_MUST_CHECK;
 
 /* Prints ${object} (taken) with "v":1 first, on stdout.  The program's exit code. */
 int rv_cli_json(struct rv_cli *cli, json_t *object) RV_MUST_CHECK;

@@ -123,7 +123,7 @@ static int list_pages(struct rv_cli *cli, struct rv_job_filter *filter, int64_t 
 		if (err)
 			return err;
 		if (page->json) {
-			(void)fwrite(page->json->data, 1, page->json->size, stdout);
+			(void)fwrite(rv_buf_text(page->json), 1, page->json->size, stdout);
 			rv_buf_reset(page->json);
 		}
 		left -= page->count;

@@ -106,7 +106,7 @@ int rv_verb_logs(struct rv_cli *cli)
 	if (!err && follows && (cli->json || rv_args_has(&cli->args, RV_OPT_ATTEMPT)))
 		err = rv_fail(&cli->why, RV_E_USAGE, "-f goes with neither --json nor --attempt");
 	if (!err)
-		err = rv_cli_store(cli, follows ? RV_CLIENT_WRITE : RV_CLIENT_READ);
+		err = follows ? rv_cli_store_waiting(cli) : rv_cli_store(cli, RV_CLIENT_READ);
 	if (!err)
 		err = choose_run(cli, id, &run, &final);
 	if (err)

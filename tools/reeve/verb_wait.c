@@ -234,9 +234,7 @@ static int prepare(struct waiting *waiting)
 	int err = rv_args_duration(args, RV_OPT_TIMEOUT, &timeout_us, &waiting->cli->why);
 
 	if (!err)
-		err = rv_cli_store(waiting->cli, RV_CLIENT_WRITE);
-	if (err == RV_E_DENIED)
-		err = rv_cli_store(waiting->cli, RV_CLIENT_READ);
+		err = rv_cli_store_waiting(waiting->cli);
 	if (err)
 		return err;
 	if (rv_args_has(args, RV_OPT_TIMEOUT))

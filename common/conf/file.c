@@ -55,12 +55,15 @@ int rv_conf_file_open(const char *path, int *ret_fd, struct stat *ret_stat, stru
 
 int rv_conf_file_slurp(int fd, struct rv_buf *out, struct rv_why *why)
 {
+	size_t before = out->size;
+
 	for (;;) {
 		ssize_t got;
 
 		if (rv_buf_reserve(out, CHUNK) != RV_OK)
 			return rv_fail(why, RV_E_NOMEM, "out of memory");
-		got = read(fd, out->data + out->size, CHUNK);
+		/* By our own count: children that start together share the offset of the file. */
+		got = pread(fd, out->data + out->size, CHUNK, (off_t)(out->size - before));
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)

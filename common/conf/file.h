@@ -15,7 +15,7 @@ struct rv_buf;
  */
 int rv_conf_file_open(const char *path, int *ret_fd, struct stat *ret_stat,
 		      struct rv_why *why) RV_MUST_CHECK;
-/* Reads ${fd} from where it is to its end, ≤ RV_CONF_TEXT_MAX, onto ${out}. */
+/* Reads all of ${fd}, ≤ RV_CONF_TEXT_MAX, onto ${out}; its offset is neither used nor moved. */
 int rv_conf_file_slurp(int fd, struct rv_buf *out, struct rv_why *why) RV_MUST_CHECK;
 /* Both, and the path in ${why}. */
 int rv_conf_file_read(const char *path, struct rv_buf *out, struct rv_why *why) RV_MUST_CHECK;

@@ -447,10 +447,7 @@ int rv_conf_read(int fd, struct rv_conf **ret_conf, struct rv_conf_errors *error
 	int err;
 
 	rv_buf_init(&text);
-	if (lseek(fd, 0, SEEK_SET) != 0)
-		err = rv_fail(&why, RV_E_IO, "cannot be read from its start: %m");
-	else
-		err = rv_conf_file_slurp(fd, &text, &why);
+	err = rv_conf_file_slurp(fd, &text, &why);
 	if (err)
 		rv_conf_error_add(errors, &where, "%s", rv_why_text(&why, err));
 	else

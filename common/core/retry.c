@@ -30,7 +30,7 @@ static int64_t base_delay(const struct rv_backoff *backoff, int attempt)
 	case RV_BACKOFF_EXPONENTIAL:
 		if (attempt - 1 >= 62)
 			return backoff->min_us == 0 ? 0 : backoff->max_us;
-		return times_capped(backoff->min_us, 1LL << (attempt - 1), backoff->max_us);
+		return times_capped(backoff->min_us, (int64_t)1 << (attempt - 1), backoff->max_us);
 	default:
 		IMPOSSIBLE("a backoff that is none");
 	}

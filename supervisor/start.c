@@ -150,6 +150,11 @@ static int take_lock(struct rv_sup *sup, struct rv_why *why)
 		return rv_fail(why, RV_E_IO, "cannot look at %s: %m", path);
 	(void)snprintf(sup->mark, sizeof sup->mark, "%llx-%llx.", (unsigned long long)st.st_dev,
 		       (unsigned long long)st.st_ino);
+	/* Also on what clears its environment and outlives both us and its worker. */
+	if (rv_sweep_mark("REEVE_INSTANCE", sup->mark) != RV_OK)
+		rv_log(RV_LOG_WARN, RV_EV_daemon_starting,
+		       "RLIMIT_LOCKS is limited: should reeved and its workers be killed at once, a "
+		       "process of a job without its environment can outlive them");
 	return RV_OK;
 }
 

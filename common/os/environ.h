@@ -12,4 +12,7 @@
  */
 bool rv_environ_has(pid_t pid, const char *name, const char *value, bool whole);
 
+/* Whether ${pid} bears the mark that rv_sweep_mark sets.  True for a zombie as well. */
+bool rv_limit_has(pid_t pid, const char *name, const char *prefix);
+
 #endif

@@ -42,8 +42,16 @@ int rv_sweep_turn(const struct rv_sweep *sweep, int64_t budget_us,
 bool rv_sweep_bears(const struct rv_sweep *sweep, const char *name, const char *value);
 
 /*
+ * This process and whatever it will ever start bear NAME=${prefix} in a resource limit as well, so
+ * that rv_sweep_marked finds them when they have cleared their environment.  RV_E_DENIED where a
+ * hard limit is in the way: then only environments tell.
+ */
+int rv_sweep_mark(const char *name, const char *prefix) RV_MUST_CHECK;
+
+/*
  * Kills by pidfd every process on the machine whose environment has NAME=value with value beginning
- * with ${prefix}, ours excepted: what a killed predecessor left behind.  ${ret_found}: how many
+ * with ${prefix}, or which bears the mark of rv_sweep_mark(NAME, prefix), ours excepted: what a
+ * killed predecessor left behind.  ${ret_found}: how many
  * were alive at this look; call again until 0.  Unreadable processes (other users) are passed over.
  */
 int rv_sweep_marked(const char *name, const char *prefix, int *ret_found) RV_MUST_CHECK;

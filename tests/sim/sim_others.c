@@ -1,0 +1,249 @@
+/* The keeper, the people, the daemon that starts again, the clocks and the foreign writer. */
+#include "sim.h"
+
+#include "wire/sup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void mirror(struct sim *s)
+{
+	static const struct rv_queue_def queues[] = {{"default", RV_STRATEGY_FIFO},
+						     {"bulk", RV_STRATEGY_FIFO},
+						     {"prio", RV_STRATEGY_PRIORITY}};
+	static const struct rv_task_def tasks[] = {
+		{.name = "t", .queue = "default", .max_attempts = 3, .max_crashes = 2},
+		{.name = "b", .queue = "bulk", .max_attempts = 2, .max_crashes = 1},
+		{.name = "p", .queue = "prio", .max_attempts = 4, .max_crashes = 0}};
+
+	s->req.u.mirror =
+		(struct rv_req_mirror){tasks, RV_ARRAY_LEN(tasks), queues, RV_ARRAY_LEN(queues)};
+	if (sim_ask(s, RV_REQ_MIRROR) && s->req.err != RV_OK)
+		sim_fail(s, "mirror: %s", s->req.why.text);
+}
+
+void sim_daemon_starts(struct sim *s, bool other_boot)
+{
+	struct rv_req_raise *r = &s->req.u.raise;
+	int64_t epoch_before = 0;
+	struct rv_instance at;
+
+	if (s->locked)
+		return;
+	for (int w = 0; w < SIM_WORKERS;
+	     w++) /* children that lost their parent, swept by the next */
+		sim_worker_dies(s, w);
+	s->ndeaths = 0;
+	s->start++;
+	s->next_incarnation = 1;
+	if (other_boot) {
+		s->boot++;
+		s->clock.mono_us = (1 + sim_below(s, 100)) * RV_S_US;
+	}
+	if (rv_store_instance(s->store, &at) == RV_OK)
+		epoch_before = at.epoch;
+	sim_reopen(s);
+	memset(r, 0, sizeof *r);
+	r->pid = 2147480001;
+	r->start_ticks = (int64_t)s->start;
+	(void)snprintf(r->boot_id, sizeof r->boot_id, "boot-%d", s->boot);
+	(void)snprintf(r->runtime_dir, sizeof r->runtime_dir, "/run/sim");
+	r->area = s->start;
+	r->incarnation_base = s->start << 32;
+	if (!sim_ask(s, RV_REQ_RAISE) || s->req.err != RV_OK)
+		sim_fail(s, "raise: %s", s->req.why.text);
+	if (r->epoch < epoch_before + other_boot)
+		sim_fail(s, "the epoch went from %lld to %lld", (long long)epoch_before,
+			 (long long)r->epoch);
+	mirror(s);
+	s->keeper_alive = true;
+}
+
+static void tell_deaths(struct sim *s)
+{
+	struct rv_req_expire *e = &s->req.u.expire;
+
+	memset(e, 0, sizeof *e);
+	for (int i = 0; i < s->ndeaths; i++) {
+		struct rv_expire_one *who = &e->who[e->count++];
+
+		who->incarnation = s->deaths[i].who;
+		who->died = s->deaths[i].died;
+		who->started_job = s->deaths[i].started_job;
+		(void)snprintf(who->words, sizeof who->words, "killed by signal 9");
+	}
+	e->overdue_us = s->clock.mono_us;
+	if (!sim_ask(s, RV_REQ_EXPIRE))
+		return;
+	if (s->req.err != RV_OK)
+		sim_fail(s, "expire: %s", s->req.why.text);
+	s->ndeaths = 0;
+}
+
+/* The beats of all that are awake, before anybody is judged. */
+static bool flush_beats(struct sim *s)
+{
+	struct rv_req_beats *b = &s->req.u.beats;
+
+	memset(b, 0, sizeof *b);
+	b->deadline_us = s->clock.mono_us + LEASE_US;
+	for (int i = 0; i < SIM_WORKERS; i++)
+		if (s->workers[i].alive && !s->workers[i].stopped)
+			b->incarnations[b->count++] = s->workers[i].incarnation;
+	if (!sim_ask(s, RV_REQ_BEATS))
+		return false;
+	for (int i = 0; i < SIM_WORKERS; i++)
+		if (s->workers[i].alive && !s->workers[i].stopped && !s->workers[i].overslept)
+			s->workers[i].deadline_us = s->clock.mono_us + LEASE_US;
+	return true;
+}
+
+void sim_keeper_tick(struct sim *s)
+{
+	if (!s->keeper_alive) {
+		s->keeper_alive = s->calm || sim_chance(s, 30);
+		return;
+	}
+	if (!s->calm && sim_chance(s, 3)) {
+		s->keeper_alive = false;
+		return;
+	}
+	if (flush_beats(s))
+		tell_deaths(s);
+	if (!s->calm && sim_chance(s, 50))
+		return;
+	s->req.u.promote = (struct rv_req_promote){.limit = 1 + (uint32_t)sim_below(s, 20)};
+	if (sim_ask(s, RV_REQ_PROMOTE) && s->req.err != RV_OK)
+		sim_fail(s, "promote: %s", s->req.why.text);
+}
+
+static int64_t some_job(struct sim *s)
+{
+	int from = s->njobs > 20 && sim_chance(s, 70) ? s->njobs - 20 : 0;
+
+	return s->njobs == 0 ? 1 : s->jobs[from + sim_below(s, s->njobs - from)].id;
+}
+
+static void note_new(struct sim *s, int64_t id, int key)
+{
+	if (s->req.u.enqueue.repeated > 0) {
+		if (s->idem[key] != id)
+			sim_fail(s, "key %d gave job %lld, the first was %lld", key, (long long)id,
+				 (long long)s->idem[key]);
+		return;
+	}
+	if (sim_job(s, id))
+		sim_fail(s, "the id %lld was given twice", (long long)id);
+	if (key >= 0)
+		s->idem[key] = id;
+	s->jobs[s->njobs++] = (struct sim_job){.id = id};
+}
+
+static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t holder)
+{
+	struct rv_job_view v;
+
+	if (s->req.err == RV_E_NOTFOUND && job->nafter > 0)
+		return;
+	if (s->req.err != RV_E_CONFLICT)
+		sim_fail(s, "enqueue: %s", s->req.why.text);
+	if (job->nafter > 0 || holder == 0) /* maybe a cancelled parent */
+		return;
+	if (rv_store_job(s->store, holder, &v) != RV_OK || rv_job_state_final(v.state))
+		sim_fail(s, "job %lld holds a unique key and is over or gone", (long long)holder);
+}
+
+void sim_enqueue(struct sim *s)
+{
+	static const char *const tasks[] = {"t", "b", "p"};
+	struct rv_job_new job = {.task = tasks[sim_below(s, 3)], .priority = -1};
+	int64_t parents[2] = {some_job(s), some_job(s)};
+	char unique[8];
+	char idem[8];
+	int64_t id = 0;
+	int key = -1;
+
+	if (s->njobs == SIM_JOBS)
+		return;
+	if (sim_chance(s, 15))
+		job.run_at_us = s->clock.wall_us + sim_below(s, 120) * RV_S_US;
+	if (sim_chance(s, 10))
+		job.ttl_us = (1 + sim_below(s, 60)) * RV_S_US;
+	if (sim_chance(s, 25))
+		job.priority = sim_below(s, 3);
+	if (sim_chance(s, 20)) {
+		(void)snprintf(unique, sizeof unique, "u%d", sim_below(s, SIM_KEYS));
+		job.unique_key = unique;
+	} else if (sim_chance(s, 20)) { /* always the same content */
+		key = sim_below(s, SIM_KEYS);
+		(void)snprintf(idem, sizeof idem, "i%d", key);
+		job = (struct rv_job_new){.task = "t", .priority = -1, .idem_key = idem};
+	} else if (sim_chance(s, 25)) {
+		job.after = parents;
+		job.nafter = 1 + (size_t)sim_below(s, 2);
+	}
+	s->req.u.enqueue = (struct rv_req_enqueue){.jobs = &job, .count = 1, .ret_ids = &id};
+	if (!sim_ask(s, RV_REQ_ENQUEUE))
+		return;
+	if (s->req.err == RV_OK)
+		note_new(s, id, key);
+	else
+		refused_new(s, &job, id);
+}
+
+void sim_people_step(struct sim *s)
+{
+	static const char *const queues[] = {"default", "bulk", "prio"};
+	int which = sim_below(s, 100);
+	int kind;
+
+	if (which < 55) {
+		sim_enqueue(s);
+		return;
+	}
+	memset(&s->req.u.cancel, 0, sizeof s->req.u.cancel);
+	if (which < 75) {
+		s->req.u.cancel.job = some_job(s);
+		kind = RV_REQ_CANCEL;
+	} else if (which < 85) {
+		s->req.u.retry.job = some_job(s);
+		kind = RV_REQ_RETRY;
+	} else if (which < 93) {
+		s->req.u.remove.job = some_job(s);
+		kind = RV_REQ_DELETE;
+	} else {
+		memset(&s->req.u.pause, 0, sizeof s->req.u.pause);
+		(void)snprintf(s->req.u.pause.queue, RV_NAME_MAX, "%s", queues[sim_below(s, 3)]);
+		s->req.u.pause.paused = sim_chance(s, 40);
+		kind = RV_REQ_PAUSE;
+	}
+	if (sim_ask(s, kind) && s->req.err != RV_OK && s->req.err != RV_E_CONFLICT &&
+	    s->req.err != RV_E_NOTFOUND)
+		sim_fail(s, "%s: %s", rv_req_name(kind), s->req.why.text);
+}
+
+/* Mostly a little; sometimes a sleep of the machine, or somebody sets the wall clock, also back. */
+void sim_clock_step(struct sim *s)
+{
+	int64_t by = sim_below(s, 2000) * RV_MS_US;
+
+	if (sim_chance(s, 3))
+		by = sim_below(s, 600) * RV_S_US;
+	s->clock.mono_us += by;
+	s->clock.wall_us += by;
+	if (sim_chance(s, 1))
+		s->clock.wall_us += (sim_below(s, 7200) - 3600) * RV_S_US;
+}
+
+/* A foreign process takes or gives back the write lock. */
+void sim_lock_step(struct sim *s)
+{
+	if (s->locked) {
+		rv_store_rollback(s->foreign);
+		s->locked = false;
+	} else if (s->foreign && !s->calm) {
+		if (rv_store_begin(s->foreign, RV_DURABILITY_NORMAL, 0, NULL) != RV_OK)
+			sim_fail(s, "the foreign process cannot take the lock");
+		s->locked = true;
+	}
+}

@@ -70,6 +70,7 @@ static void on_tick(struct rv_sup *sup, struct rv_child *child, const struct rv_
 	if (child->life == RV_LIFE_STARTING)
 		child->deadline_us = now_us + rv_child_boot_us(sup, child);
 	sup->pulse = (struct rv_pulse){now_us, msg->a, msg->b, msg->c};
+	rv_death_retell(sup, now_us);
 	if (msg->c != 0 && was != msg->c)
 		rv_log_with(RV_LOG_WARN, RV_EV_writer_blocked, RV_FIELDS(RV_INT("pid", msg->c)),
 			    "degraded: writer blocked by pid %llu", (unsigned long long)msg->c);

@@ -183,6 +183,9 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 		.new_session = true,
 		.parent_death_signal = SIGTERM,
 		.umask = -1,
+		/* When memory is short a worker (and its job) goes before the keeper, and both
+		   before us. */
+		.oom_score_adj = kind == RV_PROC_KEEPER ? 100 : 200,
 	};
 	if (RV_FAULT(sup_fork) != RV_OK)
 		return rv_fail(why, RV_E_BUSY, "fault point sup_fork");

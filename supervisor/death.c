@@ -24,12 +24,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TURN_US    5000
-#define AGAIN_US   20000  /* between turns when no SIGCHLD comes */
-#define UNCLEAN_US 250000 /* between turns once all that is left is unclean */
-#define BY_MARK_US 200000 /* before that, every orphan might be this worker's */
-#define EXIT_STORE 74
-#define EXIT_CONF  78
+#define TURN_US     5000
+#define AGAIN_US    20000              /* between turns when no SIGCHLD comes */
+#define UNCLEAN_US  250000             /* between turns once all that is left is unclean */
+#define BY_MARK_US  200000             /* before that, every orphan might be this worker's */
+#define ACK_LATE_US (5 * RV_SECOND_US) /* then a keeper that ticks is told again */
+#define EXIT_STORE  74
+#define EXIT_CONF   78
 
 static bool is_in_table(void *ctx, pid_t pid)
 {
@@ -351,8 +352,15 @@ void rv_death_tell(struct rv_sup *sup)
 		if (!rv_child_send(keeper, &msg))
 			return; /* its next message shows that it reads: then again */
 		obit->state = RV_OBIT_SENT;
+		obit->sent_us = rv_mono_us();
 	}
 	(void)tell_living(sup, keeper);
+}
+
+void rv_death_retell(struct rv_sup *sup, int64_t now_us)
+{
+	if (rv_obits_resend_stale(&sup->obits, now_us - ACK_LATE_US))
+		rv_death_tell(sup);
 }
 
 bool rv_death_all_swept(struct rv_sup *sup)

@@ -16,6 +16,8 @@ void rv_death_sweep(struct rv_sup *sup, int64_t now_us);
 void rv_death_look(struct rv_sup *sup);
 /* Sends what the keeper is to know and its socket takes. */
 void rv_death_tell(struct rv_sup *sup);
+/* The keeper ticks: what it has not ACKed for long it may have had no room for, and gets again. */
+void rv_death_retell(struct rv_sup *sup, int64_t now_us);
 /* A keeper is READY: it gets all open obituaries, then the list of who must not be expired. */
 void rv_death_keeper_ready(struct rv_sup *sup);
 /* Is nothing left to sweep, and nothing to tell? */

@@ -87,6 +87,21 @@ void rv_obits_resend(struct rv_obits *obits)
 	}
 }
 
+bool rv_obits_resend_stale(struct rv_obits *obits, int64_t before_us)
+{
+	bool any = false;
+
+	for (size_t i = 0; obits->used > 0 && i < obits->space; i++) {
+		struct rv_obit *obit = &obits->items[i];
+
+		if (obit->state != RV_OBIT_SENT || obit->sent_us >= before_us)
+			continue;
+		obit->state = RV_OBIT_SWEPT;
+		any = true;
+	}
+	return any;
+}
+
 int rv_obits_ack(struct rv_obits *obits, uint64_t number)
 {
 	for (size_t i = 0; i < obits->space; i++) {

@@ -36,6 +36,7 @@ struct rv_obit {
 	int signo; /* 0 by an exit */
 	bool core;
 	int64_t died_us; /* CLOCK_MONOTONIC */
+	int64_t sent_us; /* the same, when it was told last */
 	unsigned char words[RV_LAST_WORDS];
 	size_t nwords;
 };
@@ -67,6 +68,8 @@ size_t rv_obits_count(const struct rv_obits *obits, enum rv_obit_state state);
 
 /* A new keeper is READY: whatever was sent is to be sent again. */
 void rv_obits_resend(struct rv_obits *obits);
+/* What was sent before ${before_us} and not ACKed is to be sent again: true when there is any. */
+bool rv_obits_resend_stale(struct rv_obits *obits, int64_t before_us);
 /* RV_E_NOTFOUND: none of that number is waiting for an ACK. */
 int rv_obits_ack(struct rv_obits *obits, uint64_t number) RV_MUST_CHECK;
 

@@ -44,6 +44,11 @@ static void noop_io(struct rv_loop_io *io, int events)
 	(void)events;
 }
 
+static void noop_timer(struct rv_loop_timer *timer)
+{
+	(void)timer;
+}
+
 /*
  * libev's tables grow when more is watched than ever before; here they grow once, to what a full
  * child table needs, so that no death has to allocate.
@@ -51,6 +56,7 @@ static void noop_io(struct rv_loop_io *io, int events)
 static int warm_loop(struct rv_loop *loop, size_t nslots)
 {
 	size_t n = nslots * FDS_PER_CHILD;
+	struct rv_loop_timer timer = {0};
 	struct rv_loop_io *ios = calloc(n, sizeof *ios);
 	int *fds = calloc(n, sizeof *fds);
 	int err = ios && fds ? RV_OK : RV_E_NOMEM;
@@ -62,8 +68,10 @@ static int warm_loop(struct rv_loop *loop, size_t nslots)
 	}
 	if (err == RV_OK && made < n)
 		err = RV_E_BUSY;
-	if (err == RV_OK)
+	rv_loop_timer_start(loop, &timer, 0, noop_timer, NULL);
+	for (int i = 0; i < 3 && err == RV_OK && rv_loop_timer_active(&timer); i++)
 		rv_loop_turn(loop, false);
+	rv_loop_timer_stop(&timer);
 	while (made-- > 0) {
 		rv_loop_io_stop(&ios[made]);
 		rv_fd_close(&fds[made]);
@@ -153,7 +161,8 @@ static int take_lock(struct rv_sup *sup, struct rv_why *why)
 	/* Also on what clears its environment and outlives both us and its worker. */
 	if (rv_sweep_mark("REEVE_INSTANCE", sup->mark) != RV_OK)
 		rv_log(RV_LOG_WARN, RV_EV_daemon_starting,
-		       "RLIMIT_LOCKS is limited: should reeved and its workers be killed at once, a "
+		       "RLIMIT_LOCKS is limited: should reeved and its workers be killed at once, "
+		       "a "
 		       "process of a job without its environment can outlive them");
 	return RV_OK;
 }

@@ -22,6 +22,7 @@
 #include "os/lock.h"
 #include "os/self.h"
 #include "os/sig.h"
+#include "os/sweep.h"
 #include "wire/area.h"
 #include "wire/sup.h"
 
@@ -483,7 +484,8 @@ int main(int argc, char **argv)
 	if (!fake.dir || snprintf(path, sizeof path, "%s/log", fake.dir) >= (int)sizeof path)
 		return 94;
 	fake.log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fake.log < 0 || rv_sig_open(list, 1, &signals) != RV_OK)
+	/* As real children are: what they leave behind becomes the supervisor's when they die. */
+	if (fake.log < 0 || rv_sig_open(list, 1, &signals) != RV_OK || rv_subreaper() != RV_OK)
 		return 93;
 	note("start %s", argc > 8 ? argv[argc - 1] : "");
 	if (rv_area_map(RV_AREA_FD, &fake.area, &why) != RV_OK)

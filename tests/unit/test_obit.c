@@ -68,6 +68,22 @@ Test(obit, kept_until_the_ack_and_sent_again_to_the_next_keeper)
 	rv_obits_fini(&obits);
 }
 
+Test(obit, what_is_not_acked_for_long_is_sent_again)
+{
+	struct rv_obit *obit;
+
+	init(2);
+	cr_assert(eq(int, rv_obits_reserve(&obits), RV_OK));
+	obit = die(7);
+	obit->state = RV_OBIT_SENT;
+	obit->sent_us = 100;
+	cr_assert(not(rv_obits_resend_stale(&obits, 100)));
+	cr_assert(rv_obits_resend_stale(&obits, 101));
+	cr_assert(eq(int, obit->state, RV_OBIT_SWEPT));
+	cr_assert(not(rv_obits_resend_stale(&obits, 101)), "it waits already");
+	rv_obits_fini(&obits);
+}
+
 Test(obit, a_new_keeper_does_not_hear_of_the_unswept)
 {
 	init(2);

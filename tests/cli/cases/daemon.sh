@@ -203,7 +203,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	as_other() { HOME=/ setpriv --reuid 65534 --regid 65534 --clear-groups -- "$bin" "$@"; }
 	chmod 644 r.ini
 	expect 4 as_other jobs
-	errs "only \`reeve status\` works"
+	errs "you may not read this store"
 fi
 
 expect 0 reeve shutdown --json

@@ -1,12 +1,11 @@
-# A store that one may read but not write, and one that one may not even read.
-[ "$(id -u)" = 0 ] && { command -v setpriv >/dev/null || exit 77; }
+# A store that one may not read, one that one may read but not write.
+[ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || exit 77
 as_other() {
 	if [ "$(id -u)" = 0 ]; then
 		HOME=$work/home setpriv --reuid 65534 --regid 65534 --clear-groups -- "$bin" "$@"
-		local code=$?
-		return $code
+	else
+		"$bin" "$@"
 	fi
-	"$bin" "$@"
 }
 chmod 755 "$top" "$work"
 s="--store s/s.db"
@@ -15,15 +14,31 @@ s="--store s/s.db"
 	expect 0 reeve $s -o reeve.adhoc=yes add -- true
 	chmod 000 s
 	expect 4 as_other $s jobs
-	errs "only \`reeve status\` works"
+	errs "you may not read this store"
 	expect 4 as_other $s -o reeve.adhoc=yes add -- true
 	expect 7 as_other $s status
 	says "reeved is not running"
+
 	chmod 755 s
-	chmod 444 s/s.db
-	[ ! -e s/s.db-wal ] || chmod 444 s/s.db-*
-	expect 4 as_other $s cancel 1
+	chmod 444 s/*
+	[ "$(id -u)" = 0 ] || chmod 555 s
+	sums=$(sha256sum s/s.db s/s.db-wal)
+	expect 0 as_other $s jobs
+	says "ready"
+	expect 0 as_other $s show 1
+	expect 0 as_other $s why 1
+	expect 0 as_other $s queue ls
+	expect 0 as_other $s db check
+	expect 0 as_other $s db sql 'SELECT 1'
+	expect 7 as_other $s status
+	says "default"
+	expect 124 as_other $s wait --timeout 10ms 1
+	for verb in "cancel 1" "retry 1" "delete 1" "queue pause default" "db checkpoint" "-o reeve.adhoc=yes add -- true"; do
+		expect 4 as_other $s $verb
+		errs "you may not change this store"
+	done
+	is "$(sha256sum s/s.db s/s.db-wal)" "$sums"
 	chmod 700 s
-	chmod 600 s/s.db*
+	chmod 600 s/*
 	expect 0 reeve $s db check
 }

@@ -24,6 +24,8 @@
 #define BYTE_DAEMON   0
 #define BYTE_CHILDREN 1
 #define PID_OFFSET    16 /* past every byte that is ever locked */
+#define DEAD_TRY_MS   5
+#define DEAD_TRIES    200 /* a second in all: F9 */
 #define PID_SPACE     16 /* "2147483647\n", padded so that a shorter pid covers a longer one */
 
 /* OFD: ours alone, not our process's: closing some other descriptor of the file changes nothing. */
@@ -49,22 +51,34 @@ static pid_t read_pid(int fd)
 	return (pid_t)pid;
 }
 
-/*
- * The winner of a race writes its pid a moment after it got the lock: a loser that reads a dead
- * pid, or none, looks again for a while.  Only the message depends on it.
- */
-static pid_t read_living_pid(int fd)
+static bool is_alive(pid_t pid)
 {
 	struct rv_procstat stat;
-	pid_t pid = 0;
 
-	for (int tries = 0; tries < 20; tries++) {
-		pid = read_pid(fd);
-		if (pid > 0 && rv_procstat(pid, &stat) == RV_OK)
-			return pid;
-		(void)poll(NULL, 0, 5);
+	return pid > 0 && rv_procstat(pid, &stat) == RV_OK && stat.state != 'Z' &&
+	       stat.state != 'X';
+}
+
+/*
+ * Byte 0; LOCKED with the pid of a holder that lives.  A dead holder's lock can outlive it for a
+ * moment: a child that it was just starting has not come to its exec, which closes the copy.  And
+ * the winner of a race writes its pid only a moment after it got the lock.  So a lock whose pid is
+ * dead, or none, is tried again for a while.
+ */
+static int take_daemon_byte(int fd, pid_t *ret_holder)
+{
+	int err = RV_OK;
+
+	for (int tries = 0; tries < DEAD_TRIES; tries++) {
+		err = lock_byte(fd, BYTE_DAEMON, F_WRLCK);
+		if (err != RV_E_LOCKED)
+			return err;
+		*ret_holder = read_pid(fd);
+		if (is_alive(*ret_holder))
+			return err;
+		(void)poll(NULL, 0, DEAD_TRY_MS);
 	}
-	return pid;
+	return err;
 }
 
 static int write_pid(int fd)
@@ -105,12 +119,10 @@ int rv_lock_daemon(const char *path, mode_t mode, int *ret_fd, pid_t *ret_holder
 
 	if (err != RV_OK)
 		return err;
-	err = lock_byte(fd, BYTE_DAEMON, F_WRLCK);
-	if (err == RV_E_LOCKED) {
-		*ret_holder = read_living_pid(fd);
+	err = take_daemon_byte(fd, ret_holder);
+	if (err == RV_E_LOCKED)
 		return rv_fail(why, err, "another reeved (pid %d) uses this store: %s is locked",
 			       (int)*ret_holder, path);
-	}
 	if (err == RV_OK)
 		err = write_pid(fd);
 	if (err != RV_OK)

@@ -180,6 +180,32 @@ Test(lock, f09_the_lock_is_not_inherited)
 	rv_test_end(&child);
 }
 
+/* What a daemon was just starting when it was killed still holds a copy, until its exec. */
+Test(lock, f09_a_copy_that_outlives_its_daemon_is_waited_for)
+{
+	const char *path = new_path();
+	struct rv_test_child dead;
+	struct rv_test_child second;
+	struct rv_why why = {{0}};
+	pid_t holder = 0;
+	char line[64];
+	int fd = -1;
+	int n;
+
+	rv_test_startl(&dead, "true", NULL);
+	cr_assert(eq(int, rv_lock_daemon(path, 0600, &fd, &holder, &why), RV_OK), "%s", why.text);
+	n = snprintf(line, sizeof line, "%-15d\n", (int)dead.pid);
+	cr_assert(eq(int, rv_test_finish(&dead, 20000), 0));
+	cr_assert(eq(i64, pwrite(fd, line, (size_t)n, 16), n));
+	start("lock", path, &second);
+	cr_assert(not(rv_test_wait_line(second.out, line, sizeof line, 100)), "it waits");
+	rv_fd_close(&fd);
+	cr_assert(rv_test_wait_line(second.out, line, sizeof line, 20000));
+	rv_assert_text(line, "won");
+	rv_test_end(&second);
+	rv_test_end(&dead);
+}
+
 /* Some other look at the file by the same process takes no lock away (POSIX locks would). */
 Test(lock, looking_at_the_file_does_not_drop_the_lock)
 {

@@ -6,6 +6,7 @@
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "os/lock.h"
 #include "os/self.h"
 
@@ -49,6 +50,28 @@ bool rv_e2e_all(void)
 	const char *all = getenv("RV_ALL");
 
 	return all && strcmp(all, "1") == 0;
+}
+
+uint64_t rv_e2e_dice(uint64_t *state, uint64_t below)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15U); /* splitmix64 */
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9U;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebU;
+	return (z ^ z >> 31) % below;
+}
+
+void rv_e2e_seeds(uint64_t *ret_first, uint64_t *ret_count, uint64_t usually, uint64_t all)
+{
+	const char *seed = getenv("RV_SEED");
+	const char *seeds = getenv("RV_SEEDS");
+
+	*ret_first = seed ? strtoull(seed, NULL, 10) : 1;
+	*ret_count = rv_e2e_all() ? all : usually;
+	if (seed)
+		*ret_count = 1;
+	if (seeds)
+		*ret_count = strtoull(seeds, NULL, 10);
 }
 
 static void show_log(const struct rv_e2e *e)
@@ -111,7 +134,8 @@ static void bind_notify(struct rv_e2e *e)
 
 	(void)snprintf(address.sun_path, sizeof address.sun_path, "%.90s/notify", e->dir);
 	e->notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	RV_NEED(e, e->notify >= 0 && bind(e->notify, (struct sockaddr *)&address, sizeof address) == 0,
+	RV_NEED(e,
+		e->notify >= 0 && bind(e->notify, (struct sockaddr *)&address, sizeof address) == 0,
 		"%s", strerror(errno));
 }
 
@@ -184,7 +208,11 @@ void rv_e2e_notified(struct rv_e2e *e, const char *text)
 
 		RV_NEED(e, left > 0 && poll(fds, 2, (int)left) > 0, "notified of %s", text);
 		n = recv(e->notify, said, sizeof said - 1, MSG_DONTWAIT);
-		RV_NEED(e, n >= 0 || fds[1].revents == 0, "it lives until %s", text);
+		if (n < 0 && fds[1].revents != 0) {
+			int code = rv_e2e_exit(e);
+
+			RV_NEED(e, false, "it ended with %d before %s", code, text);
+		}
 		if (n < 0)
 			continue;
 		said[n] = '\0';
@@ -244,11 +272,19 @@ void rv_e2e_stop(struct rv_e2e *e)
 	RV_NEED(e, code == 0, "it ends with 0 and not %d", code);
 }
 
+void rv_e2e_fini(struct rv_e2e *e)
+{
+	rv_e2e_clean(e);
+	rv_fd_close(&e->notify);
+	rv_buf_fini(&e->out);
+	rv_buf_fini(&e->err);
+	rv_test_tmpdir_end();
+}
+
 void rv_e2e_end(struct rv_e2e *e)
 {
 	rv_e2e_stop(e);
-	rv_e2e_clean(e);
-	rv_test_remove_tree(e->dir);
+	rv_e2e_fini(e);
 }
 
 /* ---- its children */
@@ -284,9 +320,9 @@ pid_t rv_e2e_child(const struct rv_e2e *e, int slot)
 
 	if (e->daemon.pidfd < 0)
 		return 0;
-	(void)read_file(rv_test_path("/proc/%d/task/%d/children", (int)e->daemon.pid,
-				     (int)e->daemon.pid),
-			list, sizeof list);
+	(void)read_file(
+		rv_test_path("/proc/%d/task/%d/children", (int)e->daemon.pid, (int)e->daemon.pid),
+		list, sizeof list);
 	for (long pid = strtol(at, &end, 10); end != at; pid = strtol(at, &end, 10)) {
 		if (slot_of((pid_t)pid) == slot)
 			return (pid_t)pid;
@@ -456,6 +492,27 @@ int rv_e2e_job_count(struct rv_e2e *e, const char *text, ...)
 	(void)vsnprintf(wanted, sizeof wanted, text, args);
 	va_end(args);
 	return count_in(rv_e2e_path(e, "jobs"), wanted);
+}
+
+struct times {
+	struct rv_e2e *e;
+	const char *text;
+	int count;
+};
+
+static bool said_times(void *ctx)
+{
+	const struct times *times = ctx;
+
+	return rv_e2e_job_count(times->e, "%s", times->text) >= times->count;
+}
+
+void rv_e2e_job_says_times(struct rv_e2e *e, const char *text, int count)
+{
+	struct times times = {e, text, count};
+
+	RV_NEED(e, rv_test_wait_until(said_times, &times, RV_E2E_WAIT_MS),
+		"jobs say %s %d times, not %d", text, count, rv_e2e_job_count(e, "%s", text));
 }
 
 struct until {

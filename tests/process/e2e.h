@@ -68,7 +68,8 @@ int rv_e2e_exit(struct rv_e2e *e);
  * lock free, no file that is not known, no failed check in the log, every invariant.
  */
 void rv_e2e_clean(struct rv_e2e *e);
-/* stop, clean, and the folder is removed. */
+/* clean, and the folder is removed.  end: stop before. */
+void rv_e2e_fini(struct rv_e2e *e);
 void rv_e2e_end(struct rv_e2e *e);
 
 /* The pid of the child in ${slot} (0 the keeper); 0 when there is none. */
@@ -97,6 +98,8 @@ int64_t rv_e2e_job(struct rv_e2e *e, const char *what, ...) RV_PRINTF(2, 3);
 /* Waits until the jobs have written ${text} into their log; how often it is there. */
 void rv_e2e_job_says(struct rv_e2e *e, const char *text, ...) RV_PRINTF(2, 3);
 int rv_e2e_job_count(struct rv_e2e *e, const char *text, ...) RV_PRINTF(2, 3);
+/* Waits until ${text} is there ${count} times. */
+void rv_e2e_job_says_times(struct rv_e2e *e, const char *text, int count);
 
 struct rv_store *rv_e2e_store(struct rv_e2e *e);
 /* A moment's view; texts live until the next call. */
@@ -107,7 +110,14 @@ int64_t rv_e2e_count(struct rv_e2e *e, enum rv_job_state state);
 /* Enqueues ${count} jobs of [task:job] in this process, in one transaction, and rings. */
 void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *ret_ids);
 
+/* Each of ${ids} has succeeded, and its run has come to its end: never done without having run. */
+void rv_e2e_all_ran(struct rv_e2e *e, const int64_t *ids, size_t count);
+
 /* RV_ALL=1: the long versions. */
 bool rv_e2e_all(void);
+/* The next number of a row that a seed gives; below ${below}. */
+uint64_t rv_e2e_dice(uint64_t *state, uint64_t below);
+/* RV_SEEDS and RV_SEED of the environment: how many seeds from which on, else these. */
+void rv_e2e_seeds(uint64_t *ret_first, uint64_t *ret_count, uint64_t usually, uint64_t all);
 
 #endif

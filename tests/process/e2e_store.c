@@ -2,6 +2,7 @@
 #include "process/e2e.h"
 
 #include "base/err.h"
+#include "base/seam.h"
 #include "client/submit.h"
 #include "conf/conf.h"
 #include "helpers/tmpdir.h"
@@ -23,8 +24,7 @@ extern char **environ;
 
 struct rv_store *rv_e2e_store(struct rv_e2e *e)
 {
-	struct rv_store_open how = {
-		.backend = "sqlite", .read_only = true, .group = (gid_t)-1};
+	struct rv_store_open how = {.backend = "sqlite", .read_only = true, .group = (gid_t)-1};
 	struct rv_why why = {{0}};
 
 	if (!e->store) {
@@ -62,13 +62,12 @@ void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *re
 	char spec[600];
 
 	RV_NEED(e, jobs && req, "memory");
-	how.busy_us = 60 * RV_SECOND_US;
+	how.busy_us = 60 * RV_S_US;
 	(void)snprintf(spec, sizeof spec, "{\"args\":{\"do\":\"%s\"}}", what);
 	for (size_t i = 0; i < count; i++)
 		jobs[i] = (struct rv_job_new){.task = "job", .priority = -1, .spec = spec};
 	req->kind = RV_REQ_ENQUEUE;
-	req->u.enqueue =
-		(struct rv_req_enqueue){.jobs = jobs, .count = count, .ret_ids = ret_ids};
+	req->u.enqueue = (struct rv_req_enqueue){.jobs = jobs, .count = count, .ret_ids = ret_ids};
 	rv_conf_errors_init(&errors);
 	RV_NEED(e, rv_client_init(&client, &how, &errors, &why) == RV_OK, "%s", why.text);
 	RV_NEED(e, rv_client_store(&client, RV_CLIENT_CREATE, &why) == RV_OK, "%s", why.text);
@@ -77,6 +76,42 @@ void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *re
 	rv_conf_errors_fini(&errors);
 	free(jobs);
 	free(req);
+}
+
+/* Which jobs have a line "end ID …" in the jobs' log: ${ran}[id]. */
+static void note_ends(struct rv_e2e *e, bool *ran, int64_t most)
+{
+	char *log = rv_test_read_file(rv_e2e_path(e, "jobs"));
+	char *rest = NULL;
+
+	for (char *line = log ? strtok_r(log, "\n", &rest) : NULL; line;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		int64_t id = strncmp(line, "end ", 4) == 0 ? strtoll(line + 4, NULL, 10) : 0;
+
+		if (id > 0 && id <= most)
+			ran[id] = true;
+	}
+	free(log);
+}
+
+void rv_e2e_all_ran(struct rv_e2e *e, const int64_t *ids, size_t count)
+{
+	int64_t most = 0;
+	bool *ran;
+
+	for (size_t i = 0; i < count; i++)
+		most = ids[i] > most ? ids[i] : most;
+	ran = calloc((size_t)most + 1, sizeof *ran);
+	RV_NEED(e, ran, "memory");
+	note_ends(e, ran, most);
+	for (size_t i = 0; i < count; i++) {
+		const struct rv_job_view *view = rv_e2e_view(e, ids[i]);
+
+		RV_NEED(e, view->state == RV_JOB_SUCCEEDED, "job %lld was lost: it is %s: %s",
+			(long long)ids[i], rv_job_state_name(view->state), view->error);
+		RV_NEED(e, ran[ids[i]], "job %lld is done and has not run", (long long)ids[i]);
+	}
+	free(ran);
 }
 
 /* ---- the end */
@@ -139,8 +174,7 @@ static void no_job_process(struct rv_e2e *e)
 
 		if (entry->d_name[0] == '.')
 			continue;
-		fd = open(rv_test_path("%s/locks/%s", e->dir, entry->d_name),
-			  O_RDWR | O_CLOEXEC);
+		fd = open(rv_test_path("%s/locks/%s", e->dir, entry->d_name), O_RDWR | O_CLOEXEC);
 		RV_NEED(e, fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0,
 			"a process of job %s is left", entry->d_name);
 	}
@@ -174,7 +208,7 @@ static void lock_is_free(struct rv_e2e *e)
 	int err = rv_lock_daemon(rv_e2e_path(e, "state/reeve.db.lock"), 0600, &fd, &holder, &why);
 
 	RV_NEED(e, err == RV_OK, "%s", why.text);
-	RV_NEED(e, rv_lock_wait(fd, rv_mono_us() + RV_SECOND_US, NULL, NULL) == RV_OK,
+	RV_NEED(e, rv_lock_wait(fd, rv_mono_us() + RV_S_US, NULL, NULL) == RV_OK,
 		"no child holds byte 1");
 }
 
@@ -203,9 +237,9 @@ static void invariants(struct rv_e2e *e)
 
 void rv_e2e_clean(struct rv_e2e *e)
 {
-	static const char *const in_state[] = {"reeve.db",      "reeve.db-wal",     "reeve.db-shm",
-					       "reeve.db.lock", "reeve.db.ballast", "output",
-					       "run",           NULL};
+	static const char *const in_state[] = {
+		"reeve.db",         "reeve.db-wal", "reeve.db-shm", "reeve.db.lock",
+		"reeve.db.ballast", "output",       "run",          NULL};
 	static const char *const in_run[] = {NULL};
 	static const char *const bad[] = {"check failed", "runtime error:", "Sanitizer", NULL};
 
@@ -222,7 +256,4 @@ void rv_e2e_clean(struct rv_e2e *e)
 	}
 	rv_store_close(e->store);
 	e->store = NULL;
-	rv_fd_close(&e->notify);
-	rv_buf_fini(&e->out);
-	rv_buf_fini(&e->err);
 }

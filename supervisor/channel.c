@@ -25,6 +25,7 @@ static bool is_keepers(unsigned kind)
 
 bool rv_child_send(struct rv_child *child, const struct rv_sup_msg *msg)
 {
+	PRE(msg->kind > RV_SUP_NONE && msg->kind < RV_SUP_KINDS && msg->size <= RV_SUP_TEXT);
 	return child->chan >= 0 && rv_sup_send(child->chan, msg) == RV_OK;
 }
 
@@ -138,6 +139,8 @@ static bool hear_one(struct rv_sup *sup, struct rv_child *child)
 	struct rv_sup_msg msg;
 	int err = rv_sup_recv(child->chan, 1, &msg);
 
+	INV(child->chan >= 0 && child->closed_us == 0);
+
 	if (err == RV_E_BUSY)
 		return false;
 	if (err == RV_E_PARSE) {
@@ -162,6 +165,7 @@ static void refill(struct rv_child *child, int64_t now_us)
 	if (more <= 0)
 		return;
 	child->filled_us = now_us;
+	INV(child->credit <= CREDIT_MAX);
 	child->credit =
 		child->credit + more < CREDIT_MAX ? (int)(child->credit + more) : CREDIT_MAX;
 }
@@ -191,6 +195,7 @@ void rv_child_listen(struct rv_sup *sup, struct rv_child *child)
 
 void rv_child_hear_rest(struct rv_sup *sup, struct rv_child *child)
 {
+	PRE(rv_life_has_process(child->life));
 	/* The ACKs and READY of a child that is dead by now still count; its socket bounds them. */
 	while (child->closed_us == 0 && child->life != RV_LIFE_KILLING && hear_one(sup, child))
 		continue;
@@ -213,6 +218,7 @@ int64_t rv_child_unpause(struct rv_sup *sup, int64_t now_us)
 			continue;
 		}
 		child->is_paused = false;
+		INV(child->chan >= 0);
 		rv_loop_io_want(&child->chan_io, RV_LOOP_READ);
 	}
 	return next_us;

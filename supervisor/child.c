@@ -1,6 +1,8 @@
 /*
  * One child from fork to death, as slot_states.def orders.  Runs in the supervisor only.  Must
  * never wait for a child, believe one, or signal by number what it has reaped.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/child.h"
 
@@ -42,6 +44,7 @@ enum rv_proc_kind rv_child_kind(const struct rv_child *child)
 
 	while (kind > 0 && (int)child->slot < firsts[kind])
 		kind--;
+	POST((kind == RV_PROC_KEEPER) == (child->slot == RV_PLAN_KEEPER));
 	return (enum rv_proc_kind)kind;
 }
 
@@ -169,6 +172,7 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 	}
 	ARG(NULL);
 #undef ARG
+	INV(n <= RV_ARRAY_LEN(argv));
 	struct rv_spawn how = {
 		.path = sup->program[kind],
 		.argv = argv,
@@ -209,6 +213,7 @@ static int spawn(struct rv_sup *sup, struct rv_child *child, struct rv_why *why)
 		return rv_fail(why, RV_E_BUSY, "cannot make a pipe: %s", rv_err_text(err));
 	}
 	words_far = words[1];
+	INV(child->chan < 0 && child->words.fd < 0);
 	forget_process(child);
 	child->incarnation = ++sup->last_incarnation;
 	err = fork_it(sup, child, chan_far, words_far, why);
@@ -217,6 +222,7 @@ static int spawn(struct rv_sup *sup, struct rv_child *child, struct rv_why *why)
 		rv_fd_close(&words[0]);
 		return err;
 	}
+	POST(child->proc.pidfd >= 0 && child->proc.pid > 1);
 	child->pid = child->proc.pid;
 	child->chan = chan[0];
 	rv_words_open(sup, child, words[0]);
@@ -292,6 +298,7 @@ bool rv_child_event(struct rv_sup *sup, struct rv_child *child, enum rv_life_eve
 	if (rv_slot_move(child->life, event, &next, &what) != RV_OK)
 		return false;
 	INV(next != child->life || what != RV_LIFE_ACT_SPAWN);
+	INV(rv_life_has_process(child->life) || what <= RV_LIFE_ACT_SPAWN);
 	if (next != child->life || what != RV_LIFE_ACT_NONE) {
 		int64_t time_us = time_for(sup, child, next);
 

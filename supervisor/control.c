@@ -2,6 +2,8 @@
  * The control socket: connections, who they are, and how much of us they get.  Runs in the
  * supervisor only.  One request a connection; its memory lives from accept to close.  Must never
  * wait for a peer, and never let one keep the others out.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/control.h"
 
@@ -58,6 +60,7 @@ struct rv_control {
 
 static void free_peer(struct peer *peer)
 {
+	PRE(peer->fd >= 0);
 	rv_loop_io_stop(&peer->io);
 	rv_fd_close(&peer->fd);
 	rv_buf_fini(&peer->in);
@@ -102,6 +105,7 @@ static bool has_credit(struct rv_control *control)
 		control->credit =
 			control->credit + more < CREDIT_MAX ? control->credit + more : CREDIT_MAX;
 	}
+	INV(control->credit >= 0 && control->credit <= CREDIT_MAX);
 	return control->credit > 0 && control->credit-- > 0;
 }
 
@@ -151,6 +155,7 @@ static void answer(struct peer *peer, const json_t *request, const char *verb)
 
 static void flush(struct peer *peer)
 {
+	INV(peer->is_answered && peer->sent <= peer->out.size);
 	if (peer->out.size > 0 &&
 	    rv_control_flush(peer->fd, &peer->out, &peer->sent) == RV_E_BUSY) {
 		rv_loop_io_want(&peer->io, RV_LOOP_WRITE);
@@ -168,6 +173,7 @@ static void on_peer(struct rv_loop_io *io, int events)
 	int err;
 
 	(void)events;
+	INV(peer->fd >= 0);
 	if (peer->is_answered) {
 		flush(peer);
 		return;

@@ -6,6 +6,8 @@
  * in the table, in turns of at most 5 ms between which the loop goes on; one sweep serves all
  * deaths that have not been told.  DIED goes out only when nothing of that worker can be left:
  * never two live runs of a job.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/death.h"
 
@@ -168,6 +170,8 @@ static void write_obituary(struct rv_sup *sup, const struct rv_child *child, enu
 		.nwords = child->words.nlast,
 	};
 
+	INV(obit.nwords <= sizeof obit.words);
+
 	if (child->slot == RV_PLAN_KEEPER && rv_obits_reserve(&sup->obits) != RV_OK)
 		return; /* all places are taken: it goes without one, see obit.h */
 	memcpy(obit.words, child->words.last, child->words.nlast);
@@ -195,7 +199,7 @@ void rv_death(struct rv_sup *sup, struct rv_child *child)
 	struct rv_exit how = {.code = -1};
 	int64_t lived_us;
 
-	PRE(rv_life_has_process(child->life));
+	PRE(rv_life_has_process(child->life) && child->proc.pidfd >= 0);
 	rv_loop_proc_stop(&child->watch);
 	/* While it is not reaped the number of its group is its own. */
 	(void)seam->signal(seam->ctx, &child->proc, SIGKILL, true);
@@ -205,6 +209,7 @@ void rv_death(struct rv_sup *sup, struct rv_child *child)
 		rv_log(RV_LOG_ERROR, RV_EV_child_died, "%s ended and cannot be collected",
 		       rv_child_title(child));
 	INV(child->proc.pidfd < 0);
+	INV(child->chan < 0 && child->words.fd < 0);
 	lived_us = child->ready_us != 0 ? rv_mono_us() - child->ready_us : -1;
 	enum rv_reason reason = reason_of(sup, child, &how);
 
@@ -222,6 +227,7 @@ void rv_death(struct rv_sup *sup, struct rv_child *child)
 
 void rv_death_unborn(struct rv_sup *sup, struct rv_child *child, enum rv_reason reason)
 {
+	PRE(child->proc.pidfd < 0);
 	(void)rv_child_event(sup, child, RV_LIFE_EV_DIED, RV_REASON_NONE);
 	decide_restart(sup, child, reason, -1);
 }
@@ -234,6 +240,7 @@ void rv_death_look(struct rv_sup *sup)
 /* Nothing of it can be left: it may be told. */
 static void swept(struct rv_obit *obit)
 {
+	PRE(obit->state == RV_OBIT_SWEEPING || obit->state == RV_OBIT_UNCLEAN);
 	if (obit->state == RV_OBIT_UNCLEAN)
 		rv_log(RV_LOG_INFO, RV_EV_sweep_unclean,
 		       "obituary %llu: the last process of slot %u is gone after all",
@@ -329,6 +336,7 @@ static bool tell_living(struct rv_sup *sup, struct rv_child *keeper)
 				  sup->living_next, &msg, &next);
 		if (!rv_child_send(keeper, &msg))
 			return false;
+		INV(next <= sup->nliving);
 		sup->living_next = next;
 		sup->living_due = next < sup->nliving;
 	}

@@ -1,6 +1,8 @@
 /*
  * The doorbell.  Runs in the supervisor only.  A ring is a hint: one that is lost, wrong or hostile
  * costs a wake-up or some latency, never more, so nothing here is checked beyond its size.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/doorbell.h"
 
@@ -41,6 +43,7 @@ static bool serves(const struct rv_pool *pool, uint64_t token)
 {
 	if (token == RV_RING_ALL)
 		return true;
+	INV(pool->ntokens <= RV_QUEUES_MAX);
 	for (size_t i = 0; i < pool->ntokens; i++) {
 		if (pool->tokens[i] == token)
 			return true;
@@ -62,6 +65,8 @@ static void wake_one(struct rv_sup *sup, int pool)
 {
 	size_t n = sup->nslots - 1; /* the workers' slots */
 
+	PRE(pool >= 0 && pool < RV_PLAN_SLOTS_MAX && n > 0);
+
 	for (size_t i = 0; i < n; i++) {
 		size_t slot = 1 + (sup->pools[pool].next_wake + i) % n;
 		struct rv_child *child = &sup->children[slot];
@@ -70,6 +75,7 @@ static void wake_one(struct rv_sup *sup, int pool)
 			continue;
 		if (!rv_child_tell(child, RV_SUP_WAKE, sup->last_ping + 1, 0))
 			continue;
+		INV(child->slot == slot && child->chan >= 0);
 		child->ping = ++sup->last_ping;
 		child->pinged_us = rv_mono_us();
 		sup->pools[pool].next_wake = (unsigned)(slot % n);

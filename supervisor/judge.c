@@ -51,6 +51,7 @@ void rv_judge(struct rv_sup *sup, int64_t now_us)
 	for (size_t i = 0; i < sup->nslots; i++) {
 		struct rv_child *child = &sup->children[i];
 
+		INV(child->slot == i);
 		if (child->deadline_us != 0 && child->deadline_us <= now_us) {
 			child->deadline_us = 0;
 			(void)rv_child_event(sup, child, RV_LIFE_EV_TIMEOUT,
@@ -136,6 +137,7 @@ void rv_judge_stuck(struct rv_sup *sup, uint64_t slot)
 		child->stuck_us = now_us;
 	}
 	child->stuck_last_us = now_us;
+	INV(child->proc.pidfd >= 0);
 	struct rv_pool *pool = rv_child_pool(sup, child);
 	int64_t patience_us = pool ? pool->hang_us : TICK_LATE_US;
 

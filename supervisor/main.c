@@ -1,5 +1,6 @@
 /*
- * reeved, the supervisor.
+ * reeved, the supervisor.  Wider than the budget of headers: table.h brings what the child table is
+ * made of.
  *
  * It keeps processes alive and nothing else: a keeper, which looks after the store, and pools of
  * workers, which run jobs.  It opens no database, maps nothing that a child may write, carries no

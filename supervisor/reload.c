@@ -3,6 +3,8 @@
  * copy: until everything about the new one is known to be right, nothing of the old one is touched.
  * Values that a running daemon cannot change (the store's path, the folders) stay as they are and
  * are said to wait for the next start.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/reload.h"
 
@@ -106,6 +108,7 @@ static int load(const struct rv_options *options, const char *const *more, json_
 
 	if (err != RV_OK && err != RV_E_NOTFOUND)
 		return err;
+	INV(!options->overrides[RV_OVERRIDES_MAX]);
 	for (size_t i = 0; options->overrides[i]; i++)
 		overrides[n++] = options->overrides[i];
 	for (size_t i = 0; more && more[i]; i++)
@@ -150,6 +153,7 @@ static int free_pool(const struct rv_sup *sup)
 
 static void take_pool(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned generation)
 {
+	PRE(from->workers > 0 && from->restart_burst.count <= RV_RESTART_BURST_MAX);
 	if (!pool->is_used) {
 		*pool = (struct rv_pool){.is_used = true, .generation = generation};
 		(void)strncpy(pool->name, from->name, sizeof pool->name - 1);
@@ -260,6 +264,7 @@ int rv_reload_adopt(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why
 	sup->kill_after_us = longest_kill_after(conf);
 	take_pools(sup, conf);
 	sup->is_dirty = true;
+	POST(sup->conf_fd >= 0 && sup->kill_after_us >= 0);
 	return RV_OK;
 }
 
@@ -329,6 +334,7 @@ static int check_room(const struct rv_sup *sup, const struct rv_conf *conf, stru
 {
 	size_t workers = 0;
 
+	PRE(sup->nslots >= 2);
 	for (size_t i = 0; i < conf->npools; i++)
 		workers += (size_t)conf->pools[i].workers;
 	if (workers <= sup->nslots - 1)
@@ -421,6 +427,7 @@ int rv_reload(struct rv_sup *sup, bool dry, json_t *answer, struct rv_why *why)
 
 	if (sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW)
 		return rv_fail(why, RV_E_CONFLICT, "reeved is ending");
+	PRE(sup->conf && sup->children);
 	rv_arena_init(&gather.arena);
 	err = prepare(&gather, answer, &conf, why);
 	if (err == RV_OK && answer)

@@ -2,6 +2,8 @@
  * The start of the daemon, in the order of the design: folders, lock, wait and sweep, area,
  * doorbell, control socket; then the loop, whose first plan starts the keeper.  Runs in the
  * supervisor only. Nothing is written, swept or bound before the store's lock is ours.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/start.h"
 
@@ -191,6 +193,8 @@ static int await_predecessor(struct rv_sup *sup, struct rv_why *why)
 	int found = 1;
 	int err = sweep_leftovers(&left);
 
+	PRE(sup->lock_fd >= 0 && sup->mark[0] != '\0');
+
 	if (err == RV_OK && left.most > 0)
 		rv_log(RV_LOG_INFO, RV_EV_daemon_waiting,
 		       "%d processes of a killed predecessor are ended", left.most);
@@ -271,6 +275,8 @@ static int make_table(struct rv_sup *sup, struct rv_why *why)
 	size_t workers = 0;
 	int64_t *times;
 
+	PRE(!sup->children && sup->conf->npools > 0);
+
 	for (size_t i = 0; i < sup->conf->npools; i++)
 		workers += (size_t)sup->conf->pools[i].workers;
 	sup->nslots = 1 + 2 * workers + HEADROOM;
@@ -291,6 +297,7 @@ static int make_table(struct rv_sup *sup, struct rv_why *why)
 		child->words.fd = -1;
 		child->restart.times = times + i * RV_RESTART_BURST_MAX;
 	}
+	POST(sup->nslots > workers && sup->nslots <= RV_PLAN_SLOTS_MAX);
 	sup->area_restart.times = times + sup->nslots * RV_RESTART_BURST_MAX;
 	return RV_OK;
 }
@@ -299,9 +306,11 @@ static int open_area(struct rv_sup *sup, struct rv_why *why)
 {
 	uint64_t id;
 
+	PRE(sup->area_fd < 0);
 	/* Above: of this start, and positive for SQLite; below: counted. */
 	sup->last_incarnation = (rv_random_u64() >> 33 | 1) << 32;
 	sup->area_us = rv_mono_us();
+	POST(sup->last_incarnation >> 32 != 0 && (int64_t)sup->last_incarnation > 0);
 	return rv_area_create((unsigned)sup->nslots, &sup->area_fd, &id, why);
 }
 

@@ -1,6 +1,8 @@
 /*
  * How things are, in words.  Runs in the supervisor only; looks at its own table, at hints of the
  * area and at /proc of its own children, and changes nothing but what was announced.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/status.h"
 
@@ -33,6 +35,7 @@ static struct tally tally(const struct rv_sup *sup, int pool)
 {
 	struct tally sum = {0};
 
+	PRE(pool >= 0 && pool < RV_PLAN_SLOTS_MAX && sup->pools[pool].is_used);
 	for (size_t i = 1; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
@@ -48,6 +51,7 @@ static struct tally tally(const struct rv_sup *sup, int pool)
 		if (child->life == RV_LIFE_HELD || child->restart.is_degraded)
 			sum.reason = child->last_reason;
 	}
+	POST(sum.alive + sum.held <= sum.present && sum.unsettled <= sum.present);
 	return sum;
 }
 
@@ -287,6 +291,7 @@ static json_t *worker_json(const struct rv_sup *sup, const struct rv_child *chil
 	json_t *json = json_object();
 	bool good;
 
+	PRE(child->pool != RV_POOL_NONE && child->slot != RV_PLAN_KEEPER);
 	if (child->life == RV_LIFE_RUNNING)
 		state = busy ? "busy" : "idle";
 	if (rv_life_has_process(child->life) && rv_procstat(child->pid, &stat) != RV_OK)

@@ -2,6 +2,8 @@
  * The turn of the supervisor: after the callbacks of each turn of the loop it judges, sweeps,
  * tells, plans and acts, then sets the one timer to whatever is due next.  Runs in the supervisor
  * only.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/step.h"
 
@@ -42,12 +44,14 @@ static void assign(struct rv_sup *sup, struct rv_child *child, int pool)
 {
 	int index = 0;
 
+	PRE(child->pool == RV_POOL_NONE && sup->pools[pool].is_used);
 	for (size_t i = 1; i < sup->nslots; i++) {
 		if (sup->children[i].pool == pool && sup->children[i].index == index) {
 			index++;
 			i = 0; /* again from the first: some other may have this one */
 		}
 	}
+	POST(index >= 0 && (size_t)index < sup->nslots);
 	child->pool = pool;
 	child->index = index;
 	(void)snprintf(child->name, sizeof child->name, "%s/%d", sup->pools[pool].name, index);
@@ -56,6 +60,8 @@ static void assign(struct rv_sup *sup, struct rv_child *child, int pool)
 static void carry_out(struct rv_sup *sup, const struct rv_plan_act *act)
 {
 	struct rv_child *child = &sup->children[act->slot];
+
+	PRE(act->slot >= 0 && (size_t)act->slot < sup->nslots);
 
 	switch (act->what) {
 	case RV_PLAN_START:
@@ -103,6 +109,7 @@ static bool keeper_may_go(struct rv_sup *sup, int64_t now_us)
 
 static int free_starts(const struct rv_sup *sup)
 {
+	INV(sup->obits.used + sup->obits.reserved <= sup->obits.space);
 	size_t room = sup->obits.space - sup->obits.used - sup->obits.reserved;
 
 	return room < STARTS_TURN ? (int)room : STARTS_TURN;
@@ -178,6 +185,8 @@ static void renew_area(struct rv_sup *sup, int64_t now_us)
 	int64_t delay_us;
 	int err = rv_area_create((unsigned)sup->nslots, &fd, &id, &why);
 
+	PRE(sup->mode == RV_MODE_RESET);
+
 	if (err != RV_OK) {
 		rv_log(RV_LOG_ERROR, RV_EV_area_failed, "%s", rv_why_text(&why, err));
 		sup->retry_us = now_us + RV_SECOND_US;
@@ -200,6 +209,7 @@ static void renew_area(struct rv_sup *sup, int64_t now_us)
 
 static void finish(struct rv_sup *sup)
 {
+	PRE(sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW);
 	if (!rv_death_all_swept(sup) || !rv_control_is_idle(sup))
 		return;
 	sup->is_finished = true;

@@ -88,6 +88,7 @@ static void keep_last(struct rv_child_words *words)
 
 	find_sentence(words, &text, &size);
 	words->nlast = size < RV_LAST_WORDS ? size : RV_LAST_WORDS;
+	POST(words->nlast <= sizeof words->last && text + size <= words->line + words->size);
 	memcpy(words->last, text + size - words->nlast, words->nlast);
 	for (size_t i = 0; i < words->nlast; i++) {
 		if (words->last[i] < ' ')
@@ -99,6 +100,7 @@ static void end_line(struct rv_child *child)
 {
 	struct rv_child_words *words = &child->words;
 
+	INV(words->size <= sizeof words->line);
 	if (words->size > 0 && !words->is_cut) {
 		keep_last(words);
 		if (words->credit < (int64_t)words->size) {

@@ -56,7 +56,7 @@ static struct rv_conf *parse(const char *text, size_t size)
 	return conf;
 }
 
-static void make_conf(struct rv_fakesup *sup, const char *ini)
+void rv_fakesup_conf(struct rv_fakesup *sup, const char *ini)
 {
 	struct rv_buf text;
 	struct rv_buf dump;
@@ -73,6 +73,7 @@ static void make_conf(struct rv_fakesup *sup, const char *ini)
 	conf = parse(text.data, text.size);
 	MUST(rv_conf_dump(conf, RV_CONF_DUMP_PLAIN, &dump));
 	rv_conf_free(conf);
+	rv_fd_close(&sup->conf_fd);
 	MUST(rv_fd_sealed("conf", dump.data, dump.size, &sup->conf_fd));
 	rv_buf_fini(&text);
 	rv_buf_fini(&dump);
@@ -82,10 +83,10 @@ void rv_fakesup_open(struct rv_fakesup *sup, const char *ini)
 {
 	pid_t holder;
 
-	*sup = (struct rv_fakesup){.folder = rv_test_tmpdir(), .bell_fd = -1};
+	*sup = (struct rv_fakesup){.folder = rv_test_tmpdir(), .bell_fd = -1, .conf_fd = -1};
 	(void)snprintf(sup->path, sizeof(sup->path), "%s/reeve.db", sup->folder);
 	(void)snprintf(sup->log, sizeof(sup->log), "%s/log", sup->folder);
-	make_conf(sup, ini);
+	rv_fakesup_conf(sup, ini);
 	MUST(rv_lock_daemon(rv_test_path("%s.lock", sup->path), 0600, &sup->lock_fd, &holder,
 			    &why));
 	MUST(rv_area_create(RV_FAKESUP_SLOTS, &sup->area_fd, &sup->area_id, &why));

@@ -39,6 +39,8 @@ struct rv_fakesup_child {
 
 /* ${ini} is put after [reeve], [store] and [log] of our own; it needs a [pool:default]. */
 void rv_fakesup_open(struct rv_fakesup *sup, const char *ini);
+/* Another configuration for the children that are started from now on. */
+void rv_fakesup_conf(struct rv_fakesup *sup, const char *ini);
 /* Makes the store, takes it (RAISE), mirrors the configuration: what the keeper does. */
 void rv_fakesup_store(struct rv_fakesup *sup);
 /* Opens a store that a real keeper has made. */

@@ -184,7 +184,8 @@ static void tell_living(uint64_t highest, const uint64_t *ids, size_t count, siz
 			.size = (uint32_t)(some * sizeof(*ids)),
 		};
 
-		memcpy(msg.text, ids + from, msg.size);
+		if (some > 0)
+			memcpy(msg.text, ids + from, msg.size);
 		rv_fakesup_say(&subject, &msg);
 		from += some;
 	} while (from < count);

@@ -387,7 +387,8 @@ Test(worker, f26_a_daemon_that_holds_the_pipe_does_not_hold_the_job)
 
 Test(worker, what_a_helper_prints_after_the_leader_is_kept)
 {
-	int64_t job = run_shell("(sleep 0.05; echo late) & echo early");
+	int64_t job =
+		run_shell("(while kill -0 $$ 2>/dev/null; do :; done; echo late) & echo early");
 
 	UNTIL(job, SUCCEEDED);
 	cr_expect(strcmp(output_of(job, 0), "early\nlate\n") == 0, "%s", text);

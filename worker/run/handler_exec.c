@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LISTEN_US   (5 * RV_MS_US)   /* a short job is over by then: one wake-up instead of four */
 #define GRACE_US    (200 * RV_MS_US) /* for what helpers of a leader that has ended still print */
 #define TURN_US     (5 * RV_MS_US)   /* of one sweep */
 #define AGAIN_US    RV_MS_US         /* until the next one */
@@ -113,6 +114,7 @@ static void sweep(struct rv_worker *worker)
 	struct rv_sweep_left left = {0};
 
 	INV(exec->exited && !exec->swept);
+	rv_loop_timer_stop(&exec->listen);
 	rv_loop_timer_stop(&exec->grace);
 	if (any_child() && (rv_sweep_turn(&all, TURN_US, &left) != RV_OK || left.orphans > 0)) {
 		if (!exec->complained && rv_mono_us() - exec->ended_us > COMPLAIN_US) {
@@ -156,6 +158,27 @@ static void on_pipe(struct rv_loop_io *io, int events)
 		sweep(worker);
 }
 
+/*
+ * Until now the pipes took what the job printed (64 KiB each); a job that goes on is read as it
+ * prints.
+ */
+static void listen_to(struct rv_worker *worker)
+{
+	struct rv_exec *exec = &worker->turn.of.exec;
+
+	rv_loop_timer_stop(&exec->listen);
+	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++) {
+		if (exec->fds[i] >= 0)
+			rv_loop_io_start(worker->loop, &exec->pipes[i], exec->fds[i], RV_LOOP_READ,
+					 on_pipe, worker);
+	}
+}
+
+static void on_listen(struct rv_loop_timer *timer)
+{
+	listen_to(timer->ctx);
+}
+
 static void on_exit(struct rv_loop_proc *watch)
 {
 	struct rv_worker *worker = watch->ctx;
@@ -172,10 +195,13 @@ static void on_exit(struct rv_loop_proc *watch)
 	worker->turn.settled = true;
 	exec->ended_us = rv_mono_us();
 	ready(&worker->turn);
-	if (all_closed(exec))
+	if (all_closed(exec)) {
 		sweep(worker);
-	else
-		rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, sweep_on, worker);
+		return;
+	}
+	if (rv_loop_timer_active(&exec->listen))
+		listen_to(worker);
+	rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, sweep_on, worker);
 }
 
 /* Pipes for 1, 2 and progress: ours in exec->fds, the job's in ${ends}. */
@@ -268,9 +294,7 @@ static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 			rv_fd_close(&exec->fds[i]);
 		return err;
 	}
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
-		rv_loop_io_start(worker->loop, &exec->pipes[i], exec->fds[i], RV_LOOP_READ, on_pipe,
-				 worker);
+	rv_loop_timer_start(worker->loop, &exec->listen, LISTEN_US, on_listen, worker);
 	rv_loop_proc_start(worker->loop, &exec->watch, &exec->proc, on_exit, worker);
 	return RV_OK;
 }
@@ -332,6 +356,7 @@ static void end(struct rv_turn *turn)
 	if (!exec->exited && exec->proc.pidfd < 0 && all_closed(exec))
 		return; /* it was never started: the result is there */
 	rv_loop_proc_stop(&exec->watch);
+	rv_loop_timer_stop(&exec->listen);
 	rv_loop_timer_stop(&exec->grace);
 	rv_loop_timer_stop(&exec->sweep);
 	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)

@@ -53,7 +53,7 @@ struct rv_exec {
 	struct rv_loop_proc watch;
 	struct rv_loop_io pipes[3]; /* stdout, stderr, progress */
 	int fds[3];                 /* our ends; -1: closed */
-	struct rv_loop_timer grace, sweep;
+	struct rv_loop_timer listen, grace, sweep;
 	struct rv_exit exit;
 	bool exited, swept, complained;
 	int64_t ended_us; /* mono, of the leader */

@@ -75,16 +75,37 @@ static void remember(struct sim_worker *w, const struct rv_ack *ack)
 	w->old[w->nold++] = *ack;
 }
 
-/* What is over goes into the turn; sometimes something that was told long ago once more. */
+static bool holds(const struct sim_worker *w, int64_t job)
+{
+	for (int h = 0; h < w->nheld; h++)
+		if (w->held[h].job == job && !w->held[h].ended)
+			return true;
+	return false;
+}
+
+/* Something that was told long ago, once more: best of a job that it has again, under a new fence.
+ */
+static void put_old_ack(struct sim *s, const struct sim_worker *w, struct rv_req_turn *t)
+{
+	int which = sim_chance(s, 15) ? sim_below(s, w->nold) : -1;
+
+	for (int o = 0; o < w->nold; o++)
+		if (holds(w, w->old[o].job) && sim_chance(s, 50))
+			which = o;
+	if (which < 0)
+		return;
+	t->acks[t->nacks] = w->old[which];
+	t->acks[t->nacks++].err = 0;
+}
+
+/* What is over goes into the turn. */
 static void put_acks(struct sim *s, struct sim_worker *w, struct rv_req_turn *t)
 {
 	for (int h = 0; h < w->nheld; h++)
 		if (w->held[h].ended)
 			t->acks[t->nacks++] = w->held[h].ack;
-	if (w->nold > 0 && !s->calm && sim_chance(s, 15)) {
-		t->acks[t->nacks] = w->old[sim_below(s, w->nold)];
-		t->acks[t->nacks++].err = 0;
-	}
+	if (w->nold > 0 && !s->calm)
+		put_old_ack(s, w, t);
 }
 
 static void put_queues(struct sim *s, struct rv_req_turn *t)
@@ -256,7 +277,8 @@ void sim_worker_step(struct sim *s, int i)
 	}
 	for (int h = 0; h < w->nheld; h++)
 		some_ended = some_ended || w->held[h].ended;
-	if (some_ended && w->run < 0 && sim_chance(s, 60))
+	/* a turn in the middle of its work: what it says of the past must not touch the present */
+	if ((some_ended && w->run < 0 && sim_chance(s, 60)) || (!s->calm && sim_chance(s, 5)))
 		take_turn(s, i);
 	else
 		work_on(s, i);

@@ -16,12 +16,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
+
+#define SETTLE_TRIES 20 /* milliseconds: a stopped process may stay in the middle of its exec */
 
 /*
  * The look for one NAME=VALUE in a stream of NUL-ended texts.  at: how many bytes of the wanted
@@ -52,7 +55,39 @@ static void feed(struct match *match, char byte)
 		match->found = true;
 }
 
-bool rv_environ_has(pid_t pid, const char *name, const char *value, bool whole)
+/*
+ * In the middle of an exec: a process that has memory, but whose new environment is not laid out
+ * yet (it lasts microseconds, and begins before its parent's vfork returns).  Fields 23 and 50 of
+ * /proc/PID/stat, proc(5); kernel threads and zombies have no memory.
+ */
+static bool is_settling(pid_t pid)
+{
+	RV_AUTO(rv_fd_close) int fd = -1;
+	unsigned long env_start = 0;
+	unsigned long memory = 0;
+	char path[48];
+	char text[1024];
+	size_t got = 0;
+	char *at;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || rv_fd_read_all(fd, text, sizeof text - 1, &got) != RV_OK)
+		return false;
+	text[got] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field < 50; field++) {
+		at = strchr(at + 1, ' ');
+		if (at && field + 1 == 23)
+			memory = strtoul(at + 1, NULL, 10);
+		if (at && field + 1 == 50)
+			env_start = strtoul(at + 1, NULL, 10);
+	}
+	return at && memory > 0 && env_start == 0;
+}
+
+/* One look; ${*ret_empty}: there was nothing to be seen. */
+static bool look(pid_t pid, const char *name, const char *value, bool whole, bool *ret_empty)
 {
 	RV_AUTO(rv_fd_close) int fd = -1;
 	char wanted[1024];
@@ -63,20 +98,44 @@ bool rv_environ_has(pid_t pid, const char *name, const char *value, bool whole)
 
 	PRE(length > 0 && (size_t)length < sizeof wanted);
 	match.length = (size_t)length;
+	*ret_empty = false;
 	(void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	for (;;) {
+	for (size_t total = 0;;) {
 		size_t got = 0;
 
-		if (rv_fd_read_all(fd, block, sizeof block, &got) != RV_OK || got == 0)
+		if (rv_fd_read_all(fd, block, sizeof block, &got) != RV_OK || got == 0) {
+			*ret_empty = total == 0;
 			return match.found;
+		}
+		total += got;
 		for (size_t i = 0; i < got && !match.found; i++)
 			feed(&match, block[i]);
 		if (match.found)
 			return true;
 	}
+}
+
+bool rv_environ_has(pid_t pid, const char *name, const char *value, bool whole)
+{
+	bool empty = false;
+
+	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+		if (look(pid, name, value, whole, &empty))
+			return true;
+		if (!empty || !is_settling(pid))
+			return false;
+		(void)poll(NULL, 0, 1);
+	}
+	return false;
+}
+
+/* By its environment, or, when it has another one by now, by its limit. */
+static bool is_marked(pid_t pid, const char *name, const char *prefix)
+{
+	return rv_environ_has(pid, name, prefix, false) || rv_limit_has(pid, name, prefix);
 }
 
 /* Whether ${pid} bears the mark and was told to end. */
@@ -86,12 +145,13 @@ static bool kill_if_marked(pid_t pid, const char *name, const char *prefix)
 	struct rv_procstat before;
 	struct rv_procstat after;
 
-	if (!rv_environ_has(pid, name, prefix, false))
+	if (!is_marked(pid, name, prefix))
 		return false;
 	pidfd = pidfd_open(pid, 0);
 	if (pidfd < 0 || rv_procstat(pid, &before) != RV_OK || before.ppid == getpid())
 		return false;
-	if (!rv_environ_has(pid, name, prefix, false))
+	/* A zombie has no environment any more, but its limits, and is nobody to wait for. */
+	if (before.state == 'Z' || before.state == 'X' || !is_marked(pid, name, prefix))
 		return false;
 	if (rv_procstat(pid, &after) != RV_OK || after.start_ticks != before.start_ticks)
 		return false;

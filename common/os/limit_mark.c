@@ -1,8 +1,8 @@
 /*
- * A mark that survives a cleared environment: the soft RLIMIT_LOCKS, which the kernel has not looked
- * at since 2.4 (setrlimit(2)) but hands on over fork, exec, setsid and a change of user, and shows
- * in /proc/PID/limits.  Supervisor.  Never used for anything but finding what to kill: it must be
- * wide enough that nobody bears it by chance.
+ * A mark that survives a cleared environment: the soft RLIMIT_LOCKS, which the kernel has not
+ * looked at since 2.4 (setrlimit(2)) but hands on over fork, exec, setsid and a change of user, and
+ * shows in /proc/PID/limits.  Supervisor.  Never used for anything but finding what to kill: it
+ * must be wide enough that nobody bears it by chance.
  */
 #include "os/environ.h"
 #include "os/sweep.h"

@@ -59,6 +59,15 @@ static int each_child(bool (*fn)(void *ctx, pid_t pid), void *ctx)
 	}
 }
 
+/*
+ * Whom we have killed and not yet reaped, so that a later turn does not count them again.  There is
+ * one list of children per process, so one of these as well.
+ */
+static struct {
+	pid_t pids[KILLED_MAX];
+	size_t count;
+} killed;
+
 /* One turn's memory. */
 struct turn {
 	const struct rv_sweep *sweep;
@@ -67,19 +76,26 @@ struct turn {
 	int reaped;  /* in this pass */
 	int orphans; /* seen alive in this pass */
 	pid_t last;  /* one of them */
-	size_t nkilled;
-	pid_t killed[KILLED_MAX]; /* so that none is counted twice */
 };
 
-static void count_killed(struct turn *turn, pid_t pid)
+static void note_killed(struct turn *turn, pid_t pid)
 {
-	for (size_t i = 0; i < turn->nkilled; i++) {
-		if (turn->killed[i] == pid)
+	for (size_t i = 0; i < killed.count; i++) {
+		if (killed.pids[i] == pid)
 			return;
 	}
-	if (turn->nkilled < KILLED_MAX)
-		turn->killed[turn->nkilled++] = pid;
+	if (killed.count < KILLED_MAX)
+		killed.pids[killed.count++] = pid;
 	turn->left->killed++;
+}
+
+static void note_reaped(struct turn *turn, pid_t pid)
+{
+	for (size_t i = 0; i < killed.count; i++) {
+		if (killed.pids[i] == pid)
+			killed.pids[i] = killed.pids[--killed.count];
+	}
+	turn->reaped++;
 }
 
 static bool sweep_one(void *ctx, pid_t pid)
@@ -92,12 +108,12 @@ static bool sweep_one(void *ctx, pid_t pid)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) != 0)
 		return true; /* gone: not a child any more */
 	if (info.si_pid == pid) {
-		turn->reaped++;
+		note_reaped(turn, pid);
 	} else {
 		/* A child of ours, just now seen alive and reaped by nobody else: the pid is its.
 		 */
 		if (kill(pid, SIGKILL) == 0)
-			count_killed(turn, pid);
+			note_killed(turn, pid);
 		turn->orphans++;
 		turn->last = pid;
 	}

@@ -7,6 +7,7 @@
 #include "os/fd.h"
 #include "os/lock.h"
 #include "os/spawn.h"
+#include "os/sweep.h"
 #include "wire/area.h"
 #include "wire/sup.h"
 
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RV_WORDS(...) ((char *const *)(uintptr_t)(const char *const[]){__VA_ARGS__, NULL})
@@ -130,11 +132,17 @@ static int verb_escapees(char **args)
 
 		if (pid < 0)
 			return 1;
-		if (pid > 0)
+		if (pid > 0) { /* when it has ended, its child is there and somebody else's */
+			if (waitpid(pid, NULL, 0) != pid)
+				return 1;
 			continue;
+		}
 		(void)setsid();
 		if (fork() == 0) {
 			(void)signal(SIGTERM, SIG_IGN);
+			(void)alarm(120); /* a test that fails leaves nothing for ever */
+			for (int fd = 0; fd <= 2; fd++)
+				(void)close(fd);
 			for (;;)
 				(void)pause();
 		}
@@ -175,7 +183,31 @@ static int verb_nproc(char **args)
 		return 1;
 	err = rv_spawn(&how, &proc, &why);
 	(void)printf("%s %s\n", rv_err_name(err), why.text);
+	(void)fflush(stdout);
+	_exit(0); /* a sanitizer's last look would need a process */
+}
+
+/* marked PREFIX: kills who bears the mark, prints how many; our parent reaps them. */
+static int verb_marked(char **args)
+{
+	int found = 0;
+
+	if (rv_sweep_marked("REEVE_INSTANCE", args[0], &found) != RV_OK)
+		return 1;
+	(void)printf("%d\n", found);
 	return 0;
+}
+
+/* limit-marked PREFIX: bears it in a limit only, and stays. */
+static int verb_limit_marked(char **args)
+{
+	char *const *words = RV_WORDS("sleep", "600");
+	char *const *nothing = RV_WORDS("PATH=/usr/bin:/bin");
+
+	if (rv_sweep_mark("REEVE_INSTANCE", args[0]) != RV_OK || say("marked") != 0)
+		return 1;
+	(void)execvpe(words[0], words, nothing);
+	return 1;
 }
 
 /* area-die: takes the mutex of the area on descriptor 4 and dies with it. */
@@ -248,8 +280,9 @@ static const struct verb {
 	{"status", 0, verb_status},     {"lock", 1, verb_lock},
 	{"share", 1, verb_share},       {"posix-lock", 3, verb_posix_lock},
 	{"escapees", 1, verb_escapees}, {"parent", 1, verb_parent},
-	{"nproc", 0, verb_nproc},       {"area-die", 0, verb_area_die},
-	{"area-add", 1, verb_area_add}, {"stdio", 0, verb_stdio},
+	{"nproc", 0, verb_nproc},       {"marked", 1, verb_marked},
+	{"area-die", 0, verb_area_die}, {"area-add", 1, verb_area_add},
+	{"stdio", 0, verb_stdio},       {"limit-marked", 1, verb_limit_marked},
 };
 
 int main(int argc, char **argv)

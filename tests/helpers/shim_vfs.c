@@ -35,6 +35,8 @@ static struct {
 	uint64_t breaches;
 	void (*on_write)(void *ctx);
 	void *ctx;
+	void (*on_checkpoint)(void *ctx);
+	void *checkpoint_ctx;
 } shim;
 
 static void fail(const char *what)
@@ -225,6 +227,8 @@ static int shim_fetch(sqlite3_file *file, sqlite3_int64 offset, int size, void *
 
 static int shim_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *page)
 {
+	if (shim.on_checkpoint && !page) /* sqlite3WalCheckpoint, after walIndexReadHdr */
+		shim.on_checkpoint(shim.checkpoint_ctx);
 	return of(file)->real->pMethods->xUnfetch(of(file)->real, offset, page);
 }
 
@@ -350,4 +354,10 @@ void rv_shim_on_write(void (*hook)(void *ctx), void *ctx)
 {
 	shim.on_write = hook;
 	shim.ctx = ctx;
+}
+
+void rv_shim_on_checkpoint(void (*hook)(void *ctx), void *ctx)
+{
+	shim.on_checkpoint = hook;
+	shim.checkpoint_ctx = ctx;
 }

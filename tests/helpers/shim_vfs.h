@@ -50,6 +50,10 @@ uint64_t rv_shim_breaches(void);
 /* Called before every write of the main database file (NULL: no more); tests hold locks in it. */
 void rv_shim_on_write(void (*hook)(void *ctx), void *ctx);
 
+/* Called where a checkpoint has read the header of the log and done nothing yet: the window of the
+ * WAL-reset bug. */
+void rv_shim_on_checkpoint(void (*hook)(void *ctx), void *ctx);
+
 /*
  * Recording: what ${path} and its -wal and -journal are now is taken as durable; from here on every
  * write, truncation and sync of them is kept, numbered from 0.

@@ -43,12 +43,18 @@ static int in_transaction(struct rv_sqlite *s, const char *begin, int (*body)(st
 	return err;
 }
 
+/*
+ * auto_vacuum writes the first page, so it stands in the transaction that makes the file ours: a
+ * database without our id is somebody else's, whoever was killed while making it.
+ */
 static int mark_ours(struct rv_sqlite *s)
 {
 	char sql[64];
 	int64_t pages = -1;
-	int err = rv_sqlite_pragma(s, "PRAGMA page_count", &pages);
+	int err = rv_sqlite_exec(s, "PRAGMA auto_vacuum = 2");
 
+	if (err == RV_OK)
+		err = rv_sqlite_pragma(s, "PRAGMA page_count", &pages);
 	/* In a transaction an empty file counts one page already; a store has more. */
 	if (err != RV_OK || pages > 1)
 		return err; /* somebody else was first */
@@ -88,9 +94,9 @@ int rv_sqlite_found(struct rv_sqlite *s, struct rv_why *why)
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, FOUND_US);
 	err = rv_sqlite_pragma(s, "PRAGMA page_count", &pages);
 	if (err == RV_OK && pages == 0) {
-		err = rv_sqlite_exec(s, "PRAGMA page_size = 4096; PRAGMA auto_vacuum = 2");
+		err = rv_sqlite_exec(s, "PRAGMA page_size = 4096");
 		if (err == RV_OK)
-			err = in_transaction(s, "BEGIN EXCLUSIVE", mark_ours);
+			err = in_transaction(s, "BEGIN", mark_ours);
 	}
 	if (err == RV_OK)
 		err = use_wal(s);

@@ -214,7 +214,8 @@ static char *read_log(const struct rv_fake *fake, const char *name)
 	return text ? text : calloc(1, 1);
 }
 
-static void await(struct rv_fake *fake, const char *name, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+await(struct rv_fake *fake, const char *name, const char *format, va_list args)
 {
 	char text[512];
 

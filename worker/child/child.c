@@ -152,9 +152,8 @@ int rv_child_boot(struct rv_child *child, struct rv_why *why)
 
 	rv_fault_iam(child->program);
 	set_mark(child);
+	child->parent = getppid();
 	err = rv_fd_cloexec(RV_SUP_FD, true);
-	if (err == RV_OK)
-		err = rv_fd_nonblock(RV_SUP_FD, true);
 	if (err != RV_OK)
 		return rv_fail(why, RV_E_USAGE,
 			       "descriptor %d is no channel: reeved starts this program",

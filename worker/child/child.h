@@ -23,7 +23,8 @@ struct rv_conf_pool;
 
 /* What is called while a request waits; ctx is the caller's. */
 struct rv_child_hooks {
-	void (*beat)(void *ctx); /* at least every 50 ms; we have beaten already */
+	void (*beat)(void *ctx);     /* at least every 50 ms; we have beaten already */
+	void (*orphaned)(void *ctx); /* the supervisor is gone: does not return */
 	void *ctx;
 };
 
@@ -41,7 +42,9 @@ struct rv_child {
 	struct rv_store *store;
 	struct rv_writer *writer;
 	struct rv_child_hooks hooks;
-	int64_t gap_us; /* between the last two beats */
+	int64_t gap_us;    /* between the last two beats */
+	pid_t parent;      /* the supervisor */
+	int64_t parent_us; /* mono: when we last saw that it is there */
 	int lock_fd;
 	char doorbell[4096];
 };

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int send_message(const struct rv_sup_msg *msg)
 {
@@ -77,11 +78,19 @@ static void on_ring(void *ctx, const struct rv_ring *ring)
 	}
 }
 
+#define PARENT_US (50 * RV_MS_US) /* naps are shorter while a round is quick */
+
 static void on_beat(void *ctx)
 {
 	struct rv_child *child = ctx;
+	int64_t now = rv_child_beat(child);
 
-	(void)rv_child_beat(child);
+	/* Descriptor 3 is not looked at while a request waits, which may be long. */
+	if (now - child->parent_us > PARENT_US) {
+		child->parent_us = now;
+		if (getppid() != child->parent && child->hooks.orphaned)
+			child->hooks.orphaned(child->hooks.ctx);
+	}
 	if (child->hooks.beat)
 		child->hooks.beat(child->hooks.ctx);
 }

@@ -143,23 +143,24 @@ static void expire_silent(struct rv_keeper *keeper)
 		    expire->count);
 }
 
-void rv_keep_flush(struct rv_keeper *keeper)
+bool rv_keep_flush(struct rv_keeper *keeper)
 {
 	int64_t now = rv_mono_us();
 
 	if (now - keeper->flushed_us < shortest_lease(keeper) / 3 && !keeper->forgiving)
-		return;
+		return true;
 	rv_keep_read_lives(keeper);
 	for (unsigned i = 0; !keeper->ending && i < keeper->nlives; i++) {
 		if (is_first_of_lease(keeper, i) &&
 		    !flush_lease(keeper, lease_of(&keeper->lives[i]), now))
-			return;
+			return false;
 	}
 	if (keeper->ending)
-		return;
+		return false;
 	keeper->flushed_us = now;
 	if (!keeper->forgiving)
 		expire_silent(keeper);
+	return true;
 }
 
 static bool is_hung(const struct rv_keep_life *life, const struct rv_area_hint *hint, int64_t now)
@@ -222,5 +223,6 @@ void rv_keep_forgive(struct rv_keeper *keeper, int64_t gap_us)
 		    "%lld ms passed without a tick: every lease is extended",
 		    (long long)(gap_us / RV_MS_US));
 	keeper->forgiving = true;
-	rv_keep_flush(keeper);
+	if (rv_keep_flush(keeper))
+		keeper->missed_us = 0;
 }

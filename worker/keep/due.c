@@ -17,7 +17,7 @@ static void on_due(struct rv_loop_timer *timer)
 	rv_keep_promote(timer->ctx);
 }
 
-static void set_timer(struct rv_keeper *keeper, int64_t next_due_us)
+void rv_keep_set_due(struct rv_keeper *keeper, int64_t next_due_us)
 {
 	int64_t wait = next_due_us - rv_wall_us();
 
@@ -50,16 +50,7 @@ void rv_keep_promote(struct rv_keeper *keeper)
 	if (promote->promoted >= PROMOTE_MAX || promote->expired >= PROMOTE_MAX)
 		rv_loop_timer_start(keeper->loop, &keeper->due, 0, on_due, keeper);
 	else
-		set_timer(keeper, promote->next_due_us);
-}
-
-void rv_keep_look_ahead(struct rv_keeper *keeper)
-{
-	struct rv_store_totals totals;
-	int err = rv_store_totals(keeper->child.store, &totals);
-
-	if (rv_keep_survives(keeper, err, "cannot read what is due", NULL) && err == RV_OK)
-		set_timer(keeper, totals.next_due_us);
+		rv_keep_set_due(keeper, promote->next_due_us);
 }
 
 static bool is_kicked(const struct rv_keeper *keeper, int64_t job, int64_t fence)

@@ -42,15 +42,14 @@ struct rv_keeper {
 	struct rv_loop_timer tick, due, again;
 	/* tick.c */
 	int64_t ticked_us;        /* mono: the last TICK that was sent */
-	int64_t looked_us;        /* mono: the last whole look */
+	int64_t seen_us;          /* mono: when we last knew that we run */
+	int64_t missed_us;        /* the longest time since that we did not; 0 none */
 	int64_t change;           /* rv_store_change at the last look */
 	int64_t ready, oldest_us; /* jobs, wall time of the first in order (0 none) */
 	int64_t open_jobs;        /* not final */
 	uint64_t round;           /* of the area when the leader was seen acquiring */
 	int64_t acquiring_us;     /* mono: since when; 0: nobody does */
-	int64_t waiting_us;       /* mono: since when a request of ours waits; 0: none */
 	int64_t blocker;          /* pid that holds up all writers, 0 none */
-	bool reading;             /* in a look of ours: no second one from the writer's callback */
 	/* beats.c */
 	struct rv_keep_life lives[RV_AREA_SLOTS_MAX * 4];
 	unsigned nlives;
@@ -70,7 +69,7 @@ struct rv_keeper {
 	unsigned nkicked;
 	struct rv_req req; /* too large for a stack */
 	int result;
-	bool ending, ready_sent;
+	bool ending, ready_sent, woken;
 };
 
 /* main.c: one request; false: not done, tried again later, or the keeper ends (it says so). */
@@ -88,17 +87,19 @@ void rv_keep_bury(struct rv_keeper *keeper);
 
 /* due.c: promotes what is due, sets the timer for what is next, passes cancellations on. */
 void rv_keep_promote(struct rv_keeper *keeper);
-void rv_keep_look_ahead(struct rv_keeper *keeper);
+void rv_keep_set_due(struct rv_keeper *keeper, int64_t next_due_us);
 void rv_keep_kick(struct rv_keeper *keeper);
 
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);
+/* tick.c: how many jobs there are, and when the next one is due. */
+void rv_keep_read_totals(struct rv_keeper *keeper);
 /* tick.c: TICK alone, while a request of ours waits. */
 void rv_keep_tick_waiting(struct rv_keeper *keeper);
 
 /* beats.c: the beats of the living into the store, the silent reported and expired. */
 void rv_keep_read_lives(struct rv_keeper *keeper);
-void rv_keep_flush(struct rv_keeper *keeper);
+bool rv_keep_flush(struct rv_keeper *keeper); /* false: not all of it, tried again */
 void rv_keep_judge(struct rv_keeper *keeper);
 /* beats.c: ${gap_us} passed in which we did nothing. */
 void rv_keep_forgive(struct rv_keeper *keeper, int64_t gap_us);

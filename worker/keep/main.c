@@ -78,6 +78,12 @@ static void act(void *ctx)
 	struct rv_keeper *keeper = ctx;
 
 	rv_child_link_log(&keeper->link);
+	if (!keeper->ending && keeper->woken) {
+		keeper->woken = false;
+		rv_keep_read_totals(keeper);
+		if (!keeper->ending)
+			rv_keep_kick(keeper);
+	}
 	if (!keeper->ending && !rv_loop_timer_active(&keeper->again))
 		rv_keep_bury(keeper);
 }
@@ -123,9 +129,7 @@ static void on_message(void *ctx, const struct rv_sup_msg *msg)
 		rv_keep_on_living(keeper, msg);
 		break;
 	case RV_SUP_WAKE:
-		rv_keep_look_ahead(keeper);
-		if (!keeper->ending)
-			rv_keep_kick(keeper);
+		keeper->woken = true; /* many may come in one turn */
 		if (msg->a != 0)
 			rv_child_status(&keeper->child, msg->a, "keeping");
 		break;
@@ -163,6 +167,12 @@ static void on_signal(struct rv_loop_signals *signals, const struct rv_sig *sig)
 
 	if (!keeper->ending && (sig->signo == SIGTERM || sig->signo == SIGQUIT))
 		stop(keeper);
+}
+
+static void on_orphaned(void *ctx)
+{
+	(void)ctx;
+	_exit(0);
 }
 
 static void on_waiting(void *ctx)
@@ -226,7 +236,7 @@ static int mirror(struct rv_keeper *keeper, struct rv_why *why)
 static int boot(struct rv_keeper *keeper, struct rv_why *why)
 {
 	static const int signals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-	struct rv_child_hooks hooks = {.beat = on_waiting, .ctx = keeper};
+	struct rv_child_hooks hooks = {.beat = on_waiting, .orphaned = on_orphaned, .ctx = keeper};
 	struct rv_child *child = &keeper->child;
 	int err = rv_child_boot(child, why);
 
@@ -267,7 +277,6 @@ static void work(struct rv_keeper *keeper)
 		return; /* nobody there: the link would say so too */
 	keeper->ready_sent = true;
 	rv_log(RV_LOG_DEBUG, RV_EV_keeper_ready, "ready");
-	keeper->looked_us = rv_mono_us();
 	keeper->change = -1;
 	rv_keep_tick(keeper);
 	if (!keeper->ending)

@@ -62,18 +62,29 @@ static void look_at_writer(struct rv_keeper *keeper, int64_t now)
 		set_blocker(keeper, pid > 0 ? pid : 0);
 }
 
-void rv_keep_tick_waiting(struct rv_keeper *keeper)
+/* Notes time in which we did not run at all: stopped, suspended, starved. */
+static int64_t note_time(struct rv_keeper *keeper)
 {
 	int64_t now = rv_mono_us();
+	int64_t gap = keeper->seen_us != 0 ? now - keeper->seen_us : 0;
+
+	if (gap > (GAP_TICKS + 1) * RV_KEEP_TICK_US && gap > keeper->missed_us)
+		keeper->missed_us = gap;
+	keeper->seen_us = now;
+	return now;
+}
+
+void rv_keep_tick_waiting(struct rv_keeper *keeper)
+{
+	int64_t now = note_time(keeper);
 
 	if (now - keeper->ticked_us < RV_KEEP_TICK_US / 2)
 		return;
 	look_at_writer(keeper, now);
 	send_tick(keeper, now);
-	keeper->looked_us = now; /* a wait is no gap */
 }
 
-static void read_totals(struct rv_keeper *keeper)
+void rv_keep_read_totals(struct rv_keeper *keeper)
 {
 	struct rv_store_totals totals;
 	int err = rv_store_totals(keeper->child.store, &totals);
@@ -84,6 +95,7 @@ static void read_totals(struct rv_keeper *keeper)
 	keeper->oldest_us = totals.oldest_ready_us;
 	keeper->open_jobs = totals.counts[RV_JOB_READY] + totals.counts[RV_JOB_SCHEDULED] +
 			    totals.counts[RV_JOB_BLOCKED] + totals.counts[RV_JOB_RUNNING];
+	rv_keep_set_due(keeper, totals.next_due_us);
 }
 
 static int ring_queue(void *ctx, const struct rv_queue_view *view)
@@ -116,9 +128,9 @@ static void poll_store(struct rv_keeper *keeper)
 		return;
 	if (change != keeper->change) {
 		keeper->change = change;
-		read_totals(keeper);
-		rv_keep_look_ahead(keeper);
-		rv_keep_kick(keeper);
+		rv_keep_read_totals(keeper);
+		if (!keeper->ending)
+			rv_keep_kick(keeper);
 	}
 	if (keeper->ending || keeper->ready == 0 || !someone_idle(keeper))
 		return;
@@ -156,8 +168,7 @@ static void on_tick(struct rv_loop_timer *timer)
 
 void rv_keep_tick(struct rv_keeper *keeper)
 {
-	int64_t now = rv_mono_us();
-	int64_t gap = now - keeper->looked_us;
+	int64_t now = note_time(keeper);
 	int err;
 
 	rv_loop_timer_start(keeper->loop, &keeper->tick, RV_KEEP_TICK_US, on_tick, keeper);
@@ -169,19 +180,18 @@ void rv_keep_tick(struct rv_keeper *keeper)
 	err = rv_store_same_file(keeper->child.store);
 	if (!rv_keep_survives(keeper, err, "the store was replaced under us", NULL))
 		return;
-	if (keeper->looked_us != 0 && gap > (GAP_TICKS + 1) * RV_KEEP_TICK_US)
-		rv_keep_forgive(keeper, gap);
+	if (keeper->missed_us > 0)
+		rv_keep_forgive(keeper, keeper->missed_us);
 	else
 		keeper->forgiving = false;
-	keeper->looked_us = now;
 	poll_store(keeper);
 	if (!keeper->ending)
 		rv_keep_judge(keeper);
 	if (!keeper->ending)
-		rv_keep_flush(keeper);
+		(void)rv_keep_flush(keeper);
 	if (!keeper->ending)
 		sweep_overdue(keeper, now);
 	if (!keeper->ending)
 		checkpoint(keeper);
-	keeper->looked_us = rv_mono_us();
+	(void)note_time(keeper);
 }

@@ -42,8 +42,15 @@ static void set_idle(struct rv_worker *worker, bool idle)
 
 void rv_claim_woken(struct rv_worker *worker)
 {
+	int err = RV_OK;
+
 	(void)rv_child_beat(&worker->child);
+	/* We may have slept for long, without a beat that would have looked. */
+	if (worker->idle)
+		err = rv_store_same_file(worker->child.store);
 	set_idle(worker, false);
+	if (err == RV_E_REPLACED)
+		rv_worker_fail(worker, err, "the store was replaced under us", NULL);
 }
 
 /* Somebody who sleeps and might be told of what we leave behind. */

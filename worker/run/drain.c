@@ -9,6 +9,7 @@
 #include "run/worker.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 static void stop(struct rv_worker *worker, bool now)
 {
@@ -106,6 +107,14 @@ void rv_drain_gone(void *ctx)
 	worker->ending = true;
 	rv_run_kill(worker);
 	rv_loop_stop(worker->loop);
+}
+
+void rv_drain_orphaned(void *ctx)
+{
+	struct rv_worker *worker = ctx;
+
+	rv_run_kill(worker);
+	_exit(0); /* the store is used to worse: nothing of it is open but a wait */
 }
 
 static void on_signal(struct rv_loop_signals *signals, const struct rv_sig *sig)

@@ -296,6 +296,9 @@ static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	}
 	rv_loop_timer_start(worker->loop, &exec->listen, LISTEN_US, on_listen, worker);
 	rv_loop_proc_start(worker->loop, &exec->watch, &exec->proc, on_exit, worker);
+	rv_log_with(RV_LOG_DEBUG, RV_EV_job_started,
+		    RV_FIELDS(RV_INT("job", turn->claim.job), RV_INT("pid", exec->proc.pid)),
+		    "job %lld runs", (long long)turn->claim.job);
 	return RV_OK;
 }
 

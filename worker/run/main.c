@@ -114,7 +114,8 @@ static void on_waiting(void *ctx)
 static int boot(struct rv_worker *worker, struct rv_why *why)
 {
 	struct rv_child *child = &worker->child;
-	struct rv_child_hooks hooks = {.beat = on_waiting, .ctx = worker};
+	struct rv_child_hooks hooks = {
+		.beat = on_waiting, .orphaned = rv_drain_orphaned, .ctx = worker};
 	int err = rv_child_boot(child, why);
 
 	if (err != RV_OK)

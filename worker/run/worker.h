@@ -80,6 +80,8 @@ void rv_beat_stop(struct rv_worker *worker);
 /* drain.c: messages, signals, the end of the supervisor. */
 void rv_drain_message(void *ctx, const struct rv_sup_msg *msg);
 void rv_drain_gone(void *ctx);
+/* drain.c: the same while a request waits: does not return. */
+void rv_drain_orphaned(void *ctx);
 int rv_drain_signals(struct rv_worker *worker) RV_MUST_CHECK;
 
 #endif

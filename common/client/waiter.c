@@ -112,7 +112,7 @@ void rv_waiter_sleep(struct rv_waiter *waiter, struct pollfd *others, size_t not
 		fds[i] = others[i];
 	ready = poll(fds, nothers + 1, (int)ms);
 	for (size_t i = 0; i < nothers; i++)
-		others[i].revents = ready > 0 ? fds[i].revents : 0;
+		others[i].revents = (short)(ready > 0 ? fds[i].revents : 0);
 	while (waiter->fd >= 0 && rv_sock_rung(waiter->fd, &token) == RV_OK)
 		;
 }

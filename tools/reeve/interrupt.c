@@ -12,8 +12,19 @@
 int rv_interrupt_open(int *ret_fd)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	int heeded[RV_ARRAY_LEN(signals)];
+	size_t count = 0;
 
-	return rv_sig_open(signals, RV_ARRAY_LEN(signals), ret_fd);
+	for (size_t i = 0; i < RV_ARRAY_LEN(signals); i++) {
+		struct sigaction action;
+
+		/* Ignored by nohup or a shell's background: a signalfd would hear it all the same.
+		 */
+		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			continue;
+		heeded[count++] = signals[i];
+	}
+	return rv_sig_open(heeded, count, ret_fd);
 }
 
 void rv_interrupt_close(int *fd)

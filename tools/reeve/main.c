@@ -6,10 +6,24 @@
 
 #include "base/fault.h"
 #include "os/fd.h"
-#include "os/sig.h"
 #include "verb.h"
 
+#include <signal.h>
 #include <string.h>
+
+/*
+ * A closed pipe is an error of the write, not our end; nothing a parent blocked stays blocked. What
+ * it ignores (nohup, a shell's background) stays ignored: that is how a person says it.
+ */
+static void inherit_signals(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
 
 static int usage_error(struct rv_cli *cli, int err)
 {
@@ -44,7 +58,7 @@ int main(int argc, char **argv)
 	rv_fault_iam("reeve");
 	if (rv_fd_stdio() != RV_OK)
 		return rv_err_exit(RV_E_IO);
-	rv_sig_reset();
+	inherit_signals();
 	rv_out_init(&cli.out);
 	code = rv_out_end(dispatch(&cli, argc, argv));
 	rv_client_fini(&cli.client);

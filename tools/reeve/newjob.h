@@ -22,7 +22,7 @@ struct rv_newjob {
  * the sentence in cli->why.
  */
 int rv_newjob_from_args(struct rv_newjob *new) RV_MUST_CHECK;
-int rv_newjob_from_json(struct rv_newjob *new, const char *line, size_t size) RV_MUST_CHECK;
+int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size) RV_MUST_CHECK;
 
 /*
  * Shared by both (spec.c): the spec of a task's arguments or of a command, checked.  ${args} and

@@ -26,9 +26,9 @@ int rv_enqueue(struct rv_cli *cli, const struct rv_job_new *jobs, size_t count, 
 	req->u.enqueue = (struct rv_req_enqueue){
 		.jobs = jobs,
 		.count = count,
-		.ret_ids = ret_ids,
 		.adhoc_refused = !cli->client.conf->reeve.adhoc,
 	};
+	req->u.enqueue.ret_ids = ret_ids;
 	err = rv_submit_one(&cli->client, req, &cli->why);
 	*ret_failed = req->u.enqueue.failed_index;
 	*ret_repeated = req->u.enqueue.repeated;

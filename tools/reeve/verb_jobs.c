@@ -138,7 +138,7 @@ static int list_jobs(struct rv_cli *cli, struct rv_job_filter *filter)
 	static const char *const headers[] = {">ID",     "STATE", "QUEUE", "ATTEMPT",
 					      "CREATED", "WHAT",  "NOTE"};
 	struct rv_table table;
-	struct rv_buf json;
+	struct rv_buf json = {.data = NULL};
 	struct page page = {.cli = cli,
 			    .table = &table,
 			    .json = cli->json ? &json : NULL,
@@ -177,7 +177,7 @@ static int parse_state(struct rv_cli *cli, int *ret_state)
 	if (!name)
 		return RV_OK;
 	if (rv_job_state_parse(name, &state) == RV_OK) {
-		*ret_state = state;
+		*ret_state = (int)state;
 		return RV_OK;
 	}
 	for (int i = 0; i < RV_JOB_STATES; i++)

@@ -157,6 +157,16 @@ is "$?" 129
 echo go >gate
 expect 0 reeve wait --all
 
+: >running
+(trap '' HUP && exec "$bin" run -- sh -c "echo started; cat $work/gate") >running 2>said </dev/null &
+runner=$!
+await running started $runner
+kill -HUP $runner
+echo heard >gate
+wait $runner
+is "$?" 0
+is "$(cat running)" $'started\nheard'
+
 # Those who waited have left nothing behind.
 is "$(find run -name 'waiter.*' | wc -l)" 0
 is "$(reeve db sql 'SELECT count(*) FROM waiter' | tail -n 1)" 0

@@ -1,0 +1,50 @@
+# [reeve] group: its members use the store like the daemon's user; who is not in it cannot; a member
+# who cannot reach the store still has `status`.
+[ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && [ -x "$build/bin/reeved" ] || exit 77
+chmod 755 "$top" "$work"
+cat >r.ini <<-INI
+	[reeve]
+	state_dir = $work/state
+	runtime_dir = $work/run
+	adhoc = yes
+	group = nogroup
+	[pool:default]
+	workers = 1
+INI
+chmod 644 r.ini
+export REEVE_CONFIG=$work/r.ini
+member() { HOME=/ setpriv --reuid 1 --regid 65534 --clear-groups -- "$bin" "$@"; }
+stranger() { HOME=/ setpriv --reuid 1 --regid 1 --clear-groups -- "$bin" "$@"; }
+unset NOTIFY_SOCKET
+: >log
+"$build/bin/reeved" >log 2>&1 &
+daemon=$!
+trap 'kill -QUIT $daemon 2>/dev/null; wait $daemon 2>/dev/null' EXIT
+await log daemon.ready $daemon
+is "$(stat -c '%a %G' state)" "2770 nogroup"
+is "$(stat -c '%a %G' state/reeve.db)" "660 nogroup"
+expect 0 member run -C / -- sh -c 'id -u; exit 0'
+is "$out" 0
+expect 0 member add -C / -- true
+expect 0 member wait "$out" --timeout 30s
+expect 0 member logs 1
+is "$out" 0
+expect 0 member status
+says ready
+is "$(find run -name 'waiter.*' | wc -l)" 0
+for verb in jobs status "add -C / -- true"; do
+	# shellcheck disable=SC2086
+	expect 4 stranger $verb
+done
+chmod 700 state
+expect 4 member jobs
+errs "you may not read this store"
+expect 0 member status
+says ready
+expect 0 member worker ls
+chmod 2770 state
+expect 0 member db check
+expect 0 reeve shutdown --now
+wait $daemon
+is "$?" 0
+trap - EXIT

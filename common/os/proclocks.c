@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_SIZE 256
+#define TABLE_TRIES   3
 
 /* How well a line's inode fits the file; on an anonymous device (btrfs, overlay) stat says another
  * number than the lock table, which has the superblock's: then the inode alone, as second best. */
@@ -101,16 +102,16 @@ int rv_proclocks_parse(const char *text, const struct rv_fs_id *file, int64_t by
 	return result(&search, ret_pid);
 }
 
-int rv_proclocks_writer(const struct rv_fs_id *file, int64_t byte, pid_t *ret_pid)
+/* One reading of the table from its start; ${*ret_reads}: in how many pieces it came. */
+static int read_table(struct search *search, int *ret_reads)
 {
 	RV_AUTO(rv_fd_close) int fd = open("/proc/locks", O_RDONLY | O_CLOEXEC);
-	struct search search = {.file = file, .byte = byte};
 	char text[4096 + LINE_MAX_SIZE + 1];
 	size_t kept = 0;
 
 	if (fd < 0)
 		return rv_err_from_errno(errno);
-	for (;;) {
+	for (*ret_reads = 0;;) {
 		ssize_t n = read(fd, text + kept, sizeof text - 1 - kept);
 		char *rest;
 
@@ -119,12 +120,34 @@ int rv_proclocks_writer(const struct rv_fs_id *file, int64_t byte, pid_t *ret_pi
 		if (n < 0)
 			return rv_err_from_errno(errno);
 		if (n == 0)
-			return result(&search, ret_pid);
+			return RV_OK;
+		++*ret_reads;
 		text[kept + (size_t)n] = '\0';
-		rest = look_at_lines(text, &search);
+		rest = look_at_lines(text, search);
 		kept = strlen(rest);
 		memmove(text, rest, kept);
 		if (kept > LINE_MAX_SIZE)
 			kept = 0; /* no line of the kernel's is that long */
 	}
+}
+
+int rv_proclocks_writer(const struct rv_fs_id *file, int64_t byte, pid_t *ret_pid)
+{
+	struct search search = {.file = file, .byte = byte};
+
+	/*
+	 * The kernel gives a page at a time and counts lines between them: while others take and
+	 * drop locks, one that is held all along may fall into the gap.  So a long table is read
+	 * again.
+	 */
+	for (int tries = 0; tries < TABLE_TRIES; tries++) {
+		int reads = 0;
+		int err = read_table(&search, &reads);
+
+		if (err != RV_OK)
+			return err;
+		if (search.best != FIT_NOT || reads <= 1)
+			break;
+	}
+	return result(&search, ret_pid);
 }

@@ -18,6 +18,7 @@
 
 /*
  * The process with an exclusive POSIX lock on byte ${byte} of ${file}; RV_E_NOTFOUND when none.
+ * A hint: a lock that is held may be missed while others come and go in a long table.
  * ${*ret_pid} is 0 for a holder outside our PID namespace, -1 for an OFD lock.  Allocates nothing.
  */
 int rv_proclocks_writer(const struct rv_fs_id *file, int64_t byte, pid_t *ret_pid) RV_MUST_CHECK;

@@ -151,27 +151,35 @@ CHILD_SIDE static void set_oom_score(int score)
 	(void)close(fd);
 }
 
+/* Real, effective and saved: a saved root would be a way back. */
+CHILD_SIDE static int is_already(const struct rv_spawn *how)
+{
+	uid_t uid[3];
+	gid_t gid[3];
+
+	if (getresuid(&uid[0], &uid[1], &uid[2]) != 0 || getresgid(&gid[0], &gid[1], &gid[2]) != 0)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		if (uid[i] != how->uid || gid[i] != how->gid)
+			return 0;
+	}
+	return 1;
+}
+
 /* The library's functions would stop all threads of the parent first: the plain calls. */
 CHILD_SIDE static int switch_user(const struct rv_spawn *how)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}, {0}};
-	uid_t uid[3];
-	gid_t gid[3];
 
-	if (geteuid() != 0 && getuid() == how->uid && geteuid() == how->uid &&
-	    getgid() == how->gid && getegid() == how->gid)
-		return 0; /* already that user, and not allowed to set groups */
+	if (how->uid != 0 && is_already(how))
+		return 0; /* and not allowed to set groups */
 	if (syscall(SYS_setgroups, how->ngroups, how->groups) != 0 ||
 	    syscall(SYS_setresgid, how->gid, how->gid, how->gid) != 0 ||
 	    syscall(SYS_setresuid, how->uid, how->uid, how->uid) != 0)
 		return errno;
-	if (getresuid(&uid[0], &uid[1], &uid[2]) != 0 || getresgid(&gid[0], &gid[1], &gid[2]) != 0)
-		return errno;
-	for (int i = 0; i < 3; i++) {
-		if (uid[i] != how->uid || gid[i] != how->gid)
-			return EPERM;
-	}
+	if (!is_already(how))
+		return EPERM;
 	if (how->uid == 0)
 		return 0;
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -210,6 +218,13 @@ CHILD_SIDE static const char *find_path(char *const *envp)
 	return DEFAULT_PATH;
 }
 
+/* The system call itself: a coverage build's execve() would write files, in the parent's memory. */
+CHILD_SIDE static int execute(const char *file, char *const *argv, char *const *envp)
+{
+	(void)syscall(SYS_execve, file, argv, envp);
+	return errno;
+}
+
 /* execvp's rules, but along the PATH the child will have, and without its fall-back to a shell. */
 CHILD_SIDE static int search_and_exec(const struct rv_spawn *how, char *const *envp)
 {
@@ -229,11 +244,12 @@ CHILD_SIDE static int search_and_exec(const struct rv_spawn *how, char *const *e
 			if (part > 0)
 				file[part++] = '/';
 			memcpy(file + part, name, length + 1);
-			(void)execve(file, how->argv, envp);
-			if (errno == EACCES)
-				denied = errno;
-			else if (errno != ENOENT && errno != ENOTDIR)
-				return errno;
+			int errnum = execute(file, how->argv, envp);
+
+			if (errnum == EACCES)
+				denied = errnum;
+			else if (errnum != ENOENT && errnum != ENOTDIR)
+				return errnum;
 		}
 		path += strcspn(path, ":");
 		if (*path++ == '\0')
@@ -250,8 +266,7 @@ CHILD_SIDE static int run(const struct rv_spawn *how)
 	empty_mask();
 	if (!how->path && !strchr(how->argv[0], '/'))
 		return search_and_exec(how, envp);
-	(void)execve(how->path ? how->path : how->argv[0], how->argv, envp);
-	return errno;
+	return execute(how->path ? how->path : how->argv[0], how->argv, envp);
 }
 
 /* The steps in their order; the errno of the one that failed, its name in ${ret_step}. */
@@ -299,6 +314,7 @@ CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
 CHILD_SIDE int rv_spawn_child(void *argument)
 {
 	struct rv_spawn_job *job = argument;
+	struct rv_spawn_report report;
 	int step = RV_STEP_NONE;
 	int errnum;
 
@@ -308,8 +324,9 @@ CHILD_SIDE int rv_spawn_child(void *argument)
 		step = RV_STEP_EXEC;
 		errnum = run(job->how);
 	}
-	job->report = (struct rv_spawn_report){.step = step, .errnum = errnum};
+	report = (struct rv_spawn_report){.step = step, .errnum = errnum};
+	job->report = report;
 	if (job->report_fd >= 0)
-		(void)!write(job->report_fd, &job->report, sizeof job->report);
+		(void)!write(job->report_fd, &report, sizeof report);
 	_exit(127);
 }

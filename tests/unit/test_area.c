@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "helpers/assert.h"
 #include "helpers/child.h"
+#include "helpers/limit.h"
 #include "os/fd.h"
 #include "os/self.h"
 #include "os/spawn.h"
@@ -229,17 +230,18 @@ Test(area, f30_only_a_whole_sealed_area_of_this_version_is_mapped)
 
 Test(area, f16_without_descriptors_it_says_so)
 {
-	struct rlimit limit = {.rlim_cur = 30, .rlim_max = 30};
+	struct rv_test_limit limit;
 	struct rv_why why = {{0}};
 	uint64_t id = 7;
 	int fd = -7;
 
-	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_NOFILE, 30);
 	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
 		continue;
 	cr_assert(eq(int, rv_area_create(1, &fd, &id, &why), RV_E_BUSY));
 	rv_assert_has(why.text, "cannot make the shared area");
 	cr_assert(eq(int, fd, -7));
+	rv_test_limit_end(&limit);
 }
 
 static void pair(int fds[2])

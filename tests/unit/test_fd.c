@@ -5,6 +5,7 @@
 #include "helpers/alloc_fail.h"
 #include "helpers/assert.h"
 #include "helpers/child.h"
+#include "helpers/limit.h"
 #include "helpers/tmpdir.h"
 #include "os/fd.h"
 #include "os/file.h"
@@ -153,17 +154,18 @@ Test(fd, a_sealed_memfd_cannot_be_changed)
 
 Test(fd, f16_without_descriptors_makers_say_so)
 {
-	struct rlimit limit = {.rlim_cur = 30, .rlim_max = 30};
+	struct rv_test_limit limit;
 	int fds[2] = {7, 8};
 	int fd = -1;
 
-	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_NOFILE, 30);
 	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
 		continue;
 	cr_assert(eq(int, rv_fd_pipe(fds, false), RV_E_BUSY));
 	cr_assert(eq(int, rv_fd_seqpair(fds), RV_E_BUSY));
 	cr_assert(eq(int, rv_fd_sealed("x", "x", 1, &fd), RV_E_BUSY));
 	cr_assert(eq(int, fds[0], 7));
+	rv_test_limit_end(&limit);
 }
 
 Test(path, joined_and_taken_apart)
@@ -284,14 +286,15 @@ Test(file, replacing_is_whole_and_leaves_nothing_beside)
 Test(file, f14_a_full_disk_leaves_the_old_content)
 {
 	const char *file = rv_test_path("%s/file", rv_test_tmpdir());
-	struct rlimit limit = {.rlim_cur = 5, .rlim_max = 5};
+	struct rv_test_limit limit;
 	struct rv_why why = {{0}};
 
 	cr_assert(eq(int, rv_file_replace(file, "one", 3, 0600, &why), RV_OK));
 	(void)signal(SIGXFSZ, SIG_IGN);
-	cr_assert(eq(int, setrlimit(RLIMIT_FSIZE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_FSIZE, 5);
 	cr_assert(eq(int, rv_file_replace(file, "0123456789", 10, 0600, &why), RV_E_TOOBIG));
 	expect_file(file, "one");
+	rv_test_limit_end(&limit);
 }
 
 Test(file, removing_what_is_not_there_is_fine)

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/seam.h"
 #include "helpers/assert.h"
+#include "helpers/limit.h"
 #include "helpers/tmpdir.h"
 #include "obs/log.h"
 #include "os/fd.h"
@@ -422,15 +423,16 @@ Test(log, a_target_that_cannot_be_keeps_the_old_one)
 /* F14: the log's disk is full. */
 Test(log, f14_a_full_disk_costs_lines)
 {
-	struct rlimit limit = {.rlim_cur = 300, .rlim_max = 300};
+	struct rv_test_limit limit;
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	open_log(log_file(), RV_LOG_TEXT);
-	cr_assert(eq(int, setrlimit(RLIMIT_FSIZE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_FSIZE, 300);
 	for (int i = 0; i < 100; i++)
 		rv_log(RV_LOG_INFO, RV_EV_job_started, "line %d", i);
 	cr_assert(lt(u64, 80, rv_log_dropped()));
 	rv_log_close();
+	rv_test_limit_end(&limit);
 }
 
 Test(log, levels_formats_and_events_have_names)

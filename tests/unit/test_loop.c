@@ -4,6 +4,7 @@
 #include "base/seam.h"
 #include "helpers/assert.h"
 #include "helpers/child.h"
+#include "helpers/limit.h"
 #include "loop/loop.h"
 #include "os/fd.h"
 #include "os/spawn.h"
@@ -284,17 +285,18 @@ Test(loop, a_callback_may_free_its_own_watcher)
 
 Test(loop, f16_without_descriptors_it_is_busy)
 {
-	struct rlimit limit = {.rlim_cur = 30, .rlim_max = 30};
+	struct rv_test_limit limit;
 	struct rv_loop_signals signals = {0};
 	struct rv_loop *loop = new_loop();
 	struct rv_loop *other = NULL;
 	const int list[] = {SIGUSR1};
 
-	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_NOFILE, 30);
 	while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
 		continue;
 	cr_assert(eq(int, rv_loop_new(&other), RV_E_BUSY));
 	cr_assert(eq(ptr, other, NULL));
 	cr_assert(eq(int, rv_loop_signals_start(loop, &signals, list, 1, on_sig, NULL), RV_E_BUSY));
 	rv_loop_free(loop);
+	rv_test_limit_end(&limit);
 }

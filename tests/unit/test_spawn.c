@@ -7,6 +7,7 @@
 #include "base/seam.h"
 #include "helpers/assert.h"
 #include "helpers/child.h"
+#include "helpers/limit.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/fd.h"
@@ -146,7 +147,7 @@ Test(spawn, descriptors_may_swap_their_numbers)
 /* A pidfd is all that a parent needs to have free. */
 Test(spawn, f36_under_descriptor_pressure)
 {
-	struct rlimit limit = {.rlim_cur = 64, .rlim_max = 64};
+	struct rv_test_limit limit;
 	char *const *words = RV_WORDS("true");
 	struct rv_spawn how = {.argv = words};
 	struct rv_why why = {{0}};
@@ -154,7 +155,7 @@ Test(spawn, f36_under_descriptor_pressure)
 	int last = -1;
 	int fd;
 
-	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &limit), 0));
+	limit = rv_test_limit(RLIMIT_NOFILE, 64);
 	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
 		last = fd;
 	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_BUSY));
@@ -166,6 +167,7 @@ Test(spawn, f36_under_descriptor_pressure)
 	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_OK), "%s", why.text);
 	cr_assert(eq(int, reap(&proc).code, 0));
 #endif
+	rv_test_limit_end(&limit);
 }
 
 struct failure {
@@ -385,6 +387,27 @@ Test(spawn, another_user_has_no_way_back)
 }
 
 /* By way of a user that is not root: one that may not become another is told so. */
+/* An effective nobody whose saved id is root must not pass for nobody. */
+Test(spawn, a_saved_root_is_not_taken_for_the_user)
+{
+	const gid_t group = 65534;
+	struct rv_spawn how = {.argv = RV_WORDS("true"),
+			       .switch_user = true,
+			       .uid = 65534,
+			       .gid = group,
+			       .groups = &group,
+			       .ngroups = 1};
+	struct rv_why why = {{0}};
+	struct rv_proc proc;
+
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	cr_assert(eq(int, setresgid(group, group, 0), 0));
+	cr_assert(eq(int, setresuid(65534, 65534, 0), 0));
+	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
+	cr_assert(eq(int, setresuid(0, 0, 0), 0));
+}
+
 Test(spawn, without_root_there_is_no_other_user_but_oneself)
 {
 	gid_t group = 65534;
@@ -413,6 +436,7 @@ Test(spawn, without_root_there_is_no_other_user_but_oneself)
 	how.nice = -5;
 	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
 	rv_assert_has(why.text, "priority");
+	(void)close(STDERR_FILENO); /* nobody cannot write coverage, and need not say so */
 }
 
 Test(spawn, f16_no_process_to_be_had_is_busy)

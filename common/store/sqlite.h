@@ -199,6 +199,8 @@ int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
  * event. */
 int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,
 			 struct rv_sqlite_place *ret_place) RV_MUST_CHECK;
+/* Whether the numbers of a place can be what they say: a damaged store may hold anything. */
+bool rv_sqlite_sane(const struct rv_sqlite_place *place);
 /* The ttl counts no longer (started or final). */
 int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
 

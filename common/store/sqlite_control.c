@@ -97,7 +97,7 @@ static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlit
 	rv_sqlite_text(stmt, 3, key, sizeof key);
 	place->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 4));
 	rv_sqlite_end(stmt);
-	if (!place->queue)
+	if (!rv_sqlite_sane(place) || priority < 0 || priority > RV_PRIORITY_MAX)
 		return RV_E_CORRUPT;
 	err = rv_sqlite_queue_touch(s, place->queue);
 	if (err == RV_OK && key[0] != '\0') {

@@ -77,6 +77,8 @@ static int after_failure(struct rv_sqlite *s, const struct rv_sqlite_place *plac
 
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	if (max_attempts < 1 || max_attempts > INT32_MAX / 2)
+		return RV_E_CORRUPT;
 	*ret_dead = rv_retry_after_failure(place->attempts, (int)max_attempts, place->granted) ==
 		    RV_VERDICT_DEAD;
 	return RV_OK;
@@ -166,6 +168,7 @@ static int end_by_ack(struct rv_sqlite *s, struct rv_sqlite_lease *lease, const 
 int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker, struct rv_ack *ack)
 {
 	struct rv_sqlite_lease lease;
+	bool stale;
 	int err = rv_sqlite_lease(s, ack->job, &lease);
 
 	if (err == RV_E_NOTFOUND) {
@@ -174,12 +177,14 @@ int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
 	}
 	if (err != RV_OK)
 		return err;
-#ifndef RV_MUTANT_ACK_IGNORES_FENCE
-	if (lease.place.fence != ack->fence || lease.place.incarnation != incarnation) {
+	stale = lease.place.fence != ack->fence;
+#ifdef RV_MUTANT_ACK_IGNORES_FENCE
+	stale = false;
+#endif
+	if (stale || lease.place.incarnation != incarnation) {
 		ack->err = RV_E_STALE;
 		return RV_OK;
 	}
-#endif
 	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CANCELLED) {
 		ack->err = RV_E_USAGE;
 		return RV_OK;
@@ -213,6 +218,8 @@ static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum 
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	max_crashes = sqlite3_column_int(stmt, 1);
 	rv_sqlite_end(stmt);
+	if (max_crashes < 0)
+		return RV_E_CORRUPT;
 	if (rv_retry_after_crash(place->crashes, max_crashes) == RV_VERDICT_AGAIN)
 		return again(s, place, from, s->now_us, run);
 	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, place->crashes, death->words);

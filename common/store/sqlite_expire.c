@@ -94,6 +94,13 @@ int rv_sqlite_do_leave(struct rv_sqlite *s, struct rv_req *req)
 	return end_life(s, req->u.leave.incarnation, &how, &released);
 }
 
+static bool same_text(sqlite3_stmt *stmt, int column, const char *text)
+{
+	const char *value = (const char *)sqlite3_column_text(stmt, column);
+
+	return value && strcmp(value, text) == 0;
+}
+
 struct life {
 	uint64_t incarnation;
 	int64_t pid, start_ticks, beat_deadline;
@@ -126,7 +133,7 @@ static int read_lives(struct rv_sqlite *s, const char *boot, struct life **ret_l
 		lives[n].incarnation = (uint64_t)sqlite3_column_int64(stmt, 0);
 		lives[n].pid = sqlite3_column_int64(stmt, 1);
 		lives[n].start_ticks = sqlite3_column_int64(stmt, 2);
-		lives[n].same_boot = strcmp((const char *)sqlite3_column_text(stmt, 3), boot) == 0;
+		lives[n].same_boot = same_text(stmt, 3, boot);
 		lives[n++].beat_deadline = sqlite3_column_int64(stmt, 4);
 	}
 	rv_sqlite_end(stmt);
@@ -230,7 +237,7 @@ static int forget_daemons(struct rv_sqlite *s, const struct rv_req_raise *raise,
 		*ret_n = n = sqlite3_column_int64(stmt, 0);
 		pid = sqlite3_column_int64(stmt, 1);
 		ticks = sqlite3_column_int64(stmt, 2);
-		same = strcmp((const char *)sqlite3_column_text(stmt, 3), raise->boot_id) == 0;
+		same = same_text(stmt, 3, raise->boot_id);
 		area = (uint64_t)sqlite3_column_int64(stmt, 4);
 		rv_sqlite_end(stmt);
 		if (same && !rv_rules_process_gone(pid, ticks))

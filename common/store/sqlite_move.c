@@ -11,6 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool rv_sqlite_sane(const struct rv_sqlite_place *place)
+{
+	const int numbers[] = {place->runs, place->attempts, place->crashes, place->granted};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(numbers); i++) {
+		if (numbers[i] < 0 || numbers[i] > INT32_MAX / 2)
+			return false;
+	}
+	return place->queue && place->id > 0 && place->ord >= 0 && place->event >= 0;
+}
+
 int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,
 			 struct rv_sqlite_place *ret_place)
 {
@@ -26,10 +37,8 @@ int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, in
 		.event = sqlite3_column_int64(stmt, column + 7),
 	};
 
-	if (!place.queue)
-		return RV_E_CORRUPT;
 	*ret_place = place;
-	return RV_OK;
+	return rv_sqlite_sane(&place) ? RV_OK : RV_E_CORRUPT;
 }
 
 int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
@@ -137,6 +146,14 @@ static int put_done(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		run->user, run->sys, run->maxrss, run->output, rv_rules_said(run->error));
 }
 
+static void ring_one(struct rv_sqlite *s, sqlite3_stmt *stmt, int64_t id)
+{
+	char path[108];
+
+	rv_sqlite_text(stmt, 0, path, sizeof path);
+	rv_store_note_ring(&s->base, RV_RING_WAITER, path, id);
+}
+
 static int ring_waiters(struct rv_sqlite *s, int64_t id)
 {
 	sqlite3_stmt *stmt;
@@ -149,8 +166,7 @@ static int ring_waiters(struct rv_sqlite *s, int64_t id)
 	if (err != RV_OK)
 		return err;
 	while ((err = rv_sqlite_step(s, stmt)) == RV_OK)
-		rv_store_note_ring(&s->base, RV_RING_WAITER,
-				   (const char *)sqlite3_column_text(stmt, 0), id);
+		ring_one(s, stmt, id);
 	if (err != RV_E_NOTFOUND)
 		return err;
 	err = rv_sqlite_run(s, RV_SQL_WAITER_DROP, &gone, "i", id);

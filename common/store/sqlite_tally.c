@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEQUENCE_END (1LL << 47) /* of core/order.c */
+
 int rv_sqlite_tally_load(struct rv_sqlite *s)
 {
 	struct rv_sqlite_tally *t = &s->tally;
@@ -104,6 +106,8 @@ int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 		for (int i = 0; i < RV_JOB_STATES; i++)
 			queue->now.of[i] = sqlite3_column_int64(stmt, 2 + i);
 		rv_sqlite_end(stmt);
+		if (queue->now.seq < 0 || queue->now.seq >= SEQUENCE_END)
+			return RV_E_CORRUPT;
 		queue->loaded = s->transaction;
 	}
 	if (queue->saved != s->request) {
@@ -164,6 +168,18 @@ static int load_queues(struct rv_sqlite *s)
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
+/* Whether core may reckon with it: what stands in a damaged store may be anything. */
+static bool task_is_sane(const struct rv_task_def *task)
+{
+	const struct rv_backoff *backoff = &task->backoff;
+
+	return task->max_attempts >= 1 && task->max_crashes >= 0 && task->timeout_us >= 0 &&
+	       backoff->kind >= RV_BACKOFF_NONE && backoff->kind <= RV_BACKOFF_EXPONENTIAL &&
+	       backoff->min_us >= 0 && backoff->max_us >= backoff->min_us &&
+	       backoff->max_us <= INT64_MAX / 4 && backoff->jitter_percent >= 0 &&
+	       backoff->jitter_percent <= 100;
+}
+
 static void read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
 {
 	rv_sqlite_text(stmt, 0, task->name, sizeof task->name);
@@ -195,6 +211,10 @@ static int load_tasks(struct rv_sqlite *s)
 			return RV_E_NOMEM;
 		}
 		read_task(stmt, task);
+		if (!task_is_sane(task)) {
+			rv_sqlite_end(stmt);
+			return RV_E_CORRUPT;
+		}
 		s->ntasks++;
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;

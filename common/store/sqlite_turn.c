@@ -24,7 +24,7 @@ struct claim {
 	struct candidate rows[RV_TURN_MAX];
 };
 
-static void read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
+static bool read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
 			   struct candidate *ret_row)
 {
 	struct rv_sqlite_place *place = &ret_row->place;
@@ -47,7 +47,12 @@ static void read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
 	claimed->created_us = sqlite3_column_int64(stmt, 10);
 	ret_row->expires_at = sqlite3_column_int64(stmt, 11);
 	claimed->timeout_us = sqlite3_column_int64(stmt, 12);
-	claimed->max_attempts = sqlite3_column_int(stmt, 13) + place->granted;
+	claimed->max_attempts = sqlite3_column_int(stmt, 13);
+	if (!rv_sqlite_sane(place) || claimed->max_attempts < 1 ||
+	    claimed->max_attempts > INT32_MAX / 2)
+		return false;
+	claimed->max_attempts += place->granted;
+	return true;
 }
 
 /* The first ${limit} of ${queue}, taken out of ready. */
@@ -64,7 +69,10 @@ static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 	if (err != RV_OK)
 		return err;
 	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
-		read_candidate(stmt, queue, &rows[n++]);
+		if (!read_candidate(stmt, queue, &rows[n++])) {
+			err = RV_E_CORRUPT;
+			break;
+		}
 	rv_sqlite_end(stmt);
 	if (err != RV_OK && err != RV_E_NOTFOUND)
 		return err;

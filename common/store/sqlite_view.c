@@ -190,5 +190,7 @@ int rv_sqlite_view(sqlite3_stmt *stmt, struct rv_arena *arena, struct rv_job_vie
 	read_lease(&r, v);
 	read_run(&r, v);
 	v->attempt = small(&r, ATTEMPTS) + (v->state == RV_JOB_RUNNING);
-	return r.out_of_memory ? RV_E_NOMEM : RV_OK;
+	if (r.out_of_memory)
+		return RV_E_NOMEM;
+	return v->task && v->queue ? RV_OK : RV_E_CORRUPT;
 }

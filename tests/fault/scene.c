@@ -122,8 +122,8 @@ int scene_turn(struct scene *s, uint32_t want, const struct rv_ack *acks, uint32
 	turn->incarnation = s->worker;
 	turn->want = want;
 	turn->nqueues = 2;
-	strcpy(turn->queues[0], "default");
-	strcpy(turn->queues[1], "prio");
+	(void)snprintf(turn->queues[0], sizeof turn->queues[0], "default");
+	(void)snprintf(turn->queues[1], sizeof turn->queues[1], "prio");
 	turn->nacks = nacks;
 	if (nacks > 0)
 		memcpy(turn->acks, acks, nacks * sizeof *acks);
@@ -157,8 +157,8 @@ static int join(struct scene *s)
 	s->req.kind = RV_REQ_JOIN;
 	s->req.u.join.incarnation = s->worker;
 	s->req.u.join.slot = 1;
-	strcpy(s->req.u.join.pool, "default");
-	strcpy(s->req.u.join.boot_id, "boot");
+	(void)snprintf(s->req.u.join.pool, sizeof s->req.u.join.pool, "default");
+	(void)snprintf(s->req.u.join.boot_id, sizeof s->req.u.join.boot_id, "boot");
 	return scene_ask(s);
 }
 
@@ -185,7 +185,7 @@ void scene_make(const char *path, enum rv_durability durability)
 	s->req.kind = RV_REQ_RAISE;
 	s->req.u.raise.pid = getpid();
 	s->req.u.raise.incarnation_base = 0x700000000ULL;
-	strcpy(s->req.u.raise.boot_id, "boot");
+	(void)snprintf(s->req.u.raise.boot_id, sizeof s->req.u.raise.boot_id, "boot");
 	CHECK(scene_ask(s) == RV_OK, "%s", s->why.text);
 	CHECK(join(s) == RV_OK, "%s", s->why.text);
 	scene_close(s);
@@ -258,7 +258,8 @@ static void crash_and_replace(struct scene *s)
 	s->req.u.expire.count = 1;
 	s->req.u.expire.who[0].incarnation = s->worker;
 	s->req.u.expire.who[0].died = RV_DIED_CRASH;
-	strcpy(s->req.u.expire.who[0].words, "killed by signal 9");
+	(void)snprintf(s->req.u.expire.who[0].words, sizeof s->req.u.expire.who[0].words,
+		       "killed by signal 9");
 	if (scene_ask(s) == RV_OK || s->last_error == RV_E_UNKNOWN)
 		s->worker++;
 	(void)join(s);

@@ -99,7 +99,7 @@ void rv_e2e_fail(struct rv_e2e *e, const char *file, int line, const char *condi
 	rv_test_end(&e->daemon);
 	if (getenv("RV_KEEP"))
 		(void)fprintf(stderr, "kept: %s\n", e->dir);
-	else
+	else if (rv_e2e_gone(e, 10000))
 		rv_test_tmpdir_end();
 	abort();
 }
@@ -115,7 +115,8 @@ static void write_ini(struct rv_e2e *e, const char *more, va_list args)
 			   "[reeve]\nstate_dir = %s/state\nstop_timeout = 5s\nadhoc = yes\n"
 			   "[defaults]\nkill_after = 300ms\nbackoff = none\n"
 			   "[task:job]\ncommand = '%s' '%s' ${arg.do}\n"
-			   "max_attempts = 50\nmax_crashes = 1000000\n%s",
+			   "max_attempts = 50\nmax_crashes = 1000000\n"
+			   "[task:noop]\nhandler = builtin\nbuiltin = noop\n%s",
 			   e->dir, program("rv_testjob"), e->dir, text);
 }
 

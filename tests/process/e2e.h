@@ -68,6 +68,8 @@ int rv_e2e_exit(struct rv_e2e *e);
  * lock free, no file that is not known, no failed check in the log, every invariant.
  */
 void rv_e2e_clean(struct rv_e2e *e);
+/* Waits until no process with the mark of a daemon of ours is left. */
+bool rv_e2e_gone(const struct rv_e2e *e, int64_t timeout_ms);
 /* clean, and the folder is removed.  end: stop before. */
 void rv_e2e_fini(struct rv_e2e *e);
 void rv_e2e_end(struct rv_e2e *e);
@@ -109,6 +111,8 @@ int64_t rv_e2e_count(struct rv_e2e *e, enum rv_job_state state);
 
 /* Enqueues ${count} jobs of [task:job] in this process, in one transaction, and rings. */
 void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *ret_ids);
+/* The same with [task:noop], a builtin: what workers do fastest. */
+void rv_e2e_submit_noops(struct rv_e2e *e, size_t count);
 
 /* Each of ${ids} has succeeded, and its run has come to its end: never done without having run. */
 void rv_e2e_all_ran(struct rv_e2e *e, const int64_t *ids, size_t count);

@@ -51,7 +51,7 @@ int64_t rv_e2e_count(struct rv_e2e *e, enum rv_job_state state)
 	return totals.counts[state];
 }
 
-void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *ret_ids)
+static void submit(struct rv_e2e *e, const struct rv_job_new *like, size_t count, int64_t *ret_ids)
 {
 	struct rv_client_how how = {.config = rv_e2e_path(e, "reeve.ini"), .environment = environ};
 	struct rv_job_new *jobs = calloc(count, sizeof *jobs);
@@ -59,13 +59,11 @@ void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *re
 	struct rv_conf_errors errors;
 	struct rv_client client;
 	struct rv_why why = {{0}};
-	char spec[600];
 
 	RV_NEED(e, jobs && req, "memory");
 	how.busy_us = 60 * RV_S_US;
-	(void)snprintf(spec, sizeof spec, "{\"args\":{\"do\":\"%s\"}}", what);
 	for (size_t i = 0; i < count; i++)
-		jobs[i] = (struct rv_job_new){.task = "job", .priority = -1, .spec = spec};
+		jobs[i] = *like;
 	req->kind = RV_REQ_ENQUEUE;
 	req->u.enqueue = (struct rv_req_enqueue){.jobs = jobs, .count = count, .ret_ids = ret_ids};
 	rv_conf_errors_init(&errors);
@@ -76,6 +74,26 @@ void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *re
 	rv_conf_errors_fini(&errors);
 	free(jobs);
 	free(req);
+}
+
+void rv_e2e_submit(struct rv_e2e *e, const char *what, size_t count, int64_t *ret_ids)
+{
+	struct rv_job_new job = {.task = "job", .priority = -1};
+	char spec[600];
+
+	(void)snprintf(spec, sizeof spec, "{\"args\":{\"do\":\"%s\"}}", what);
+	job.spec = spec;
+	submit(e, &job, count, ret_ids);
+}
+
+void rv_e2e_submit_noops(struct rv_e2e *e, size_t count)
+{
+	struct rv_job_new job = {.task = "noop", .priority = -1};
+	int64_t *ids = calloc(count, sizeof *ids);
+
+	RV_NEED(e, ids, "memory");
+	submit(e, &job, count, ids);
+	free(ids);
 }
 
 /* Which jobs have a line "end ID …" in the jobs' log: ${ran}[id]. */
@@ -150,16 +168,36 @@ static bool any_marked(struct marked *marked)
 	return found;
 }
 
-static void no_process(struct rv_e2e *e)
+static bool none_marked(void *ctx)
 {
-	struct marked marked = {.found = ""};
+	return !any_marked(ctx);
+}
+
+static bool mark_of(const struct rv_e2e *e, struct marked *ret_marked)
+{
 	struct stat st;
 
+	*ret_marked = (struct marked){.found = ""};
 	if (stat(rv_e2e_path(e, "state/reeve.db.lock"), &st) != 0)
-		return; /* no daemon ever had it */
-	(void)snprintf(marked.start, sizeof marked.start, "REEVE_INSTANCE=%llx-%llx.",
+		return false; /* no daemon ever had it */
+	(void)snprintf(ret_marked->start, sizeof ret_marked->start, "REEVE_INSTANCE=%llx-%llx.",
 		       (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-	RV_NEED(e, !any_marked(&marked), "process %s is left", marked.found);
+	return true;
+}
+
+bool rv_e2e_gone(const struct rv_e2e *e, int64_t timeout_ms)
+{
+	struct marked marked;
+
+	return !mark_of(e, &marked) || rv_test_wait_until(none_marked, &marked, timeout_ms);
+}
+
+static void no_process(struct rv_e2e *e)
+{
+	struct marked marked;
+
+	if (mark_of(e, &marked))
+		RV_NEED(e, !any_marked(&marked), "process %s is left", marked.found);
 }
 
 /* Whatever a run left holds its lock, with or without our mark. */

@@ -1,6 +1,7 @@
 # A store that cannot be used as it is: a clear sentence, the right code, nothing changed.
 s="--store s/s.db -o reeve.adhoc=yes"
 
+command -v sqlite3 >/dev/null || skip "needs sqlite3"
 # shellcheck disable=SC2086
 {
 	expect 3 reeve --store none/s.db jobs
@@ -9,30 +10,28 @@ s="--store s/s.db -o reeve.adhoc=yes"
 
 	expect 0 reeve $s add -- true
 	# Somebody holds the write lock longer than we are patient.
-	if command -v sqlite3 >/dev/null; then
-		mkfifo hold
-		sqlite3 s/s.db <hold >/dev/null &
-		holder=$!
-		exec 9>hold
-		printf 'BEGIN IMMEDIATE;\n.shell touch held\n' >&9
-		until [ -e held ]; do read -rt 0.05 <> <(:) || true; done
-		expect 75 reeve $s --busy-timeout 300ms add -- true
-		errs "is being written by process"
-		expect 75 reeve $s --busy-timeout 300ms cancel 1
-		expect 0 reeve $s jobs
-		printf 'ROLLBACK;\n' >&9
-		exec 9>&-
-		wait "$holder"
-		expect 0 reeve $s add -- true
-		is "$(reeve $s db sql 'SELECT count(*) FROM job' | tail -n 1)" 2
-		# A schema from the future.
-		cp -r s future
-		sqlite3 future/s.db 'PRAGMA user_version = 4711;'
-		sum=$(sha256sum <future/s.db)
-		expect 78 reeve --store future/s.db jobs
-		expect 78 reeve --store future/s.db -o reeve.adhoc=yes add -- true
-		is "$(sha256sum <future/s.db)" "$sum"
-	fi
+	mkfifo hold held
+	sqlite3 s/s.db <hold >/dev/null &
+	holder=$!
+	exec 9>hold
+	printf 'BEGIN IMMEDIATE;\n.shell echo >held\n' >&9
+	read -r _ <held
+	expect 75 reeve $s --busy-timeout 300ms add -- true
+	errs "is being written by process"
+	expect 75 reeve $s --busy-timeout 300ms cancel 1
+	expect 0 reeve $s jobs
+	printf 'ROLLBACK;\n' >&9
+	exec 9>&-
+	wait "$holder"
+	expect 0 reeve $s add -- true
+	is "$(reeve $s db sql 'SELECT count(*) FROM job' | tail -n 1)" 2
+	# A schema from the future.
+	cp -r s future
+	sqlite3 future/s.db 'PRAGMA user_version = 4711;'
+	sum=$(sha256sum <future/s.db)
+	expect 78 reeve --store future/s.db jobs
+	expect 78 reeve --store future/s.db -o reeve.adhoc=yes add -- true
+	is "$(sha256sum <future/s.db)" "$sum"
 	# Not ours.
 	mkdir -p foreign
 	echo "not a database, but long enough to look at: $(seq -s ' ' 100)" >foreign/s.db

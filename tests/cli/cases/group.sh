@@ -1,6 +1,8 @@
 # [reeve] group: its members use the store like the daemon's user; who is not in it cannot; a member
 # who cannot reach the store still has `status`.
-[ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && [ -x "$build/bin/reeved" ] || exit 77
+[ "$(id -u)" = 0 ] || skip "needs root"
+command -v setpriv >/dev/null || skip "needs setpriv"
+[ -x "$build/bin/reeved" ] || skip "reeved is not built"
 chmod 755 "$top" "$work"
 cat >r.ini <<-INI
 	[reeve]

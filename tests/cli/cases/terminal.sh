@@ -1,5 +1,5 @@
 # On a terminal: colours unless NO_COLOR, and a job's text never drives it.
-command -v script >/dev/null || exit 77
+command -v script >/dev/null || skip "needs script(1)"
 export TERM=xterm
 s="--store s/s.db -o reeve.adhoc=yes"
 on_tty() { script -qec "$*" /dev/null </dev/null; }

@@ -2,7 +2,7 @@
  * The memory backend: what people ask for: CANCEL, RETRY, DELETE, PAUSE, WAITER.
  * A refused one says why in words and changes nothing.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "core/job.h"

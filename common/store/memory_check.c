@@ -2,7 +2,7 @@
  * The memory backend: R1, R2, R3, R5, R7 and R8 looked through row by row (docs/MODEL.md).  Tests
  * call it after each step; it changes nothing and trusts nothing that it can count itself.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "core/job.h"

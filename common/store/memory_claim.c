@@ -2,7 +2,7 @@
  * The memory backend: TURN (acks, then the claim) and PROMOTE.  Nothing but the lease of the very
  * fence may decide what an ack does.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "core/job.h"

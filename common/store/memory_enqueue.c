@@ -2,7 +2,7 @@
  * The memory backend: ENQUEUE and MIRROR.  Looks at everything before it adds a job; what a block
  * of jobs did before one of them was refused is undone by the caller's copy.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "core/job.h"

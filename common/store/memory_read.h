@@ -3,7 +3,7 @@
 
 /* The reads of the memory backend, for its ops table only; contracts: store/read.h. */
 
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 int rv_memory_read_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view);
 int rv_memory_read_payload(struct rv_store *store, int64_t id,

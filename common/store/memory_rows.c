@@ -3,7 +3,7 @@
  * Every change of the shown state updates the kept counts and writes one event, here and nowhere
  * else.  Must never be used for real work: nothing outlives the process.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -2,7 +2,7 @@
  * The memory backend: the lives of workers (JOIN, LEAVE, EXPIRE, BEATS, RAISE) and what becomes of
  * their leases.  A life that is over never comes back.
  */
-#include "store/memory.h"
+#include "store/memory_rows.h"
 
 #include "base/check.h"
 #include "base/seam.h"

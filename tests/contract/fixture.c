@@ -101,8 +101,8 @@ void fixture_open(struct fixture *f, size_t backend)
 	mirror(f);
 	f->req.u.raise =
 		(struct rv_req_raise){.pid = getpid(), .incarnation_base = W_BASE, .area = 1};
-	strcpy(f->req.u.raise.boot_id, "boot-a");
-	strcpy(f->req.u.raise.runtime_dir, "/run/reeve");
+	(void)snprintf(f->req.u.raise.boot_id, sizeof f->req.u.raise.boot_id, "boot-a");
+	(void)snprintf(f->req.u.raise.runtime_dir, sizeof f->req.u.raise.runtime_dir, "/run/reeve");
 	ERR(ask_kind(f, RV_REQ_RAISE), RV_OK);
 	ERR(join(f, W1, 1), RV_OK);
 	ERR(join(f, W2, 2), RV_OK);

@@ -491,7 +491,8 @@ static int note_task(void *ctx, const struct rv_task_def *task)
 	struct names *to = ctx;
 
 	cr_assert(lt(sz, strlen(to->text) + strlen(task->name), sizeof to->text - 2));
-	strcat(strcat(to->text, task->name), " ");
+	(void)snprintf(to->text + strlen(to->text), sizeof to->text - strlen(to->text), "%s ",
+		       task->name);
 	return RV_OK;
 }
 

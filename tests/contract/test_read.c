@@ -214,7 +214,8 @@ static int note_queue(void *ctx, const struct rv_queue_view *view)
 {
 	struct queue_names *to = ctx;
 
-	strcat(strcat(to->text, view->name), " ");
+	(void)snprintf(to->text + strlen(to->text), sizeof to->text - strlen(to->text), "%s ",
+		       view->name);
 	if (strcmp(view->name, "default") == 0)
 		to->oldest = view->oldest_ready_us;
 	if (strcmp(view->name, "prio") == 0)

@@ -74,7 +74,7 @@ CONTRACT(transaction, every_refusal_in_the_middle)
 	three->u.turn.nacks = 1;
 	three->u.turn.acks[0] = ACK(.job = id, .fence = fence, .outcome = RV_OUTCOME_SUCCEEDED);
 	four->u.remove.job = id;
-	strcpy(five->u.pause.queue, "nosuch");
+	(void)snprintf(five->u.pause.queue, sizeof five->u.pause.queue, "nosuch");
 	ERR(rv_store_do(f->store, all, 5, RV_DURABILITY_FULL, S(5), &f->why), RV_OK);
 	IS(one->err, RV_E_NOTFOUND);
 	IS(two->err, RV_E_CONFLICT);
@@ -99,7 +99,7 @@ CONTRACT(transaction, a_rolled_back_one_never_was)
 	req->u.enqueue = (struct rv_req_enqueue){.jobs = &job, .count = 1, .ret_ids = &id};
 	ERR(rv_store_execute(f->store, req), RV_OK);
 	IS(req->err, RV_OK);
-	strcpy(pause->u.pause.queue, "default");
+	(void)snprintf(pause->u.pause.queue, sizeof pause->u.pause.queue, "default");
 	pause->u.pause.paused = 1;
 	ERR(rv_store_execute(f->store, pause), RV_OK);
 	IS(pause->err, RV_OK);
@@ -150,7 +150,7 @@ CONTRACT(transaction, a_request_can_be_executed_again_after_a_rollback)
 	req->u.turn.incarnation = W1;
 	req->u.turn.want = 1;
 	req->u.turn.nqueues = 1;
-	strcpy(req->u.turn.queues[0], "default");
+	(void)snprintf(req->u.turn.queues[0], sizeof req->u.turn.queues[0], "default");
 	for (int i = 0; i < 2; i++) {
 		begin(f);
 		ERR(rv_store_execute(f->store, req), RV_OK);

@@ -278,7 +278,7 @@ static int64_t raise_as(struct fixture *f, const char *boot, uint64_t base, int6
 	f->req.u.raise = (struct rv_req_raise){
 		.pid = pid, .start_ticks = ticks, .incarnation_base = base, .area = area};
 	(void)snprintf(f->req.u.raise.boot_id, sizeof f->req.u.raise.boot_id, "%s", boot);
-	strcpy(f->req.u.raise.runtime_dir, "/run/other");
+	(void)snprintf(f->req.u.raise.runtime_dir, sizeof f->req.u.raise.runtime_dir, "/run/other");
 	ERR(ask_kind(f, RV_REQ_RAISE), RV_OK);
 	return f->req.u.raise.epoch;
 }

@@ -31,6 +31,7 @@ static void start(struct sim *s, const struct options *o, const char *backend, u
 	memset(s, 0, sizeof *s);
 	s->backend = backend;
 	s->seed = seed;
+	s->steps = o->steps;
 	s->verbose = o->verbose;
 	s->check_every = o->check_every;
 	if (s->check_every == 0) /* looking at a database costs more than a step of it */
@@ -150,7 +151,7 @@ static void calm_down(struct sim *s)
 
 static void run_one(const struct options *o, const char *backend, uint64_t seed, long *sums)
 {
-	long last = o->until > 0 ? o->until : o->steps;
+	long last = o->until > 0 && o->until < o->steps ? o->until : o->steps;
 
 	start(&sim, o, backend, seed);
 	for (sim.step = 1; sim.step <= last; sim.step++)

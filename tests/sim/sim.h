@@ -66,7 +66,7 @@ struct sim_death {
 struct sim {
 	const char *backend;
 	uint64_t seed;
-	long step, check_every;
+	long step, steps, check_every;
 	bool verbose, calm; /* calm: no more faults, everything shall finish */
 	struct dice dice;
 	struct still clock;

@@ -23,8 +23,8 @@ void sim_fail(const struct sim *s, const char *format, ...)
 	va_end(args);
 	(void)fprintf(stderr,
 		      "\nrepeat with: sim_store --backend %s --seed %" PRIu64
-		      " --check-every 1 --until %ld --verbose\n",
-		      s->backend, s->seed, s->step);
+		      " --steps %ld --until %ld --check-every 1 --verbose\n",
+		      s->backend, s->seed, s->steps, s->step);
 	exit(1);
 }
 

@@ -9,6 +9,7 @@
 #include <criterion/new/assert.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -190,8 +191,8 @@ Test(request, a_turn_arrives_as_it_was_and_answers_come_back)
 	cr_assert(mine && slot && leader);
 	mine->kind = RV_REQ_TURN;
 	mine->u.turn = (struct rv_req_turn){.incarnation = 7, .nacks = 2, .want = 3, .nqueues = 2};
-	strcpy(mine->u.turn.queues[0], "critical");
-	strcpy(mine->u.turn.queues[1], "default");
+	(void)snprintf(mine->u.turn.queues[0], sizeof mine->u.turn.queues[0], "critical");
+	(void)snprintf(mine->u.turn.queues[1], sizeof mine->u.turn.queues[1], "default");
 	mine->u.turn.acks[1] = (struct rv_ack){.job = 5,
 					       .fence = 9,
 					       .outcome = RV_OUTCOME_FAILED,
@@ -210,7 +211,7 @@ Test(request, a_turn_arrives_as_it_was_and_answers_come_back)
 	leader->u.turn.claimed[0] = (struct rv_claimed){.job = 11, .fence = 12, .queue = 1};
 	leader->u.turn.more = 4;
 	leader->err = RV_E_CONFLICT;
-	strcpy(leader->why.text, "because");
+	(void)snprintf(leader->why.text, sizeof leader->why.text, "because");
 	cr_assert(eq(int, rv_req_copy(slot, leader, RV_REQ_ANSWER), RV_OK));
 	cr_assert(eq(int, rv_req_copy(mine, slot, RV_REQ_ANSWER), RV_OK));
 	cr_assert(eq(int, mine->u.turn.acks[1].err, RV_E_STALE));

@@ -1,0 +1,44 @@
+#ifndef RV_STORE_MEMORY_ROWS_H
+#define RV_STORE_MEMORY_ROWS_H
+
+/* What the files of the memory backend do for one another.  Private to them; see memory.h. */
+
+#include "store/memory.h"
+
+/* memory_rows.c: finding rows (NULL: none), and the only functions that change where a job stands.
+ */
+struct mem_job *rv_memory_job(struct mem_store *m, int64_t id);
+struct mem_queue *rv_memory_queue(struct mem_store *m, const char *name);
+struct mem_worker *rv_memory_worker(struct mem_store *m, uint64_t incarnation);
+struct mem_attempt *rv_memory_last_attempt(struct mem_store *m, int64_t id);
+enum rv_job_state rv_memory_shown(const struct mem_job *j);
+int rv_memory_unknown_queue(struct mem_store *m, const char *name, struct rv_why *why);
+void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked);
+void rv_memory_to_ready(struct mem_store *m, struct mem_job *j);
+void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us);
+void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started);
+/* Final, with what follows from it at once: key and waiters go, children of a success are freed. */
+void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
+			const char *error);
+/* The blocked children of whatever is cancelled, and theirs; at the end of each request. */
+void rv_memory_cancel_children(struct mem_store *m);
+/* A run begins (its attempt row), and the end of the last one. */
+void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started_us);
+void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
+			 const struct rv_ack *ack);
+
+/* memory_claim.c, memory_workers.c, memory_admin.c: one function for each kind of request. */
+#define REQ(sym, member, who, what)                                                                \
+	int rv_memory_do_##member(struct mem_store *m, struct rv_req_##member *req,                \
+				  struct rv_why *why);
+#include "store/request.def"
+#undef REQ
+/* The first ${limit} jobs that are due become ready; how many did. */
+uint32_t rv_memory_promote(struct mem_store *m, uint32_t limit);
+bool rv_memory_overdue(const struct mem_store *m, const struct mem_job *j);
+
+/* memory_check.c: R1, R2, R3, R5, R7 and R8 in C. */
+int rv_memory_check(struct rv_store *store, bool full,
+		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx);
+
+#endif

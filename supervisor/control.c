@@ -273,6 +273,22 @@ bool rv_control_is_idle(const struct rv_sup *sup)
 	return true;
 }
 
+/* The store's lock is ours, but a daemon of another store may have the same runtime_dir. */
+static int look_for_another(const char *path, struct rv_why *why)
+{
+	struct rv_why ignored;
+	int fd = -1;
+	int err = rv_sock_connect(path, RV_SECOND_US, &fd, &ignored);
+
+	if (err != RV_OK && err != RV_E_TIMEOUT)
+		return RV_OK; /* nobody listens there */
+	rv_fd_close(&fd);
+	return rv_fail(why, RV_E_LOCKED,
+		       "another reeved, of another store, answers at %s; give this one a "
+		       "runtime_dir of its own",
+		       path);
+}
+
 int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 {
 	const char *group = sup->conf->reeve.group;
@@ -296,6 +312,8 @@ int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 		control->has_group = true;
 		err = rv_group_find(group, &control->group, why);
 	}
+	if (err == RV_OK)
+		err = look_for_another(control->path, why);
 	if (err == RV_OK)
 		err = rv_sock_listen(control->path, group ? 0660 : 0600, &control->fd, why);
 	if (err != RV_OK) {

@@ -51,7 +51,11 @@ static enum rv_reason reason_of(struct rv_sup *sup, const struct rv_child *child
 {
 	if (sup->mode != RV_MODE_RUN && how->code == EXIT_STORE)
 		return RV_REASON_AREA;
-	if (child->cause != RV_REASON_NONE)
+	/* Told to end, and crashed on the way by itself: a crash all the same. */
+	bool is_told = child->cause == RV_REASON_STOPPED && child->life != RV_LIFE_KILLING &&
+		       child->life != RV_LIFE_ABORTING;
+
+	if (child->cause != RV_REASON_NONE && (!is_told || how->code == 0))
 		return child->cause;
 	if (how->code == 0)
 		return RV_REASON_EXITED;

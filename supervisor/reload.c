@@ -20,6 +20,7 @@
 #include "supervisor/child.h"
 #include "supervisor/env.h"
 #include "supervisor/main.h"
+#include "supervisor/step.h"
 #include "wire/sup.h"
 
 #include <stdio.h>
@@ -158,6 +159,9 @@ static void take_pool(struct rv_pool *pool, const struct rv_conf_pool *from, uns
 		*pool = (struct rv_pool){.is_used = true, .generation = generation};
 		(void)strncpy(pool->name, from->name, sizeof pool->name - 1);
 	}
+	if (pool->wanted != 0 && pool->wanted != from->workers)
+		rv_log(RV_LOG_INFO, RV_EV_pool_scaled, "pool %s: %d workers, %d before", pool->name,
+		       from->workers, pool->wanted);
 	pool->wanted = from->workers;
 	pool->hang_us = from->hang_timeout_us;
 	pool->boot_us = from->boot_timeout_us;
@@ -175,8 +179,10 @@ static void take_pool(struct rv_pool *pool, const struct rv_conf_pool *from, uns
 
 static void take_pools(struct rv_sup *sup, const struct rv_conf *conf)
 {
-	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++)
-		sup->pools[p].wanted = 0;
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && !rv_conf_pool_find(conf, sup->pools[p].name))
+			sup->pools[p].wanted = 0;
+	}
 	for (size_t i = 0; i < conf->npools; i++) {
 		int p = find_pool(sup, conf->pools[i].name);
 
@@ -244,6 +250,7 @@ int rv_reload_adopt(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why
 
 	if (err != RV_OK)
 		return err;
+	rv_step_unwatch_log(sup);
 	err = open_log(conf, why);
 	if (err != RV_OK) {
 		rv_fd_close(&fd);
@@ -395,7 +402,8 @@ static int apply(struct gather *gather, struct rv_conf *conf, struct rv_why *why
 	struct rv_sup *sup = gather->sup;
 	int err;
 
-	(void)rv_notifyf("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)rv_mono_us());
+	if (sup->is_ready)
+		(void)rv_notifyf("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)rv_mono_us());
 	err = gather->is_effective ? rv_reload_adopt(sup, conf, why) : RV_OK;
 	if (err == RV_OK && gather->is_effective) {
 		for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
@@ -405,7 +413,8 @@ static int apply(struct gather *gather, struct rv_conf *conf, struct rv_why *why
 	}
 	if (err != RV_OK || !gather->is_effective)
 		rv_conf_free(conf);
-	(void)rv_notify("READY=1");
+	if (sup->is_ready)
+		(void)rv_notify("READY=1");
 	return err;
 }
 

@@ -62,7 +62,10 @@ static const struct {
 
 int rv_signals_reopen(struct rv_sup *sup, struct rv_why *why)
 {
-	int err = rv_log_reopen(why);
+	int err;
+
+	rv_step_unwatch_log(sup);
+	err = rv_log_reopen(why);
 
 	for (size_t i = 0; i < sup->nslots; i++) {
 		if (rv_life_has_process(sup->children[i].life))

@@ -55,7 +55,7 @@ static void noop_timer(struct rv_loop_timer *timer)
  * libev's tables grow when more is watched than ever before; here they grow once, to what a full
  * child table needs, so that no death has to allocate.
  */
-static int warm_loop(struct rv_loop *loop, size_t nslots)
+static int warm_loop(struct rv_loop *loop, size_t nslots, struct rv_why *why)
 {
 	size_t n = nslots * FDS_PER_CHILD;
 	struct rv_loop_timer timer = {0};
@@ -69,7 +69,10 @@ static int warm_loop(struct rv_loop *loop, size_t nslots)
 		made++;
 	}
 	if (err == RV_OK && made < n)
-		err = RV_E_BUSY;
+		err = rv_fail(why, RV_E_MISSING,
+			      "%zu descriptors are needed and %zu can be had: raise the limit "
+			      "(ulimit -n, LimitNOFILE)",
+			      n, made);
 	rv_loop_timer_start(loop, &timer, 0, noop_timer, NULL);
 	for (int i = 0; i < 3 && err == RV_OK && rv_loop_timer_active(&timer); i++)
 		rv_loop_turn(loop, false);
@@ -319,7 +322,9 @@ static int open_loop(struct rv_sup *sup, struct rv_why *why)
 	int err = rv_loop_new(&sup->loop);
 
 	if (err == RV_OK)
-		err = warm_loop(sup->loop, sup->nslots);
+		err = warm_loop(sup->loop, sup->nslots, why);
+	if (err == RV_E_MISSING)
+		return err;
 	if (err == RV_OK)
 		err = rv_subreaper();
 	if (err != RV_OK)

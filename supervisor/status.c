@@ -21,6 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define AREA_STABLE_US (60 * RV_SECOND_US) /* as in step.c: then its failures are history */
+
 struct tally {
 	int alive;   /* RUNNING */
 	int present; /* with a place in the table */
@@ -88,7 +90,8 @@ static void say_keeper(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, in
 			       (int)keeper->words.nlast, (const char *)keeper->words.last);
 		say(fn, ctx, count, text);
 	}
-	if (sup->mode == RV_MODE_RESET || sup->area_restart.in_a_row > 1)
+	if (sup->mode == RV_MODE_RESET ||
+	    (sup->area_restart.in_a_row > 1 && rv_mono_us() - sup->area_us < AREA_STABLE_US))
 		say(fn, ctx, count,
 		    "the store failed; every child was started anew, or soon will be");
 	if (sup->pulse.writer != 0) {

@@ -266,13 +266,19 @@ static void on_log(struct rv_loop_io *io, int events)
 	rv_log_pump();
 }
 
+void rv_step_unwatch_log(struct rv_sup *sup)
+{
+	rv_loop_io_stop(&sup->log_io);
+	sup->log_fd = -1;
+}
+
 static void watch_log(struct rv_sup *sup)
 {
 	int fd = rv_log_pending_fd();
 
 	if (fd == sup->log_fd)
 		return;
-	rv_loop_io_stop(&sup->log_io);
+	rv_step_unwatch_log(sup);
 	sup->log_fd = fd;
 	if (fd >= 0)
 		rv_loop_io_start(sup->loop, &sup->log_io, fd, RV_LOOP_WRITE, on_log, sup);

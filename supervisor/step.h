@@ -10,6 +10,8 @@ void rv_step(void *sup);
 
 /* TERM, INT, QUIT, shutdown: begins to end, or ends faster.  Never goes back. */
 void rv_step_end(struct rv_sup *sup, bool now, int exit_code);
+/* The log's target is about to change: do not watch its old descriptor any more. */
+void rv_step_unwatch_log(struct rv_sup *sup);
 /* The area failed (a child ended with 74): everything begins anew. */
 void rv_step_reset(struct rv_sup *sup);
 

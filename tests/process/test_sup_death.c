@@ -88,6 +88,21 @@ Test(sup_death, the_list_of_the_living_names_all_and_only_them)
 	rv_fake_down(&fake);
 }
 
+Test(sup_death, a_crash_on_the_way_out_is_a_crash)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 2);
+	rv_fake_orders(&fake, "worker", "nostop\n");
+	rv_fake_up(&fake, 2);
+	rv_test_signal(&fake.child, SIGTERM);
+	rv_fake_await_count(&fake, "STOP 0 0", 2);
+	cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, NULL), SIGSEGV), 0));
+	rv_fake_await(&fake, "died=1 code=0 signal=11 slot=1");
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 0));
+	rv_fake_clean(&fake);
+}
+
 Test(sup_death, f05_died_only_after_the_sweep)
 {
 	struct rv_fake fake;
@@ -273,6 +288,25 @@ Test(sup_death, exit_74_means_a_new_area_for_all_and_counts_nothing)
 	/* All four of them, LOST: nobody is charged.  The new keeper hears of all. */
 	rv_fake_await(&fake, "died=3 code=74 signal=0 slot=2");
 	rv_fake_await_count(&fake, "died=3", 4);
+	rv_fake_down(&fake);
+}
+
+Test(sup_death, a_store_that_keeps_failing_is_tried_again_slowly)
+{
+	struct rv_fake fake;
+	int starts;
+
+	rv_fake_new(&fake, 1);
+	rv_fake_up(&fake, 1);
+	rv_fake_orders(&fake, "keeper", "exit 74\n");
+	rv_fake_order(&fake, 1, "exit 74\n");
+	/* At once, then 0.2, 0.4, 0.8 s… */
+	rv_fake_await_count(&fake, "keeper 0", 8);
+	rv_fake_await_status(&fake, "daemon.state", "degraded");
+	starts = rv_fake_count(&fake, " start");
+	cr_assert(lt(int, starts, 12));
+	rv_fake_orders(&fake, "keeper", "ready\n");
+	rv_fake_await_status(&fake, "pool.alive", "1");
 	rv_fake_down(&fake);
 }
 

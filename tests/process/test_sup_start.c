@@ -136,6 +136,46 @@ Test(sup_start, f09_of_many_starters_one_wins)
 	cr_assert(eq(int, rv_fake_count(&fake, " start"), 2), "one keeper, one worker");
 }
 
+Test(sup_start, f09_another_stores_daemon_in_the_same_runtime_dir_is_not_robbed)
+{
+	struct rv_fake fake;
+	struct rv_fake other;
+	char pair[700];
+
+	rv_fake_new(&fake, 1);
+	rv_fake_up(&fake, 1);
+	rv_fake_new(&other, 1);
+	(void)snprintf(pair, sizeof pair, "REEVE_REEVE__RUNTIME_DIR=%s/state/run", fake.dir);
+	rv_fake_env(&other, pair);
+	rv_fake_start(&other);
+	cr_assert(eq(int, rv_test_finish(&other.child, RV_FAKE_WAIT_MS), 75));
+	cr_assert(rv_fake_err_has(&other, "runtime_dir of its own"));
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	rv_fake_down(&fake);
+}
+
+Test(sup_start, too_few_descriptors_are_said_so)
+{
+	struct rv_fake fake;
+	char reeved[4096];
+	char ini[600];
+	char libexec[600];
+	char err[600];
+	const char *words[] = {"sh",   "-c", "ulimit -n 40; exec \"$0\" -c \"$1\"",
+			       reeved, ini,  NULL};
+	const char *env[] = {libexec, NULL};
+	struct rv_test_start how = {.argv = words, .env = env, .out_file = err};
+
+	rv_fake_new(&fake, 1);
+	cr_assert(eq(int, rv_self_sibling("reeved", reeved, sizeof reeved, NULL), RV_OK));
+	(void)snprintf(ini, sizeof ini, "%s/reeve.ini", fake.dir);
+	(void)snprintf(libexec, sizeof libexec, "REEVE_LIBEXEC=%s/libexec", fake.dir);
+	(void)snprintf(err, sizeof err, "%s/err", fake.dir);
+	rv_test_start(&how, &fake.child);
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 69));
+	cr_assert(rv_fake_err_has(&fake, "ulimit -n"));
+}
+
 Test(sup_start, f09_the_lock_of_a_dead_daemon_is_taken_at_once)
 {
 	struct rv_fake fake;

@@ -23,12 +23,25 @@ static void open_side(struct world *w, struct side *side, const char *backend)
 {
 	struct rv_store_open how = {
 		.backend = backend, .create = true, .migrate = true, .group = (gid_t)-1};
+	int handles = strcmp(backend, "memory") == 0 ? 1 : 2;
 	struct rv_why why = {""};
 
 	side->name = backend;
 	how.path = rv_test_path("%s/%s.db", rv_test_tmpdir(), backend);
-	if (rv_store_open(&how, &side->store, &why) != RV_OK)
-		differ_fail(w, "%s cannot be opened: %s", backend, why.text);
+	for (int h = 0; h < handles; h++)
+		if (rv_store_open(&how, &side->handles[h], &why) != RV_OK)
+			differ_fail(w, "%s cannot be opened: %s", backend, why.text);
+	side->store = side->handles[0];
+}
+
+/* What one handle remembers must not outlive what another has committed. */
+static void take_handle(struct world *w)
+{
+	int which = dice_below(&w->dice, 2);
+
+	for (int s = 0; s < 2; s++)
+		w->side[s].store = w->side[s].handles[which] ? w->side[s].handles[which]
+							     : w->side[s].handles[0];
 }
 
 /* The same question to the other side; only where an ENQUEUE puts its ids differs. */
@@ -55,6 +68,7 @@ static void commit(struct world *w)
 		if (rv_store_commit(w->side[s].store, NULL) != RV_OK)
 			differ_fail(w, "%s cannot commit", w->side[s].name);
 	same_rings(w);
+	take_handle(w); /* for the reads */
 }
 
 static void execute(struct world *w, const struct rv_req *req)
@@ -84,6 +98,7 @@ static void step(struct world *w)
 	int n = dice_chance(&w->dice, 70) ? 1 : 1 + dice_below(&w->dice, BATCH_MAX);
 
 	move_clock(w);
+	take_handle(w);
 	w->ntouched = 0;
 	begin(w);
 	if (dice_chance(&w->dice,
@@ -206,7 +221,8 @@ int main(int argc, char **argv)
 	agreed = true;
 	say_what_was_asked();
 	for (int s = 0; s < 2; s++)
-		rv_store_close(world.side[s].store);
+		for (int h = 0; h < 2; h++)
+			rv_store_close(world.side[s].handles[h]);
 	(void)printf("seed %" PRIu64 ": %ld steps, %s and %s agree\n", seed_told, steps,
 		     backends[0], backends[1]);
 	return 0;

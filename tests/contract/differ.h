@@ -13,7 +13,8 @@
 
 struct side {
 	const char *name;
-	struct rv_store *store;
+	struct rv_store *handles[2]; /* of one store; one only where nothing else sees it */
+	struct rv_store *store;      /* the one of this transaction */
 	struct rv_req req;
 	int64_t ids[BLOCK_MAX];
 };

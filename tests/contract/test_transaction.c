@@ -281,6 +281,74 @@ CONTRACT(transaction, the_small_questions)
 	IS(count_of(f, "default", RV_JOB_READY), 1);
 }
 
+/* Another process's handle; memory has none. */
+static struct rv_store *second_handle(struct fixture *f)
+{
+	struct rv_store_open how = {.backend = f->backend, .path = f->path, .group = (gid_t)-1};
+	struct rv_store *store = NULL;
+
+	if (strcmp(f->backend, "memory") == 0)
+		return NULL;
+	ERR(rv_store_open(&how, &store, &f->why), RV_OK);
+	return store;
+}
+
+CONTRACT(transaction, busy_is_definite)
+{
+	struct rv_store *other = second_handle(f);
+	struct rv_job_new job = JOB(.key = "k");
+	struct rv_req *req = new_req(RV_REQ_ENQUEUE);
+	struct rv_req *const reqs[] = {req};
+	int64_t id = 0;
+
+	req->u.enqueue = (struct rv_req_enqueue){.jobs = &job, .count = 1, .ret_ids = &id};
+	if (other) {
+		ERR(rv_store_begin(other, RV_DURABILITY_NORMAL, 0, &f->why), RV_OK);
+		ERR(rv_store_begin(f->store, RV_DURABILITY_NORMAL, 0, &f->why), RV_E_BUSY);
+		ERR(rv_store_do(f->store, reqs, 1, RV_DURABILITY_FULL, 20 * RV_MS_US, &f->why),
+		    RV_E_BUSY);
+		IS(req->err, RV_E_BUSY);
+		IS(id, 0);
+		IS(count_of(f, "default", RV_JOB_READY), 0); /* readers are not in its way */
+		rv_store_rollback(other);
+	}
+	ERR(rv_store_do(f->store, reqs, 1, RV_DURABILITY_FULL, 0, &f->why), RV_OK);
+	IS(req->err, RV_OK);
+	STATE(id, "ready");
+	rv_store_close(other);
+	free(req);
+}
+
+CONTRACT(transaction, one_handle_sees_what_another_commits)
+{
+	struct rv_store *other = second_handle(f);
+	struct rv_store *mine = f->store;
+	struct rv_task_def task = {.name = "new", .queue = "fresh", .max_attempts = 1};
+	struct rv_queue_def queue = {.name = "fresh", .strategy = RV_STRATEGY_FIFO};
+	int64_t before = 0;
+	int64_t after = 0;
+	int64_t id;
+
+	(void)add_task(f, "t"); /* both have looked at names and numbers before */
+	f->store = other ? other : mine;
+	(void)add_task(f, "t");
+	ERR(rv_store_change(mine, &before), RV_OK);
+	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
+	ERR(rv_store_change(mine, &after), RV_OK);
+	cr_assert(ne(i64, after, before));
+	f->store = mine;
+	id = add_task(f, "new");
+	ERR(pause_queue(f, "fresh", 1), RV_OK);
+	f->store = other ? other : mine;
+	IS(turn(f, W1, 1, "fresh")->nclaimed, 0);
+	ERR(pause_queue(f, "fresh", 0), RV_OK);
+	f->store = mine;
+	IS(turn(f, W1, 1, "fresh")->nclaimed, 1);
+	IS(f->req.u.turn.claimed[0].job, id);
+	rv_store_close(other);
+}
+
 Test(open, a_store_of_no_known_kind)
 {
 	struct rv_store_open how = {.backend = "clay"};

@@ -90,11 +90,13 @@ static bool stderr_is_journal(void)
 {
 	const char *text = getenv("JOURNAL_STREAM");
 	unsigned long long device;
-	unsigned long long inode;
 	struct stat st;
+	char *end;
 
-	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	if (!text || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	device = strtoull(text, &end, 10);
+	return *end == ':' && st.st_dev == device && st.st_ino == strtoull(end + 1, NULL, 10);
 }
 
 static bool wants_colour(int fd)
@@ -276,7 +278,7 @@ void rv_log_write(enum rv_log_level level, enum rv_event event, const struct rv_
 		size = 0;
 	if ((size_t)size >= sizeof message) {
 		size = sizeof message - 1;
-		memcpy(message + size - 3, "\xe2\x80\xa6", 3); /* … */
+		(void)snprintf(message + size - 3, 4, "\xe2\x80\xa6"); /* … */
 	}
 	put(&(struct rv_log_entry){
 		.wall_us = rv_wall_us(),

@@ -201,6 +201,7 @@ static void as_text(struct line *line, const struct rv_log_entry *entry, bool jo
 		add_tail(line, "\xe2\x80\xa6");
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it is written to by way of line.data
 size_t rv_log_line(char *out, enum rv_log_format format, bool colour,
 		   const struct rv_log_entry *entry)
 {

@@ -182,8 +182,7 @@ int rv_fd_sealed(const char *name, const void *data, size_t size, int *ret_fd)
 		return err;
 	if (lseek(fd, 0, SEEK_SET) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) != 0)
 		return rv_err_from_errno(errno);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 

@@ -18,6 +18,15 @@ struct rv_buf;
  */
 void rv_fd_close(int *fd);
 
+/* Hands a descriptor over: its value is returned, the variable becomes -1. */
+static inline int rv_fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 int rv_fd_cloexec(int fd, bool on) RV_MUST_CHECK;
 /* Of the open file description: never call it on a descriptor that others share (stderr). */
 int rv_fd_nonblock(int fd, bool on) RV_MUST_CHECK;

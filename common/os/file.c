@@ -65,8 +65,7 @@ int rv_file_openat(int folder, const char *name, int flags, mode_t mode, int *re
 		return rv_err_from_errno(errno);
 	if (!S_ISREG(st.st_mode))
 		return RV_E_REFUSED;
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 

@@ -26,7 +26,7 @@
 #define PID_OFFSET    16 /* past every byte that is ever locked */
 #define DEAD_TRY_MS   5
 #define DEAD_TRIES    200 /* a second in all: F9 */
-#define PID_SPACE     16 /* "2147483647\n", padded so that a shorter pid covers a longer one */
+#define PID_SPACE     16  /* "2147483647\n", padded so that a shorter pid covers a longer one */
 
 /* OFD: ours alone, not our process's: closing some other descriptor of the file changes nothing. */
 static int lock_byte(int fd, int byte, short type)
@@ -127,8 +127,7 @@ int rv_lock_daemon(const char *path, mode_t mode, int *ret_fd, pid_t *ret_holder
 		err = write_pid(fd);
 	if (err != RV_OK)
 		return rv_fail(why, err, "cannot lock %s: %s", path, rv_err_text(err));
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 
@@ -162,8 +161,7 @@ int rv_lock_child(const char *path, int *ret_fd, struct rv_why *why)
 	err = lock_byte(fd, BYTE_CHILDREN, F_RDLCK);
 	if (err != RV_OK)
 		return rv_fail(why, err, "cannot lock %s: %s", path, rv_err_text(err));
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 

@@ -41,28 +41,45 @@ static enum fit fit_of(const struct rv_fs_id *file, unsigned major_no, unsigned 
 	return major(file->dev) == 0 && major_no == 0 ? FIT_INODE : FIT_NOT;
 }
 
-static void look_at(const char *line, struct search *search)
-{
-	unsigned major_no;
-	unsigned minor_no;
-	unsigned long inode;
-	long long from;
-	long long to = INT64_MAX;
-	char last[32];
-	enum fit fit;
-	int pid;
+enum { NUMBER, KIND, MODE, ACCESS, PID, INODE, FROM, TO, WORDS };
 
-	if (sscanf(line, "%*d: POSIX ADVISORY WRITE %d %x:%x:%lu %lld %31s", &pid, &major_no,
-		   &minor_no, &inode, &from, last) != 6 &&
-	    sscanf(line, "%*d: OFDLCK ADVISORY WRITE %d %x:%x:%lu %lld %31s", &pid, &major_no,
-		   &minor_no, &inode, &from, last) != 6)
-		return; /* readers, flocks, leases, and those who only wait ("->") */
-	if (strcmp(last, "EOF") != 0)
-		to = strtoll(last, NULL, 10);
-	fit = fit_of(search->file, major_no, minor_no, inode);
-	if (fit > search->best && from <= search->byte && to >= search->byte) {
+/* Splits ${line} at its blanks, in place; how many words it has, WORDS + 1 at most. */
+static int split(char *line, char *words[WORDS + 1])
+{
+	int count = 0;
+	char *rest = NULL;
+
+	for (char *word = strtok_r(line, " ", &rest); word && count <= WORDS;
+	     word = strtok_r(NULL, " ", &rest))
+		words[count++] = word;
+	return count;
+}
+
+/* Readers, flocks, leases, and those who only wait ("->" makes a word more) are passed over. */
+static void look_at(char *line, struct search *search)
+{
+	char *words[WORDS + 1];
+	unsigned long major_no;
+	unsigned long minor_no;
+	long long to = INT64_MAX;
+	enum fit fit;
+	char *end;
+
+	if (split(line, words) != WORDS || strcmp(words[ACCESS], "WRITE") != 0 ||
+	    (strcmp(words[KIND], "POSIX") != 0 && strcmp(words[KIND], "OFDLCK") != 0))
+		return;
+	major_no = strtoul(words[INODE], &end, 16);
+	minor_no = *end == ':' ? strtoul(end + 1, &end, 16) : 0;
+	if (*end != ':')
+		return;
+	fit = fit_of(search->file, (unsigned)major_no, (unsigned)minor_no,
+		     strtoul(end + 1, NULL, 10));
+	if (strcmp(words[TO], "EOF") != 0)
+		to = strtoll(words[TO], NULL, 10);
+	if (fit > search->best && strtoll(words[FROM], NULL, 10) <= search->byte &&
+	    to >= search->byte) {
 		search->best = fit;
-		search->pid = (pid_t)pid;
+		search->pid = (pid_t)strtol(words[PID], NULL, 10);
 	}
 }
 

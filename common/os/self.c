@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 static const char *const places[] = {
 	"", "/../libexec", "/../libexec/reeve", "/../bin", "/../../bin",
 };
+
+#define LAST_FIELD 24 /* resident pages */
 
 static bool usable(const char *path)
 {
@@ -59,12 +62,11 @@ int rv_procstat(pid_t pid, struct rv_procstat *ret_stat)
 {
 	RV_AUTO(rv_fd_close) int fd = -1;
 	struct rv_procstat stat = {0};
-	unsigned long long start;
+	long long fields[LAST_FIELD + 1];
 	char path[48] = "/proc/self/stat";
 	char text[1024]; /* 52 numbers and a name of 16 */
 	size_t got = 0;
-	long pages;
-	char *after;
+	char *at;
 
 	if (pid != 0)
 		(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -76,16 +78,25 @@ int rv_procstat(pid_t pid, struct rv_procstat *ret_stat)
 		return RV_E_NOTFOUND;
 	text[got] = '\0';
 	/* The name may hold anything, parentheses and blanks too: the last one ends it. */
-	after = strrchr(text, ')');
-	if (!after ||
-	    sscanf(after + 1,
-		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu "
-		   "%*u %ld",
-		   &stat.state, &stat.ppid, &stat.pgrp, &stat.session, &start, &pages) != 6)
+	at = strrchr(text, ')');
+	if (!at || at[1] != ' ' || at[2] == '\0')
 		return RV_E_IO;
+	stat.state = at[2];
+	at += 3;
+	for (int field = 4; field <= LAST_FIELD; field++) { /* numbered as in proc(5) */
+		char *end;
+
+		fields[field] = strtoll(at, &end, 10);
+		if (end == at)
+			return RV_E_IO;
+		at = end;
+	}
+	stat.ppid = (pid_t)fields[4];
+	stat.pgrp = (pid_t)fields[5];
+	stat.session = (pid_t)fields[6];
+	stat.start_ticks = (uint64_t)fields[22];
+	stat.rss_bytes = fields[LAST_FIELD] * sysconf(_SC_PAGESIZE);
 	stat.pid = pid != 0 ? pid : getpid();
-	stat.start_ticks = start;
-	stat.rss_bytes = (int64_t)pages * sysconf(_SC_PAGESIZE);
 	*ret_stat = stat;
 	return RV_OK;
 }

@@ -89,8 +89,7 @@ static int bind_at(int folder, const char *name, mode_t mode, int type, int *ret
 		(void)unlinkat(folder, temporary, 0);
 		return err;
 	}
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 
@@ -176,8 +175,7 @@ int rv_sock_accept(int fd, int *ret_fd, struct rv_sock_peer *ret_peer)
 	if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
 		return rv_err_from_errno(errno);
 	*ret_peer = (struct rv_sock_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
-	*ret_fd = peer;
-	peer = -1;
+	*ret_fd = rv_fd_take(&peer);
 	return RV_OK;
 }
 
@@ -220,7 +218,6 @@ int rv_sock_connect(const char *path, int64_t timeout_us, int *ret_fd, struct rv
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none) != 0)
 		return rv_fail(why, rv_err_from_errno(errno), "cannot make a socket: %m");
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }

@@ -25,8 +25,8 @@ struct rv_spawn_job {
 	struct rv_spawn_report report;
 };
 
-/* A clone() entry; ${job} is a struct rv_spawn_job.  Returns only on failure. */
-int rv_spawn_child(void *job);
+/* A clone() entry; ${argument} is a struct rv_spawn_job.  Does not return. */
+int rv_spawn_child(void *argument);
 const char *rv_spawn_step_text(int step);
 
 #endif

@@ -20,11 +20,6 @@
 #define NSS_SPACE 4096
 #define NSS_MOST  ((size_t)1 << 20) /* a group of tens of thousands of members */
 
-static void free_text(char **text)
-{
-	free(*text);
-}
-
 /* "uid:NNN" → NNN.  The highest id means "do not change" to the kernel: no user. */
 static int parse_id(const char *text, const char *prefix, int64_t *ret_id)
 {
@@ -96,29 +91,58 @@ static int from_entry(const struct passwd *entry, struct rv_user *ret_user)
 	return err;
 }
 
+/* One try with ${space} bytes for what NSS finds; RV_E_TOOBIG: it wants more. */
+static int try_look_up(const char *name, uid_t uid, size_t space, struct rv_user *ret_user)
+{
+	char *memory = malloc(space);
+	struct passwd entry;
+	struct passwd *found = NULL;
+	int err;
+	int rc;
+
+	if (!memory)
+		return RV_E_NOMEM;
+	rc = name ? getpwnam_r(name, &entry, memory, space, &found)
+		  : getpwuid_r(uid, &entry, memory, space, &found);
+	if (found)
+		err = from_entry(found, ret_user);
+	else if (rc == ERANGE)
+		err = RV_E_TOOBIG;
+	else if (rc == ENOMEM || rc == EIO || rc == EMFILE || rc == ENFILE)
+		err = rv_err_from_errno(rc);
+	else
+		err = RV_E_NOTFOUND; /* NSS says "none" in many ways (getpwnam_r(3)) */
+	free(memory);
+	return err;
+}
+
 /* By name, or by uid where ${name} is NULL.  RV_E_NOTFOUND: NSS knows none. */
 static int look_up(const char *name, uid_t uid, struct rv_user *ret_user)
 {
-	for (size_t space = NSS_SPACE; space <= NSS_MOST; space *= 2) {
-		RV_AUTO(free_text) char *memory = malloc(space);
-		struct passwd entry;
-		struct passwd *found = NULL;
-		int rc;
+	int err = RV_E_TOOBIG;
 
-		if (!memory)
-			return RV_E_NOMEM;
-		rc = name ? getpwnam_r(name, &entry, memory, space, &found)
-			  : getpwuid_r(uid, &entry, memory, space, &found);
-		if (rc == ERANGE)
-			continue;
-		if (found)
-			return from_entry(found, ret_user);
-		/* NSS says "none" in many ways (getpwnam_r(3)); only these are its own trouble. */
-		if (rc == ENOMEM || rc == EIO || rc == EMFILE || rc == ENFILE)
-			return rv_err_from_errno(rc);
-		return RV_E_NOTFOUND;
+	for (size_t space = NSS_SPACE; space <= NSS_MOST && err == RV_E_TOOBIG; space *= 2)
+		err = try_look_up(name, uid, space, ret_user);
+	return err;
+}
+
+static int look_up_group(const char *name, size_t space, gid_t *ret_gid)
+{
+	char *memory = malloc(space);
+	struct group entry;
+	struct group *found = NULL;
+	int err = RV_E_NOTFOUND;
+
+	if (!memory)
+		return RV_E_NOMEM;
+	if (getgrnam_r(name, &entry, memory, space, &found) == ERANGE)
+		err = RV_E_TOOBIG;
+	if (found) {
+		*ret_gid = found->gr_gid;
+		err = RV_OK;
 	}
-	return RV_E_TOOBIG;
+	free(memory);
+	return err;
 }
 
 int rv_user_by_uid(uid_t uid, struct rv_user *ret_user, struct rv_why *why)
@@ -166,21 +190,15 @@ int rv_group_find(const char *text, gid_t *ret_gid, struct rv_why *why)
 	if (err == RV_E_PARSE || isdigit((unsigned char)text[0]))
 		return rv_fail(why, RV_E_NOTFOUND, "\"%s\" is no group: write gid:NNN for a number",
 			       text);
-	for (size_t space = NSS_SPACE; space <= NSS_MOST; space *= 2) {
-		RV_AUTO(free_text) char *memory = malloc(space);
-		struct group entry;
-		struct group *found = NULL;
-
-		if (!memory)
-			return rv_fail(why, RV_E_NOMEM, "out of memory");
-		if (getgrnam_r(text, &entry, memory, space, &found) == ERANGE)
-			continue;
-		if (!found)
-			break;
-		*ret_gid = found->gr_gid;
-		return RV_OK;
-	}
-	return rv_fail(why, RV_E_NOTFOUND, "there is no group \"%s\"", text);
+	err = RV_E_TOOBIG;
+	for (size_t space = NSS_SPACE; space <= NSS_MOST && err == RV_E_TOOBIG; space *= 2)
+		err = look_up_group(text, space, ret_gid);
+	if (err == RV_E_NOTFOUND)
+		return rv_fail(why, err, "there is no group \"%s\"", text);
+	if (err != RV_OK)
+		return rv_fail(why, err, "cannot look up the group \"%s\": %s", text,
+			       rv_err_text(err));
+	return RV_OK;
 }
 
 bool rv_group_mine(gid_t gid)

@@ -173,7 +173,7 @@ int rv_json_get_bytes(const json_t *object, const char *name, const char **ret, 
 
 int rv_json_get_text(const json_t *object, const char *name, const char **ret, struct rv_why *why)
 {
-	const char *text = NULL;
+	const char *text = "";
 	size_t size = 0;
 	int err = rv_json_get_bytes(object, name, &text, &size, why);
 
@@ -233,12 +233,23 @@ int rv_json_get_array(const json_t *object, const char *name, json_t **ret, stru
 	return RV_OK;
 }
 
+/* jansson's iterators know no const. */
+static json_t *without_const(const json_t *json)
+{
+	union {
+		const json_t *from;
+		json_t *to;
+	} cast = {.from = json};
+
+	return cast.to;
+}
+
 int rv_json_only(const json_t *object, const char *const *names, size_t count, struct rv_why *why)
 {
-	void *at = json_object_iter(
-		(json_t *)(uintptr_t)object); /* jansson's iterators know no const */
+	json_t *looked_at = without_const(object);
+	void *at = json_object_iter(looked_at);
 
-	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+	for (; at; at = json_object_iter_next(looked_at, at)) {
 		const char *key = json_object_iter_key(at);
 		const char *near = NULL;
 		size_t i = 0;
@@ -284,8 +295,11 @@ static json_t *mended(const char *text, size_t size)
 
 int rv_json_set_text(json_t *object, const char *name, const char *text)
 {
-	json_t *value = text ? json_string(text) : json_null();
+	json_t *value;
 
+	if (!text)
+		return rv_json_set_new(object, name, json_null());
+	value = json_string(text);
 	if (!value)
 		value = mended(text, strlen(text));
 	return rv_json_set_new(object, name, value);

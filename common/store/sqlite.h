@@ -88,9 +88,10 @@ struct rv_sqlite {
 	size_t nfallen, fallen_space;
 
 	/* checkpoint */
-	int64_t log_frames;  /* frames in the log after our last commit; -1 not known */
-	int64_t log_retry;   /* bytes of log at which to try again after readers were in the way */
-	int64_t log_commits; /* commits when that was so */
+	int64_t log_frames; /* frames in the log after our last commit; -1 not known */
+	int64_t log_retry;  /* bytes of log at which to try again after readers were in the way */
+	unsigned log_doublings; /* of the patience with readers */
+	int64_t log_commits;    /* commits when that was so */
 	int64_t log_size_seen, log_looked_us;
 	int64_t commits; /* our own */
 	bool ballast_looked;

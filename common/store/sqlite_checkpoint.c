@@ -16,11 +16,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READERS_US (50 * RV_MS_US) /* how long we wait for readers, the write lock being ours */
-#define WRITER_US  (2 * RV_S_US)   /* and for a writer */
-#define LOOK_US    (10 * RV_S_US)  /* between tries without knowing how much of the log is used */
-#define FRAME_SIZE (RV_SQLITE_PAGE + 24)
-#define LOG_HEAD   32
+/*
+ * How long we wait for readers, the write lock being ours.  Each of them moves on as its statement
+ * ends, and none comes in the way anew, so the wait is that of the longest statement: it doubles
+ * with each try in vain (at a quarter more of log each), or a busy machine would let the log grow
+ * for ever.
+ */
+#define READERS_US    (50 * RV_MS_US)
+#define DOUBLINGS_MAX 3
+#define WRITER_US     (2 * RV_S_US)  /* and for a writer */
+#define LOOK_US       (10 * RV_S_US) /* between tries without knowing how much of the log is used */
+#define FRAME_SIZE    (RV_SQLITE_PAGE + 24)
+#define LOG_HEAD      32
 
 int rv_sqlite_log_hook(void *ctx, sqlite3 *db, const char *name, int frames)
 {
@@ -63,12 +70,13 @@ int rv_sqlite_writer_pid(struct rv_store *store, int64_t *ret_pid)
 /* 0 ends the waiting: only when the writer lock is certainly ours, or with an interrupt. */
 int rv_sqlite_busy_checkpoint(struct rv_sqlite *s, int count)
 {
+	int64_t patience = READERS_US << s->log_doublings;
 	int64_t now = rv_mono_us();
 	bool give_up = s->interrupt && s->interrupt(s->ctx);
 	pid_t pid = 0;
 
-	if (!give_up && now < s->wait_since + READERS_US) {
-		rv_sqlite_doze(count, READERS_US);
+	if (!give_up && now < s->wait_since + patience) {
+		rv_sqlite_doze(count, s->wait_since + patience - now);
 		return 1;
 	}
 	if (holder(s, &pid) == RV_OK && pid == getpid())
@@ -157,9 +165,11 @@ int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret
 	s->log_size_seen = size;
 	if (err != RV_OK) { /* readers, or a writer: again when a quarter more is in the log */
 		s->log_retry = used + used / 4;
+		s->log_doublings += s->log_doublings < DOUBLINGS_MAX;
 		return err;
 	}
 	s->log_retry = 0;
+	s->log_doublings = 0;
 	s->log_frames = 0;
 	s->log_commits = s->commits;
 	*ret_log_bytes = 0;

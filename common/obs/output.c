@@ -173,12 +173,17 @@ static int head_begin(struct rv_output *out)
 }
 
 /* One record at the end of the head.  Overwritten by the next one unless the whole of it went. */
-static int head_add(struct rv_output *out, const struct rv_output_entry *entry, const void *data,
+static int head_add(struct rv_output *out, struct rv_output_entry *entry, const void *data,
 		    size_t size)
 {
+	/* pwritev() only reads, but its iovec says otherwise. */
+	union {
+		const void *in;
+		void *out;
+	} from = {.in = data};
 	struct iovec parts[2] = {
-		{.iov_base = (void *)(uintptr_t)entry, .iov_len = sizeof(*entry)},
-		{.iov_base = (void *)(uintptr_t)data, .iov_len = size},
+		{.iov_base = entry, .iov_len = sizeof(*entry)},
+		{.iov_base = from.out, .iov_len = size},
 	};
 	ssize_t n;
 	int err = RV_FAULT(output_write);

@@ -80,6 +80,9 @@ bool rv_keep_survives(struct rv_keeper *keeper, int err, const char *what,
 /* main.c: the loop's hook shall run again after a while. */
 void rv_keep_again(struct rv_keeper *keeper, int64_t after_us);
 
+/* take.c: this daemon has the store now: epoch, leases of its predecessors, tasks and queues. */
+int rv_keep_take(struct rv_keeper *keeper, struct rv_why *why) RV_MUST_CHECK;
+
 /* dead.c: obituaries and the list of the living; done: nothing waits any more. */
 void rv_keep_on_died(struct rv_keeper *keeper, const struct rv_sup_msg *msg);
 void rv_keep_on_living(struct rv_keeper *keeper, const struct rv_sup_msg *msg);

@@ -11,7 +11,6 @@
  *
  * It never runs a job, and nothing waits for it: without a keeper workers go on, only later.
  */
-#include "base/check.h"
 #include "base/fault.h"
 #include "base/seam.h"
 #include "conf/conf.h"
@@ -19,12 +18,9 @@
 #include "obs/log.h"
 #include "os/fd.h"
 #include "os/sig.h"
-#include "os/spawn.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static void fail(struct rv_keeper *keeper, int err, const char *what, const struct rv_why *why)
@@ -180,59 +176,6 @@ static void on_waiting(void *ctx)
 	rv_keep_tick_waiting(ctx);
 }
 
-/* This daemon has the store now: the epoch for a new boot, the leases of its predecessors. */
-static int raise_epoch(struct rv_keeper *keeper, struct rv_why *why)
-{
-	struct rv_child *child = &keeper->child;
-	struct rv_req_raise *raise = &keeper->req.u.raise;
-	pid_t daemon = getppid();
-	uint64_t ticks;
-	int err = rv_proc_start_time(daemon, &ticks);
-
-	if (err != RV_OK)
-		return rv_fail(why, err, "the supervisor is gone");
-	memset(&keeper->req, 0, sizeof(keeper->req));
-	keeper->req.kind = RV_REQ_RAISE;
-	raise->pid = daemon;
-	raise->start_ticks = (int64_t)ticks;
-	err = rv_boot_id(raise->boot_id);
-	if (err != RV_OK)
-		return rv_fail(why, err, "cannot read the boot id");
-	(void)snprintf(raise->runtime_dir, sizeof(raise->runtime_dir), "%s",
-		       child->conf->reeve.runtime_dir);
-	raise->area = child->area.head->id;
-	raise->incarnation_base = child->incarnation;
-	return rv_child_do(child, &keeper->req, RV_DURABILITY_FULL, RV_CHILD_OPEN_US, why);
-}
-
-static int mirror(struct rv_keeper *keeper, struct rv_why *why)
-{
-	const struct rv_conf *conf = keeper->child.conf;
-	struct rv_task_def *tasks = calloc(conf->ntasks + 1, sizeof(*tasks));
-	struct rv_queue_def *queues = calloc(conf->nqueues + 1, sizeof(*queues));
-	int err = RV_E_NOMEM;
-
-	if (tasks && queues) {
-		for (size_t i = 0; i < conf->ntasks; i++)
-			rv_conf_task_def(&conf->tasks[i], &tasks[i]);
-		for (size_t i = 0; i < conf->nqueues; i++)
-			rv_conf_queue_def(&conf->queues[i], &queues[i]);
-		memset(&keeper->req, 0, sizeof(keeper->req));
-		keeper->req.kind = RV_REQ_MIRROR;
-		keeper->req.u.mirror = (struct rv_req_mirror){
-			.tasks = tasks,
-			.ntasks = conf->ntasks,
-			.queues = queues,
-			.nqueues = conf->nqueues,
-		};
-		err = rv_child_do(&keeper->child, &keeper->req, RV_DURABILITY_FULL,
-				  RV_CHILD_OPEN_US, why);
-	}
-	free(tasks);
-	free(queues);
-	return err;
-}
-
 static int boot(struct rv_keeper *keeper, struct rv_why *why)
 {
 	static const int signals[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -251,9 +194,7 @@ static int boot(struct rv_keeper *keeper, struct rv_why *why)
 		return rv_fail(why, err, "cannot make the loop");
 	err = rv_child_open(child, true, &hooks, why);
 	if (err == RV_OK)
-		err = raise_epoch(keeper, why);
-	if (err == RV_OK)
-		err = mirror(keeper, why);
+		err = rv_keep_take(keeper, why);
 	if (err == RV_OK)
 		err = rv_child_join(child, child->conf->pools[0].lease_us, why);
 	if (err != RV_OK)

@@ -63,16 +63,16 @@ int64_t rv_batch_p95(const struct rv_batch *batch)
 unsigned rv_batch_next(struct rv_batch *batch, uint32_t more, unsigned workers)
 {
 	int64_t p95 = rv_batch_p95(batch);
-	uint64_t share = workers > 0 ? workers : 1;
+	uint64_t share = (uint64_t)batch->k * (workers > 0 ? workers : 1);
 
 	INV(batch->k >= 1 && batch->k <= batch->max);
 	if (batch->samples < SAMPLES_MIN) {
 		batch->k = 1;
 	} else if (batch->k * 2 <= batch->max && p95 * batch->k * 2 <= RV_BATCH_US &&
-		   more > batch->k * 2 * share) {
+		   more > 2 * share) {
 		batch->k *= 2;
 	} else {
-		while (batch->k > 1 && (p95 * batch->k > RV_BATCH_US || more <= batch->k * share))
+		for (; batch->k > 1 && (p95 * batch->k > RV_BATCH_US || more <= share); share /= 2)
 			batch->k /= 2;
 	}
 	return batch->k;

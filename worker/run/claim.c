@@ -8,8 +8,10 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/seam.h"
-#include "conf/conf.h"
+#include "child/child.h"
+#include "conf/types.h"
 #include "obs/log.h"
+#include "run/batch.h"
 
 #include <string.h>
 
@@ -18,10 +20,24 @@
 #define BUSY_US     (10 * RV_MS_US)
 #define NO_SPACE_US RV_S_US
 
+void rv_claim_init(struct rv_worker *worker)
+{
+	static struct rv_batch batch;
+
+	rv_batch_init(&batch, (unsigned)worker->pool->max_batch);
+	worker->batch = &batch;
+	worker->words = worker->child->area.slots[worker->child->slot].words;
+}
+
+void rv_claim_took(struct rv_worker *worker, int64_t took_us, bool quick)
+{
+	rv_batch_note(worker->batch, took_us, quick);
+}
+
 static bool may_claim(const struct rv_worker *worker)
 {
 	return !worker->quiet && !worker->draining && worker->turn.phase == RV_TURN_NONE &&
-	       atomic_load(&worker->child.area.head->epoch_ok) != 0;
+	       atomic_load(&worker->child->area.head->epoch_ok) != 0;
 }
 
 bool rv_claim_due(const struct rv_worker *worker)
@@ -33,9 +49,9 @@ static void set_idle(struct rv_worker *worker, bool idle)
 {
 	worker->idle = idle;
 	/* seq_cst: the bit must be visible before the claim that looks once more. */
-	atomic_store(&worker->child.hint->idle, idle ? 1 : 0);
+	atomic_store(&worker->hint->idle, idle ? 1 : 0);
 	if (idle)
-		rv_beat_stop(worker);
+		rv_beat_stop();
 	else
 		rv_beat_start(worker);
 }
@@ -44,10 +60,10 @@ void rv_claim_woken(struct rv_worker *worker)
 {
 	int err = RV_OK;
 
-	(void)rv_child_beat(&worker->child);
+	(void)rv_child_beat(worker->child);
 	/* We may have slept for long, without a beat that would have looked. */
 	if (worker->idle)
-		err = rv_store_same_file(worker->child.store);
+		err = rv_store_same_file(worker->store);
 	set_idle(worker, false);
 	if (err == RV_E_REPLACED)
 		rv_worker_fail(worker, err, "the store was replaced under us", NULL);
@@ -56,11 +72,11 @@ void rv_claim_woken(struct rv_worker *worker)
 /* Somebody who sleeps and might be told of what we leave behind. */
 static bool someone_idle(const struct rv_worker *worker)
 {
-	const struct rv_area *area = &worker->child.area;
+	const struct rv_area *area = &worker->child->area;
 	unsigned nslots = area->head->nslots;
 
 	for (unsigned i = 1; i < nslots && i < RV_AREA_SLOTS_MAX; i++) {
-		if (i != worker->child.slot &&
+		if (i != worker->child->slot &&
 		    atomic_load_explicit(&area->hints[i].idle, memory_order_relaxed) != 0)
 			return true;
 	}
@@ -69,7 +85,7 @@ static bool someone_idle(const struct rv_worker *worker)
 
 static void note_ack(struct rv_worker *worker, const struct rv_ack *ack)
 {
-	atomic_fetch_add_explicit(&worker->child.hint->jobs_done, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&worker->hint->jobs_done, 1, memory_order_relaxed);
 	if (ack->err == RV_E_STALE)
 		rv_log_with(RV_LOG_WARN, RV_EV_job_stale, RV_FIELDS(RV_INT("job", ack->job)),
 			    "job %lld: the lease was not ours any more, the result is void",
@@ -115,7 +131,7 @@ static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn
 		rv_worker_fail(worker, RV_E_IO, "fault point worker_claimed", NULL);
 	/* We look at the same queues, but are only one: tell the next who sleeps. */
 	if (count > 0 && worker->more > 0 && someone_idle(worker))
-		rv_child_ring_queue(&worker->child, worker->queues[0]);
+		rv_child_ring_queue(worker->child, worker->queues[0]);
 }
 
 /* The queues never change in a worker's life. */
@@ -140,13 +156,13 @@ static int post(struct rv_worker *worker, unsigned want, struct rv_why *why)
 	worker->req.kind = RV_REQ_TURN;
 	if (turn->nqueues == 0)
 		fill_queues(worker, turn);
-	turn->incarnation = worker->child.incarnation;
+	turn->incarnation = worker->child->incarnation;
 	turn->want = want;
 	turn->prefetch = want > 1 ? 1 : 0;
 	turn->nacks = worker->nacks;
 	for (unsigned i = 0; i < worker->nacks; i++)
 		turn->acks[i] = worker->acks[i];
-	err = rv_child_do(&worker->child, &worker->req, worker->durability, ROUND_US, why);
+	err = rv_child_do(worker->child, &worker->req, worker->durability, ROUND_US, why);
 	if (err == RV_OK) {
 		take_acks(worker, turn);
 		if (want > 0)
@@ -194,7 +210,7 @@ int rv_claim(struct rv_worker *worker)
 	if (worker->next < worker->nclaimed)
 		INV(worker->turn.phase != RV_TURN_NONE);
 	if (may_claim(worker))
-		want = rv_batch_next(&worker->batch, worker->more, (unsigned)worker->pool->workers);
+		want = rv_batch_next(worker->batch, worker->more, (unsigned)worker->pool->workers);
 	if (want == 0 && worker->nacks == 0)
 		return RV_OK;
 	err = post(worker, want, &why);
@@ -222,7 +238,7 @@ static void give_back(struct rv_worker *worker, unsigned place, enum rv_outcome 
 	worker->acks[worker->nacks++] = (struct rv_ack){
 		.job = claim->job,
 		.fence = claim->fence,
-		.outcome = outcome,
+		.outcome = (int32_t)outcome,
 		.exit_code = -1,
 	};
 }

@@ -2,14 +2,17 @@
  * What a worker is told: messages on descriptor 3, signals of a person, the death of its
  * supervisor.  Worker processes.  A message about another job or an old fence changes nothing.
  */
-#include "base/check.h"
-#include "base/seam.h"
+#include "run/worker.h"
+
+#include "child/child.h"
+#include "loop/loop.h"
 #include "obs/log.h"
 #include "os/sig.h"
-#include "run/worker.h"
 
 #include <signal.h>
 #include <unistd.h>
+
+static struct rv_loop_signals watch = {.fd = -1};
 
 static void stop(struct rv_worker *worker, bool now)
 {
@@ -78,7 +81,7 @@ void rv_drain_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_WAKE:
 		rv_claim_woken(worker);
 		if (msg->a != 0)
-			rv_child_status(&worker->child, msg->a, state_of(worker));
+			rv_child_status(worker->child, msg->a, state_of(worker));
 		break;
 	case RV_SUP_CANCEL:
 		cancel(worker, (int64_t)msg->a, (int64_t)msg->b);
@@ -104,9 +107,8 @@ void rv_drain_gone(void *ctx)
 
 	rv_log(RV_LOG_ERROR, RV_EV_worker_orphaned,
 	       "the supervisor is gone: the job is killed and this worker ends");
-	worker->ending = true;
 	rv_run_kill(worker);
-	rv_loop_stop(worker->loop);
+	rv_worker_end(worker);
 }
 
 void rv_drain_orphaned(void *ctx)
@@ -131,6 +133,11 @@ int rv_drain_signals(struct rv_worker *worker)
 {
 	static const int ours[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
-	return rv_loop_signals_start(worker->loop, &worker->signals, ours, RV_ARRAY_LEN(ours),
-				     on_signal, worker);
+	return rv_loop_signals_start(worker->loop, &watch, ours, RV_ARRAY_LEN(ours), on_signal,
+				     worker);
+}
+
+void rv_drain_close(void)
+{
+	rv_loop_signals_stop(&watch);
 }

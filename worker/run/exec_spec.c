@@ -181,13 +181,13 @@ static int adhoc_cwd(const json_t *spec, struct rv_arena *arena, struct rv_exec_
 		     struct rv_why *why)
 {
 	const json_t *value = json_object_get(spec, "cwd");
-	char *cwd;
+	char *cwd = NULL;
 	int err;
 
 	if (!value || json_is_null(value))
 		return RV_OK;
 	err = copy_text(value, "the job's folder", arena, &cwd, why);
-	if (err == RV_OK && cwd[0] != '/')
+	if (cwd && cwd[0] != '/')
 		err = rv_fail(why, RV_E_PARSE, "the job's folder %s is not absolute", cwd);
 	if (err == RV_OK)
 		out->cwd = cwd;
@@ -205,12 +205,12 @@ static int adhoc_env(const json_t *spec, struct env *env, struct rv_why *why)
 		return err == RV_E_NOTFOUND ? RV_OK : err;
 	json_object_foreach(object, name, value)
 	{
-		char *text;
+		char *text = NULL;
 
 		err = rv_env_name_check(name, strlen(name), why);
 		if (err == RV_OK)
 			err = copy_text(value, name, env->arena, &text, why);
-		if (err == RV_OK)
+		if (err == RV_OK && text)
 			err = env_put(env, rv_arena_printf(env->arena, "%s=%s", name, text), why);
 		if (err != RV_OK)
 			break;

@@ -2,6 +2,8 @@
  * Stage 4, finish: from how a run ended to the ack that says so.  Worker processes.  The words made
  * here are what a person reads first: they must say what happened, on one line.
  */
+#include "run/worker.h"
+
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/fmt.h"
@@ -11,8 +13,7 @@
 #include "core/retry.h"
 #include "obs/log.h"
 #include "run/handler.h"
-#include "run/run.h"
-#include "run/worker.h"
+#include "wire/area.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,7 +169,7 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 	*ack = (struct rv_ack){
 		.job = turn->claim.job,
 		.fence = turn->claim.fence,
-		.outcome = outcome,
+		.outcome = (int32_t)outcome,
 		.exit_code = turn->result.exit_code,
 		.signo = turn->result.signo,
 		.retry_us = delay_of(turn, outcome),
@@ -177,7 +178,7 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 		.user_us = turn->result.user_us,
 		.sys_us = turn->result.sys_us,
 		.maxrss_bytes = turn->result.maxrss_bytes,
-		.output_bytes = turn->output.seen,
+		.output_bytes = turn->printed_bytes,
 	};
 	describe(turn, outcome, ack->error);
 	POST(ack->error[RV_ERROR_MAX - 1] == '\0');
@@ -185,7 +186,7 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 
 static void clear_hint(struct rv_worker *worker)
 {
-	struct rv_area_hint *hint = worker->child.hint;
+	struct rv_area_hint *hint = worker->hint;
 
 	atomic_store_explicit(&hint->job, 0, memory_order_relaxed);
 	atomic_store_explicit(&hint->limit_us, 0, memory_order_relaxed);
@@ -200,24 +201,23 @@ void rv_finish(struct rv_worker *worker)
 	bool quick = turn->handler && turn->handler->quick;
 
 	PRE(turn->phase == RV_TURN_ENDED && worker->nacks < RV_TURN_MAX);
-	rv_run_unwatch(worker);
+	rv_run_end(worker);
 	if (turn->handler)
 		turn->handler->end(turn);
 	if (!turn->task)
-		turn->task = &worker->child.conf->defaults;
+		turn->task = &worker->conf->defaults;
 	make_ack(turn, &worker->acks[worker->nacks]);
 	log_end(turn, &worker->acks[worker->nacks]);
 	worker->nacks++;
 	if (turn->task->durability == RV_DURABILITY_FULL)
 		worker->durability = RV_DURABILITY_FULL;
-	if (turn->output.lost > 0)
+	if (turn->lost_bytes > 0)
 		rv_log_with(RV_LOG_WARN, RV_EV_job_output_lost,
 			    RV_FIELDS(RV_INT("job", turn->claim.job),
-				      RV_INT("bytes", turn->output.lost)),
+				      RV_INT("bytes", turn->lost_bytes)),
 			    "job %lld: output could not be written: %s", (long long)turn->claim.job,
-			    rv_err_text(turn->output.err));
-	rv_output_close(&turn->output);
-	rv_batch_note(&worker->batch, rv_mono_us() - turn->started_mono_us, quick);
+			    rv_err_text(turn->lost_err));
+	rv_claim_took(worker, rv_mono_us() - turn->started_mono_us, quick);
 	clear_hint(worker);
 	rv_arena_reset(&turn->arena);
 	turn->phase = RV_TURN_NONE;

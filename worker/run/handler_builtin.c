@@ -6,9 +6,8 @@
 
 #include "base/check.h"
 #include "base/fmt.h"
-#include "base/seam.h"
-#include "conf/conf.h"
-#include "run/turn.h"
+#include "conf/types.h"
+#include "loop/loop.h"
 #include "run/worker.h"
 #include "wire/json.h"
 
@@ -17,6 +16,8 @@
 
 #define SPEC_MAX (1U << 20)
 
+static struct rv_loop_timer nap; /* one job at a time, so one of them */
+
 static void finish(struct rv_worker *worker, enum rv_outcome outcome, const char *text)
 {
 	struct rv_result *result = &worker->turn.result;
@@ -24,7 +25,7 @@ static void finish(struct rv_worker *worker, enum rv_outcome outcome, const char
 	result->kind = RV_RESULT_OUTCOME;
 	result->outcome = outcome;
 	(void)snprintf(result->text, sizeof(result->text), "%s", text);
-	rv_turn_ended(worker, &worker->turn);
+	rv_turn_ended(&worker->turn);
 }
 
 /* The text of args.${name} in the turn's arena; ${*ret} stays as it is when there is none. */
@@ -80,8 +81,7 @@ static int start_sleep(struct rv_worker *worker, struct rv_turn *turn, struct rv
 		return err;
 	if (rv_parse_duration(text, &duration_us) != RV_OK)
 		return rv_fail(why, RV_E_PARSE, "duration = %s is no duration", text);
-	turn->of.sleep = (struct rv_loop_timer){0};
-	rv_loop_timer_start(worker->loop, &turn->of.sleep, duration_us, on_slept, worker);
+	rv_loop_timer_start(worker->loop, &nap, duration_us, on_slept, worker);
 	return RV_OK;
 }
 
@@ -132,16 +132,16 @@ static void ready(struct rv_turn *turn)
 
 static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_how how)
 {
+	(void)turn;
 	(void)how;
 	/* Only sleep can be met while it runs. */
-	rv_loop_timer_stop(&turn->of.sleep);
 	finish(worker, RV_OUTCOME_FAILED, "");
 }
 
 static void end(struct rv_turn *turn)
 {
-	if (turn->task->builtin == RV_CONF_BUILTIN_SLEEP)
-		rv_loop_timer_stop(&turn->of.sleep);
+	(void)turn;
+	rv_loop_timer_stop(&nap);
 }
 
 const struct rv_handler rv_handler_builtin = {

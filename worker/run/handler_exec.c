@@ -6,20 +6,17 @@
 #include "run/handler.h"
 
 #include "base/check.h"
-#include "base/fault.h"
 #include "base/seam.h"
-#include "conf/conf.h"
+#include "conf/types.h"
 #include "obs/log.h"
+#include "obs/output.h"
 #include "os/fd.h"
-#include "os/spawn.h"
 #include "os/sweep.h"
-#include "run/exec_spec.h"
-#include "run/turn.h"
+#include "run/exec.h"
 #include "run/worker.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,10 +28,9 @@
 #define COMPLAIN_US (5 * RV_S_US)
 #define READS       16 /* of a pipe in one go, each up to RV_OUTPUT_CHUNK */
 
-extern char **environ;
+static const int streams[RV_EXEC_PIPES] = {RV_OUTPUT_STDOUT, RV_OUTPUT_STDERR, RV_OUTPUT_PROGRESS};
 
-static const enum rv_output_stream streams[] = {RV_OUTPUT_STDOUT, RV_OUTPUT_STDERR,
-						RV_OUTPUT_PROGRESS};
+static struct rv_exec job; /* one at a time */
 
 static void close_pipe(struct rv_exec *exec, unsigned i)
 {
@@ -70,7 +66,7 @@ static void keep_words(struct rv_exec *exec, const char *data, size_t size)
 static void drain(struct rv_turn *turn, unsigned i)
 {
 	static char buffer[RV_OUTPUT_CHUNK];
-	struct rv_exec *exec = &turn->of.exec;
+	struct rv_exec *exec = &job;
 
 	for (int reads = 0; exec->fds[i] >= 0 && reads < READS; reads++) {
 		ssize_t n = read(exec->fds[i], buffer, sizeof(buffer));
@@ -91,7 +87,7 @@ static void drain(struct rv_turn *turn, unsigned i)
 
 static void ready(struct rv_turn *turn)
 {
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
+	for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 		drain(turn, i);
 }
 
@@ -103,46 +99,55 @@ static bool any_child(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;
 }
 
-static void sweep_on(struct rv_loop_timer *timer);
+static void on_sweep(struct rv_loop_timer *timer);
+
+/* Kills and reaps what the job left behind.  True: nothing of it is there any more. */
+static bool swept(const struct rv_turn *turn)
+{
+	const struct rv_sweep all = {0};
+	struct rv_sweep_left left = {0};
+	bool done;
+
+	if (!any_child())
+		return true;
+	done = rv_sweep_turn(&all, TURN_US, &left) == RV_OK && left.orphans == 0;
+	job.killed += left.killed;
+	if (!done && !job.complained && rv_mono_us() - job.ended_us > COMPLAIN_US) {
+		job.complained = true;
+		rv_log_with(RV_LOG_WARN, RV_EV_job_leftover,
+			    RV_FIELDS(RV_INT("job", turn->claim.job),
+				      RV_INT("processes", left.orphans)),
+			    "job %lld has ended, but %d of its processes do not die",
+			    (long long)turn->claim.job, left.orphans);
+	}
+	return done;
+}
 
 /* The leader has ended: what else is left of the job goes now.  Ends the turn when nothing is. */
 static void sweep(struct rv_worker *worker)
 {
 	struct rv_turn *turn = &worker->turn;
-	struct rv_exec *exec = &turn->of.exec;
-	const struct rv_sweep all = {0};
-	struct rv_sweep_left left = {0};
 
-	INV(exec->exited && !exec->swept);
-	rv_loop_timer_stop(&exec->listen);
-	rv_loop_timer_stop(&exec->grace);
-	if (any_child() && (rv_sweep_turn(&all, TURN_US, &left) != RV_OK || left.orphans > 0)) {
-		if (!exec->complained && rv_mono_us() - exec->ended_us > COMPLAIN_US) {
-			exec->complained = true;
-			rv_log_with(RV_LOG_WARN, RV_EV_job_leftover,
-				    RV_FIELDS(RV_INT("job", turn->claim.job),
-					      RV_INT("processes", left.orphans)),
-				    "job %lld has ended, but %d of its processes do not die",
-				    (long long)turn->claim.job, left.orphans);
-		}
-		ready(turn);
-		rv_loop_timer_start(worker->loop, &exec->sweep, AGAIN_US, sweep_on, worker);
+	INV(job.exited && !job.swept);
+	rv_loop_timer_stop(&job.listen);
+	rv_loop_timer_stop(&job.grace);
+	job.swept = swept(turn);
+	ready(turn);
+	if (!job.swept) {
+		rv_loop_timer_start(worker->loop, &job.sweep, AGAIN_US, on_sweep, worker);
 		return;
 	}
-	exec->swept = true;
-	if (left.killed > 0)
-		rv_log_with(
-			RV_LOG_INFO, RV_EV_job_leftover,
-			RV_FIELDS(RV_INT("job", turn->claim.job), RV_INT("processes", left.killed)),
-			"job %lld left %d processes behind; they were killed",
-			(long long)turn->claim.job, left.killed);
-	ready(turn);
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
-		close_pipe(exec, i);
-	rv_turn_ended(worker, turn);
+	if (job.killed > 0)
+		rv_log_with(RV_LOG_INFO, RV_EV_job_leftover,
+			    RV_FIELDS(RV_INT("job", turn->claim.job)),
+			    "job %lld left processes behind; they were killed",
+			    (long long)turn->claim.job);
+	for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
+		close_pipe(&job, i);
+	rv_turn_ended(turn);
 }
 
-static void sweep_on(struct rv_loop_timer *timer)
+static void on_sweep(struct rv_loop_timer *timer)
 {
 	sweep(timer->ctx);
 }
@@ -150,7 +155,7 @@ static void sweep_on(struct rv_loop_timer *timer)
 static void on_pipe(struct rv_loop_io *io, int events)
 {
 	struct rv_worker *worker = io->ctx;
-	struct rv_exec *exec = &worker->turn.of.exec;
+	struct rv_exec *exec = &job;
 
 	(void)events;
 	drain(&worker->turn, (unsigned)(io - exec->pipes));
@@ -164,10 +169,10 @@ static void on_pipe(struct rv_loop_io *io, int events)
  */
 static void listen_to(struct rv_worker *worker)
 {
-	struct rv_exec *exec = &worker->turn.of.exec;
+	struct rv_exec *exec = &job;
 
 	rv_loop_timer_stop(&exec->listen);
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++) {
+	for (unsigned i = 0; i < RV_EXEC_PIPES; i++) {
 		if (exec->fds[i] >= 0)
 			rv_loop_io_start(worker->loop, &exec->pipes[i], exec->fds[i], RV_LOOP_READ,
 					 on_pipe, worker);
@@ -182,7 +187,7 @@ static void on_listen(struct rv_loop_timer *timer)
 static void on_exit(struct rv_loop_proc *watch)
 {
 	struct rv_worker *worker = watch->ctx;
-	struct rv_exec *exec = &worker->turn.of.exec;
+	struct rv_exec *exec = &job;
 	int err = rv_proc_reap(&exec->proc, &exec->exit);
 
 	if (err == RV_E_BUSY) {
@@ -201,103 +206,19 @@ static void on_exit(struct rv_loop_proc *watch)
 	}
 	if (rv_loop_timer_active(&exec->listen))
 		listen_to(worker);
-	rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, sweep_on, worker);
-}
-
-/* Pipes for 1, 2 and progress: ours in exec->fds, the job's in ${ends}. */
-static int make_pipes(struct rv_exec *exec, int ends[3], struct rv_why *why)
-{
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++) {
-		int fds[2];
-		int err = rv_fd_pipe(fds, false);
-
-		if (err == RV_OK) {
-			exec->fds[i] = fds[0];
-			ends[i] = fds[1];
-			err = rv_fd_nonblock(fds[0], true);
-		}
-		if (err != RV_OK)
-			return rv_fail(why, RV_E_BUSY, "no pipes for the job: %s",
-				       rv_err_text(err));
-	}
-	return RV_OK;
-}
-
-static int64_t deadline_of(const struct rv_turn *turn)
-{
-	return turn->claim.timeout_us > 0 ? turn->started_us + turn->claim.timeout_us : 0;
-}
-
-static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec_spec *spec,
-		 struct rv_why *why)
-{
-	const struct rv_conf *conf = worker->child.conf;
-	struct rv_exec_input input = {
-		.task = turn->task,
-		.adhoc = turn->adhoc,
-		.adhoc_allowed = conf->reeve.adhoc,
-		.claim = &turn->claim,
-		.queue = turn->queue,
-		.instance_name = conf->reeve.instance,
-		.deadline_us = deadline_of(turn),
-		.mark = worker->child.mark,
-		.environment = environ,
-	};
-	int err = rv_turn_load(worker, turn, why);
-
-	if (err != RV_OK)
-		return err;
-	input.spec = turn->spec;
-	input.idem_key = turn->idem_key;
-	return rv_exec_spec_build(&input, &turn->arena, spec, why);
-}
-
-static int spawn(struct rv_turn *turn, const struct rv_exec_spec *spec, int payload,
-		 const int ends[3], struct rv_why *why)
-{
-	struct rv_spawn how;
-	int err = RV_FAULT(spawn);
-
-	if (err != RV_OK)
-		return rv_fail(why, err, "fault point spawn");
-	rv_exec_spec_spawn(spec, turn->task, &how);
-	how.fds[0] = (struct rv_spawn_fd){.from = payload, .to = 0};
-	how.fds[1] = (struct rv_spawn_fd){.from = ends[0], .to = 1};
-	how.fds[2] = (struct rv_spawn_fd){.from = ends[1], .to = 2};
-	how.fds[3] = (struct rv_spawn_fd){.from = ends[2], .to = RV_PROGRESS_FD};
-	how.nfds = 4;
-	return rv_seam()->spawn(rv_seam()->ctx, &how, &turn->of.exec.proc, why);
+	rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, on_sweep, worker);
 }
 
 static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
 {
-	struct rv_exec *exec = &turn->of.exec;
-	struct rv_exec_spec spec = {0};
-	int ends[3] = {-1, -1, -1};
-	int payload = -1;
-	int err;
+	int err = rv_exec_start(worker, turn, &job, why);
 
-	*exec = (struct rv_exec){.proc = {.pidfd = -1}, .fds = {-1, -1, -1}};
-	err = build(worker, turn, &spec, why);
-	if (err == RV_OK)
-		err = rv_turn_payload(worker, turn, &payload, why);
-	if (err == RV_OK)
-		err = make_pipes(exec, ends, why);
-	if (err == RV_OK)
-		err = spawn(turn, &spec, payload, ends, why);
-	rv_exec_spec_fini(&spec);
-	rv_fd_close(&payload);
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
-		rv_fd_close(&ends[i]);
-	if (err != RV_OK) {
-		for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
-			rv_fd_close(&exec->fds[i]);
+	if (err != RV_OK)
 		return err;
-	}
-	rv_loop_timer_start(worker->loop, &exec->listen, LISTEN_US, on_listen, worker);
-	rv_loop_proc_start(worker->loop, &exec->watch, &exec->proc, on_exit, worker);
+	rv_loop_timer_start(worker->loop, &job.listen, LISTEN_US, on_listen, worker);
+	rv_loop_proc_start(worker->loop, &job.watch, &job.proc, on_exit, worker);
 	rv_log_with(RV_LOG_DEBUG, RV_EV_job_started,
-		    RV_FIELDS(RV_INT("job", turn->claim.job), RV_INT("pid", exec->proc.pid)),
+		    RV_FIELDS(RV_INT("job", turn->claim.job), RV_INT("pid", job.proc.pid)),
 		    "job %lld runs", (long long)turn->claim.job);
 	return RV_OK;
 }
@@ -313,7 +234,7 @@ static void signal_group(const struct rv_exec *exec, int signo)
 
 static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_how how)
 {
-	struct rv_exec *exec = &turn->of.exec;
+	struct rv_exec *exec = &job;
 
 	if (exec->exited) {
 		/* Its leader is gone; the grace of the others ends here. */
@@ -353,7 +274,7 @@ static int64_t time_us(const struct timeval *tv)
 
 static void end(struct rv_turn *turn)
 {
-	struct rv_exec *exec = &turn->of.exec;
+	struct rv_exec *exec = &job;
 	struct rv_result *result = &turn->result;
 
 	if (!exec->exited && exec->proc.pidfd < 0 && all_closed(exec))
@@ -362,7 +283,7 @@ static void end(struct rv_turn *turn)
 	rv_loop_timer_stop(&exec->listen);
 	rv_loop_timer_stop(&exec->grace);
 	rv_loop_timer_stop(&exec->sweep);
-	for (unsigned i = 0; i < RV_ARRAY_LEN(streams); i++)
+	for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 		close_pipe(exec, i);
 	rv_fd_close(&exec->proc.pidfd);
 	result->kind = RV_RESULT_EXIT;

@@ -16,18 +16,25 @@
  * Never two jobs at once; never a job whose lease might be another's (beat.c); nothing of a job
  * left behind (handler_exec.c); no word with the database but through common/store.
  */
-#include "base/check.h"
 #include "base/fault.h"
+#include "child/link.h"
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/fd.h"
-#include "os/sig.h"
-#include "run/handler.h"
-#include "run/run.h"
 #include "run/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+static struct rv_child child;
+static struct rv_child_link control;
+static struct rv_loop_timer again; /* another turn of the loop, now or after a pause */
+
+void rv_worker_end(struct rv_worker *worker)
+{
+	worker->ending = true;
+	rv_loop_stop(worker->loop);
+}
 
 void rv_worker_fail(struct rv_worker *worker, int err, const char *what, const struct rv_why *why)
 {
@@ -35,8 +42,7 @@ void rv_worker_fail(struct rv_worker *worker, int err, const char *what, const s
 		return;
 	rv_log(RV_LOG_ERROR, RV_EV_worker_failed, "%s: %s", what, rv_why_text(why, err));
 	worker->result = err;
-	worker->ending = true;
-	rv_loop_stop(worker->loop);
+	rv_worker_end(worker);
 }
 
 static void on_again(struct rv_loop_timer *timer)
@@ -46,12 +52,12 @@ static void on_again(struct rv_loop_timer *timer)
 
 void rv_worker_again(struct rv_worker *worker, int64_t after_us)
 {
-	rv_loop_timer_start(worker->loop, &worker->again, after_us, on_again, worker);
+	rv_loop_timer_start(worker->loop, &again, after_us, on_again, worker);
 }
 
 static bool round_due(const struct rv_worker *worker)
 {
-	if (rv_loop_timer_active(&worker->again))
+	if (rv_loop_timer_active(&again))
 		return false; /* a pause after a failure, or the next turn of the loop */
 	return rv_claim_due(worker);
 }
@@ -72,17 +78,16 @@ static void run_claimed(struct rv_worker *worker)
 
 static void leave(struct rv_worker *worker)
 {
-	rv_child_leave(&worker->child);
+	rv_child_leave(worker->child);
 	rv_log(RV_LOG_DEBUG, RV_EV_worker_stopped, "this worker has ended as it was told to");
-	worker->ending = true;
-	rv_loop_stop(worker->loop);
+	rv_worker_end(worker);
 }
 
 static void act(void *ctx)
 {
 	struct rv_worker *worker = ctx;
 
-	rv_child_link_log(&worker->link);
+	rv_child_link_log(&control);
 	if (worker->ending)
 		return;
 	if (worker->turn.phase == RV_TURN_ENDED)
@@ -101,42 +106,34 @@ static void act(void *ctx)
 		rv_worker_again(worker, 0); /* descriptor 3 first */
 }
 
-/* While a round waits, the job of ours must not wait for us to read what it prints. */
-static void on_waiting(void *ctx)
-{
-	struct rv_worker *worker = ctx;
-
-	rv_beat_gap(worker);
-	if (worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING)
-		worker->turn.handler->ready(&worker->turn);
-}
-
 static int boot(struct rv_worker *worker, struct rv_why *why)
 {
-	struct rv_child *child = &worker->child;
 	struct rv_child_hooks hooks = {
-		.beat = on_waiting, .orphaned = rv_drain_orphaned, .ctx = worker};
-	int err = rv_child_boot(child, why);
+		.beat = rv_beat_waiting, .orphaned = rv_drain_orphaned, .ctx = worker};
+	int err = rv_child_boot(&child, why);
 
 	if (err != RV_OK)
 		return err;
 	rv_log(RV_LOG_DEBUG, RV_EV_worker_starting, "opening the store");
-	worker->pool = rv_conf_pool_find(child->conf, child->pool);
+	worker->conf = child.conf;
+	worker->hint = child.hint;
+	worker->mark = child.mark;
+	worker->pool = rv_conf_pool_find(child.conf, child.pool);
 	if (!worker->pool || worker->pool->queues.count == 0)
 		return rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",
-			       child->pool);
-	worker->words = child->area.slots[child->slot].words;
-	rv_batch_init(&worker->batch, (unsigned)worker->pool->max_batch);
+			       child.pool);
+	rv_claim_init(worker);
 	err = rv_loop_new(&worker->loop);
 	if (err == RV_OK)
 		err = rv_drain_signals(worker);
 	if (err != RV_OK)
 		return rv_fail(why, err, "cannot make the loop");
-	err = rv_child_open(child, false, &hooks, why);
+	err = rv_child_open(&child, false, &hooks, why);
+	worker->store = child.store;
 	if (err == RV_OK)
-		err = rv_child_join(child, worker->pool->lease_us, why);
+		err = rv_child_join(&child, worker->pool->lease_us, why);
 	if (err == RV_OK)
-		err = rv_start_handlers(worker, why);
+		err = rv_start_open(worker, why);
 	if (err == RV_OK)
 		err = RV_FAULT(worker_ready);
 	return err;
@@ -145,16 +142,16 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 static void work(struct rv_worker *worker)
 {
 	rv_loop_hook(worker->loop, act, worker);
-	worker->link = (struct rv_child_link){
-		.child = &worker->child,
+	control = (struct rv_child_link){
+		.child = &child,
 		.loop = worker->loop,
 		.message = rv_drain_message,
 		.gone = rv_drain_gone,
 		.ctx = worker,
 	};
-	rv_child_link_start(&worker->link);
+	rv_child_link_start(&control);
 	rv_beat_start(worker);
-	if (rv_child_send(&worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
+	if (rv_child_send(worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
 		return; /* nobody there: the link would say so too */
 	rv_log(RV_LOG_DEBUG, RV_EV_worker_ready, "ready");
 	rv_loop_run(worker->loop);
@@ -162,36 +159,32 @@ static void work(struct rv_worker *worker)
 
 static void end(struct rv_worker *worker)
 {
-	if (worker->turn.phase != RV_TURN_NONE && worker->turn.handler) {
+	if (worker->turn.phase != RV_TURN_NONE) {
 		rv_run_kill(worker);
-		rv_run_unwatch(worker);
-		worker->turn.handler->end(&worker->turn);
-		rv_output_close(&worker->turn.output);
+		rv_run_end(worker);
 	}
 	rv_arena_reset(&worker->turn.arena);
 	rv_start_close(worker);
-	rv_child_link_stop(&worker->link);
-	rv_loop_timer_stop(&worker->beat);
-	rv_loop_timer_stop(&worker->again);
-	rv_loop_signals_stop(&worker->signals);
+	rv_child_link_stop(&control);
+	rv_beat_stop();
+	rv_loop_timer_stop(&again);
+	rv_drain_close();
 	rv_loop_free(worker->loop);
-	rv_child_close(&worker->child);
+	rv_child_close(&child);
 }
 
 int main(int argc, char **argv)
 {
-	static struct rv_worker worker; /* 160 KiB */
+	static struct rv_worker worker = {.child = &child}; /* 160 KiB */
 	struct rv_why why = {.text = ""};
 	int err;
 
 	rv_sig_reset();
 	if (rv_fd_stdio() != RV_OK)
 		return 74;
-	worker.child.program = "worker";
-	worker.turn.output.head_fd = -1;
-	worker.turn.output.tail_fd = -1;
-	err = rv_child_parse(&worker.child, argc, argv, &why);
-	if (err == RV_OK && (!worker.child.pool || !worker.child.name))
+	child.program = "worker";
+	err = rv_child_parse(&child, argc, argv, &why);
+	if (err == RV_OK && (!child.pool || !child.name))
 		err = rv_fail(&why, RV_E_USAGE, "--pool and --name are needed");
 	if (err != RV_OK) {
 		(void)fprintf(stderr, "reeve-worker: %s\n", rv_why_text(&why, err));

@@ -2,24 +2,48 @@
  * Stage 3, run: the clocks of a job and the ways to stop it.  Worker processes.  A job that was
  * asked to stop is killed kill_after later, whatever it says.
  */
-#include "run/run.h"
+#include "run/worker.h"
 
 #include "base/check.h"
 #include "base/seam.h"
 #include "conf/conf.h"
+#include "loop/loop.h"
 #include "obs/log.h"
+#include "obs/output.h"
 #include "os/sweep.h"
 #include "run/handler.h"
-#include "run/worker.h"
+#include "wire/area.h"
 
-#define OVERTIME_US (5 * RV_S_US) /* past its limit and kill_after a run hangs (DESIGN §3) */
-#define END_US      (5 * RV_S_US) /* patience with processes that do not die while we end */
+#define OVERTIME_US (5 * RV_S_US)   /* past its limit and kill_after a run hangs (DESIGN §3) */
+#define BATCH_US    (20 * RV_MS_US) /* a prefetched job waits at most so long (DESIGN §3) */
+#define END_US      (5 * RV_S_US)   /* patience with processes that do not die while we end */
 
-void rv_run_limit(struct rv_worker *worker)
+/* One job at a time, so one of each. */
+static struct {
+	struct rv_loop_timer timeout, idle, kill, overdue;
+	struct rv_output output;
+} run = {.output = {.head_fd = -1, .tail_fd = -1}};
+
+bool rv_run_on(const struct rv_worker *worker)
 {
-	struct rv_turn *turn = &worker->turn;
+	return worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING;
+}
 
-	if (turn->claim.timeout_us > 0)
+void rv_run_begin(struct rv_worker *worker)
+{
+	const struct rv_conf *conf = worker->conf;
+	struct rv_turn *turn = &worker->turn;
+	struct rv_output_how how = {
+		.state_dir = conf->reeve.state_dir,
+		.job = turn->claim.job,
+		.run = turn->claim.run > 0 ? turn->claim.run : 1,
+		.cap_bytes = turn->task ? turn->task->output_max_bytes : 0,
+		.group_readable = conf->reeve.group != NULL,
+	};
+
+	rv_output_open(&run.output, &how);
+	turn->limit_mono_us = 0;
+	if (turn->task && turn->claim.timeout_us > 0)
 		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +
 				      turn->task->kill_after_us + OVERTIME_US;
 }
@@ -31,8 +55,7 @@ static void shorten_limit(struct rv_worker *worker)
 
 	if (turn->limit_mono_us == 0 || limit < turn->limit_mono_us)
 		turn->limit_mono_us = limit;
-	atomic_store_explicit(&worker->child.hint->limit_us, turn->limit_mono_us,
-			      memory_order_relaxed);
+	atomic_store_explicit(&worker->hint->limit_us, turn->limit_mono_us, memory_order_relaxed);
 }
 
 static void on_kill(struct rv_loop_timer *timer)
@@ -47,7 +70,7 @@ void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_r
 {
 	PRE(reason != RV_STOP_NONE);
 	if (now && (turn->phase == RV_TURN_STOPPING || turn->settled)) {
-		rv_loop_timer_stop(&turn->kill);
+		rv_loop_timer_stop(&run.kill);
 		turn->handler->stop(worker, turn, RV_STOP_KILL);
 	}
 	if (turn->phase != RV_TURN_RUNNING || turn->settled)
@@ -55,10 +78,10 @@ void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_r
 	turn->phase = RV_TURN_STOPPING;
 	turn->reason = reason;
 	shorten_limit(worker);
-	rv_loop_timer_stop(&turn->timeout);
-	rv_loop_timer_stop(&turn->idle);
+	rv_loop_timer_stop(&run.timeout);
+	rv_loop_timer_stop(&run.idle);
 	if (!now)
-		rv_loop_timer_start(worker->loop, &turn->kill, turn->task->kill_after_us, on_kill,
+		rv_loop_timer_start(worker->loop, &run.kill, turn->task->kill_after_us, on_kill,
 				    worker);
 	turn->handler->stop(worker, turn, now ? RV_STOP_KILL : RV_STOP_ASK);
 }
@@ -81,7 +104,7 @@ static void on_idle(struct rv_loop_timer *timer)
 	int64_t left = turn->heard_mono_us + turn->task->idle_timeout_us - rv_mono_us();
 
 	if (left > 0) {
-		rv_loop_timer_start(worker->loop, &turn->idle, left, on_idle, worker);
+		rv_loop_timer_start(worker->loop, &run.idle, left, on_idle, worker);
 		return;
 	}
 	rv_log_with(RV_LOG_INFO, RV_EV_job_timeout, RV_FIELDS(RV_INT("job", turn->claim.job)),
@@ -94,7 +117,7 @@ static void on_overdue(struct rv_loop_timer *timer)
 {
 	struct rv_worker *worker = timer->ctx;
 
-	rv_batch_note(&worker->batch, 0, false);
+	rv_claim_took(worker, 0, false);
 	rv_claim_release(worker);
 	if (worker->nacks > 0 && rv_claim(worker) != RV_OK)
 		rv_log(RV_LOG_DEBUG, RV_EV_job_released, "prefetched jobs are given back later");
@@ -105,37 +128,45 @@ void rv_run_watch(struct rv_worker *worker)
 	struct rv_turn *turn = &worker->turn;
 
 	if (turn->claim.timeout_us > 0)
-		rv_loop_timer_start(worker->loop, &turn->timeout, turn->claim.timeout_us,
-				    on_timeout, worker);
+		rv_loop_timer_start(worker->loop, &run.timeout, turn->claim.timeout_us, on_timeout,
+				    worker);
 	if (turn->task->idle_timeout_us > 0)
-		rv_loop_timer_start(worker->loop, &turn->idle, turn->task->idle_timeout_us, on_idle,
+		rv_loop_timer_start(worker->loop, &run.idle, turn->task->idle_timeout_us, on_idle,
 				    worker);
 	if (turn->prefetched)
-		rv_loop_timer_start(worker->loop, &turn->overdue, RV_BATCH_US, on_overdue, worker);
+		rv_loop_timer_start(worker->loop, &run.overdue, BATCH_US, on_overdue, worker);
 }
 
-void rv_run_unwatch(struct rv_worker *worker)
+static void stop_clocks(void)
+{
+	rv_loop_timer_stop(&run.timeout);
+	rv_loop_timer_stop(&run.idle);
+	rv_loop_timer_stop(&run.kill);
+	rv_loop_timer_stop(&run.overdue);
+}
+
+void rv_turn_heard(struct rv_turn *turn, int stream, const void *data, size_t size)
+{
+	turn->heard_mono_us = rv_mono_us();
+	rv_output_write(&run.output, (enum rv_output_stream)stream, rv_wall_us(), data, size);
+}
+
+void rv_turn_ended(struct rv_turn *turn)
+{
+	PRE(turn->phase == RV_TURN_RUNNING || turn->phase == RV_TURN_STOPPING);
+	stop_clocks();
+	turn->phase = RV_TURN_ENDED;
+}
+
+void rv_run_end(struct rv_worker *worker)
 {
 	struct rv_turn *turn = &worker->turn;
 
-	rv_loop_timer_stop(&turn->timeout);
-	rv_loop_timer_stop(&turn->idle);
-	rv_loop_timer_stop(&turn->kill);
-	rv_loop_timer_stop(&turn->overdue);
-}
-
-void rv_turn_heard(struct rv_turn *turn, enum rv_output_stream stream, const void *data,
-		   size_t size)
-{
-	turn->heard_mono_us = rv_mono_us();
-	rv_output_write(&turn->output, stream, rv_wall_us(), data, size);
-}
-
-void rv_turn_ended(struct rv_worker *worker, struct rv_turn *turn)
-{
-	PRE(turn->phase == RV_TURN_RUNNING || turn->phase == RV_TURN_STOPPING);
-	rv_run_unwatch(worker);
-	turn->phase = RV_TURN_ENDED;
+	stop_clocks();
+	turn->printed_bytes = run.output.seen;
+	turn->lost_bytes = run.output.lost;
+	turn->lost_err = run.output.err;
+	rv_output_close(&run.output);
 }
 
 void rv_run_kill(struct rv_worker *worker)
@@ -144,7 +175,7 @@ void rv_run_kill(struct rv_worker *worker)
 	struct rv_sweep_left left = {0};
 	int64_t end = rv_mono_us() + END_US;
 
-	if (worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING)
+	if (rv_run_on(worker))
 		worker->turn.handler->stop(worker, &worker->turn, RV_STOP_KILL);
 	do {
 		if (rv_sweep_turn(&all, 50 * RV_MS_US, &left) != RV_OK)

@@ -11,8 +11,8 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/fd.h"
-#include "run/run.h"
 #include "store/read.h"
+#include "wire/area.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static const struct rv_handler *const handlers[] = {
 #undef HANDLER
 };
 
-int rv_start_handlers(struct rv_worker *worker, struct rv_why *why)
+int rv_start_open(struct rv_worker *worker, struct rv_why *why)
 {
 	int err = RV_OK;
 
@@ -49,7 +49,7 @@ void rv_start_close(struct rv_worker *worker)
 int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
 {
 	struct rv_job_view view;
-	int err = rv_store_job(worker->child.store, turn->claim.job, &view);
+	int err = rv_store_job(worker->store, turn->claim.job, &view);
 
 	if (err != RV_OK)
 		return rv_fail(why, err == RV_E_NOTFOUND ? err : RV_E_BUSY,
@@ -79,7 +79,7 @@ int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 	fd = memfd_create("reeve-payload", MFD_CLOEXEC);
 	if (fd < 0)
 		return rv_fail(why, RV_E_BUSY, "no room for the payload: %m");
-	err = rv_store_payload(worker->child.store, turn->claim.job, payload_piece, &fd);
+	err = rv_store_payload(worker->store, turn->claim.job, payload_piece, &fd);
 	if (err == RV_OK && lseek(fd, 0, SEEK_SET) != 0)
 		err = RV_E_IO;
 	if (err != RV_OK)
@@ -92,12 +92,8 @@ int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 /* The next claimed job becomes the turn.  Its arena is empty, its watchers stopped. */
 static void begin(struct rv_worker *worker)
 {
-	const struct rv_conf *conf = worker->child.conf;
+	const struct rv_conf *conf = worker->conf;
 	struct rv_turn *turn = &worker->turn;
-	struct rv_output_how output = {
-		.state_dir = conf->reeve.state_dir,
-		.group_readable = conf->reeve.group != NULL,
-	};
 	unsigned place = worker->next++;
 
 	PRE(turn->phase == RV_TURN_NONE && place < worker->nclaimed);
@@ -118,10 +114,7 @@ static void begin(struct rv_worker *worker)
 	turn->started_us = rv_wall_us();
 	turn->started_mono_us = rv_mono_us();
 	turn->heard_mono_us = turn->started_mono_us;
-	output.job = turn->claim.job;
-	output.run = turn->claim.run > 0 ? turn->claim.run : 1;
-	output.cap_bytes = turn->task ? turn->task->output_max_bytes : 0;
-	rv_output_open(&turn->output, &output);
+	rv_run_begin(worker);
 }
 
 /* A prefetched job is ours to start unless somebody took it back. */
@@ -136,7 +129,7 @@ static bool take_word(struct rv_worker *worker)
 
 static void publish(struct rv_worker *worker)
 {
-	struct rv_area_hint *hint = worker->child.hint;
+	struct rv_area_hint *hint = worker->hint;
 	const struct rv_turn *turn = &worker->turn;
 
 	atomic_store_explicit(&hint->started_us, turn->started_mono_us, memory_order_relaxed);
@@ -173,7 +166,7 @@ void rv_start(struct rv_worker *worker)
 	if (turn->prefetched && turn->handler && !turn->handler->quick) {
 		/* Not one for a prefetch: all go back, and it comes again alone. */
 		worker->next--;
-		rv_batch_note(&worker->batch, 0, false);
+		rv_claim_took(worker, 0, false);
 		rv_claim_release(worker);
 		return;
 	}
@@ -186,7 +179,6 @@ void rv_start(struct rv_worker *worker)
 			    &why);
 		return;
 	}
-	rv_run_limit(worker);
 	publish(worker);
 	turn->phase = RV_TURN_RUNNING;
 	err = turn->handler->start(worker, turn, &why);

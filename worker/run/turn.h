@@ -3,14 +3,11 @@
 
 /*
  * One run of one job, as it goes through claim → start → run → finish: each stage fills in more of
- * it, none goes back.  Lives in struct rv_worker; its memory is an arena, reset after each job.
+ * it, none goes back.  There is one in a worker; its memory is an arena, reset after each job.
  */
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "loop/loop.h"
-#include "obs/output.h"
-#include "os/spawn.h"
 #include "store/request.h"
 
 #include <stdbool.h>
@@ -47,20 +44,6 @@ struct rv_result {
 	char text[RV_ERROR_MAX]; /* EXIT: last words of stderr; OUTCOME: the error */
 };
 
-/* The exec handler's part. */
-struct rv_exec {
-	struct rv_proc proc;
-	struct rv_loop_proc watch;
-	struct rv_loop_io pipes[3]; /* stdout, stderr, progress */
-	int fds[3];                 /* our ends; -1: closed */
-	struct rv_loop_timer listen, grace, sweep;
-	struct rv_exit exit;
-	bool exited, swept, complained;
-	int64_t ended_us; /* mono, of the leader */
-	char words[512];  /* the end of stderr */
-	size_t nwords;
-};
-
 struct rv_turn {
 	/* claim */
 	struct rv_claimed claim;
@@ -70,23 +53,20 @@ struct rv_turn {
 	/* start */
 	enum rv_turn_phase phase;
 	bool adhoc;
-	const struct rv_conf_task *task;
+	const struct rv_conf_task *task; /* NULL: not configured */
 	const struct rv_handler *handler;
-	const char *spec;                       /* rv_turn_load */
-	const char *idem_key;                   /* rv_turn_load; NULL none */
-	size_t payload_size;                    /* rv_turn_load */
-	int64_t started_us;                     /* wall */
-	int64_t started_mono_us, limit_mono_us; /* limit: 0 none */
+	const char *spec;     /* rv_turn_load */
+	const char *idem_key; /* rv_turn_load; NULL none */
+	size_t payload_size;  /* rv_turn_load */
+	int64_t started_us;   /* wall */
+	int64_t started_mono_us;
 	/* run */
 	enum rv_stop_reason reason;
 	bool settled; /* how it ended is known, though something of it may be left: no reason now */
-	struct rv_loop_timer timeout, idle, kill, overdue;
-	int64_t heard_mono_us; /* last output */
-	struct rv_output output;
-	union {
-		struct rv_exec exec;
-		struct rv_loop_timer sleep; /* builtin */
-	} of;
+	int64_t limit_mono_us;             /* past it the run hangs; 0 none */
+	int64_t heard_mono_us;             /* last output */
+	int64_t printed_bytes, lost_bytes; /* rv_run_end */
+	int lost_err;
 	/* finish */
 	struct rv_result result;
 	struct rv_arena arena;
@@ -98,11 +78,12 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 		    struct rv_why *why) RV_MUST_CHECK;
 
-/* run.c, for handlers: the job printed something; the job is at its end (turn->result is filled).
+/*
+ * run.c, for handlers: the job printed something on ${stream} (enum rv_output_stream); the job is
+ * at its end (turn->result is filled).
  */
-void rv_turn_heard(struct rv_turn *turn, enum rv_output_stream stream, const void *data,
-		   size_t size);
-void rv_turn_ended(struct rv_worker *worker, struct rv_turn *turn);
+void rv_turn_heard(struct rv_turn *turn, int stream, const void *data, size_t size);
+void rv_turn_ended(struct rv_turn *turn);
 
 /* run.c: asks the job to stop, kills it kill_after later; ${now}: kills it at once. */
 void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_reason reason,

@@ -2,36 +2,40 @@
 #define RV_RUN_WORKER_H
 
 /*
- * The worker: one job at a time through claim → start → run → finish.  This is all of its state;
- * the functions below are one a file, called by the loop's hook (main.c) and by each other.
+ * The worker: one job at a time through claim → start → run → finish.  This is its state; what only
+ * one stage needs (timers, pipes) is static in that stage's file.  The functions below are called
+ * by the loop's hook (main.c) and by each other.
  */
 
-#include "child/child.h"
-#include "child/link.h"
-#include "run/batch.h"
 #include "run/turn.h"
-#include "store/request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct rv_area_hint;
+struct rv_area_word;
+struct rv_batch;
+struct rv_child;
 struct rv_conf;
 struct rv_conf_pool;
+struct rv_loop;
+struct rv_store;
+struct rv_sup_msg;
 
 struct rv_worker {
-	struct rv_child child;
-	struct rv_child_link link;
+	struct rv_child *child;
+	const struct rv_conf *conf;
 	const struct rv_conf_pool *pool;
+	const char *mark; /* REEVE_INSTANCE of our jobs */
 	struct rv_loop *loop;
-	struct rv_loop_signals signals;
-	struct rv_loop_timer beat;  /* while not idle */
-	struct rv_loop_timer again; /* another turn of the loop, now or after a pause */
+	struct rv_store *store;
+	struct rv_area_hint *hint;  /* ours, in the area */
+	struct rv_area_word *words; /* the same: of prefetched jobs */
 	/* what we were told */
 	bool quiet, draining, stopping;
-	/* the claim */
+	/* claim.c */
 	bool idle; /* the bit is set and the look after it found nothing */
-	struct rv_area_word *words;
-	struct rv_batch batch;
+	struct rv_batch *batch;
 	uint32_t more; /* ready jobs left after the last claim */
 	struct rv_claimed claimed[RV_TURN_MAX];
 	const char *queues[RV_TURN_MAX]; /* of each of those */
@@ -51,7 +55,11 @@ struct rv_worker {
 void rv_worker_fail(struct rv_worker *worker, int err, const char *what, const struct rv_why *why);
 /* main.c: run the hook again, after a pause or at once. */
 void rv_worker_again(struct rv_worker *worker, int64_t after_us);
+/* main.c: the loop ends after this turn. */
+void rv_worker_end(struct rv_worker *worker);
 
+/* claim.c: once, with pool and area known. */
+void rv_claim_init(struct rv_worker *worker);
 /* claim.c: a round: posts the acks, claims if we may.  RV_OK also when nothing was there. */
 int rv_claim(struct rv_worker *worker);
 /* claim.c: is there anything to say or to ask for? */
@@ -62,26 +70,40 @@ void rv_claim_release(struct rv_worker *worker);
 bool rv_claim_cancel(struct rv_worker *worker, int64_t job, int64_t fence);
 /* claim.c: WAKE. */
 void rv_claim_woken(struct rv_worker *worker);
+/* claim.c: a job of the last claim took ${took_us}; not ${quick}: K begins anew at 1. */
+void rv_claim_took(struct rv_worker *worker, int64_t took_us, bool quick);
 
+/* start.c: every handler's open and close. */
+int rv_start_open(struct rv_worker *worker, struct rv_why *why) RV_MUST_CHECK;
+void rv_start_close(struct rv_worker *worker);
 /* start.c: starts the next claimed job. */
 void rv_start(struct rv_worker *worker);
 
+/* run.c: works out when the run is over at the latest; opens its output, which makes no file yet.
+ */
+void rv_run_begin(struct rv_worker *worker);
+/* run.c: the clocks of a run that goes on. */
+void rv_run_watch(struct rv_worker *worker);
+/* run.c: stops them, closes the output and notes how much there was. */
+void rv_run_end(struct rv_worker *worker);
 /* run.c: kills the job with all its processes and waits for their end: the worker is ending. */
 void rv_run_kill(struct rv_worker *worker);
+/* run.c: is there a job that has not ended? */
+bool rv_run_on(const struct rv_worker *worker);
 
 /* finish.c: the ack of a run that has ended, or that could not start. */
 void rv_finish(struct rv_worker *worker);
 
-/* beat.c: the timer; and what a late beat means. */
-void rv_beat_gap(struct rv_worker *worker);
+/* beat.c: the timer; and what is to be done while a request of ours waits. */
 void rv_beat_start(struct rv_worker *worker);
-void rv_beat_stop(struct rv_worker *worker);
+void rv_beat_stop(void);
+void rv_beat_waiting(void *ctx);
 
-/* drain.c: messages, signals, the end of the supervisor. */
+/* drain.c: messages, signals, the end of the supervisor (orphaned: does not return). */
 void rv_drain_message(void *ctx, const struct rv_sup_msg *msg);
 void rv_drain_gone(void *ctx);
-/* drain.c: the same while a request waits: does not return. */
 void rv_drain_orphaned(void *ctx);
 int rv_drain_signals(struct rv_worker *worker) RV_MUST_CHECK;
+void rv_drain_close(void);
 
 #endif

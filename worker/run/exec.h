@@ -1,0 +1,43 @@
+#ifndef RV_RUN_EXEC_H
+#define RV_RUN_EXEC_H
+
+/*
+ * The process of an exec job: started by exec_start.c, watched and ended by handler_exec.c.  One
+ * job at a time, so there is one.
+ */
+
+#include "base/err.h"
+#include "loop/loop.h"
+#include "os/spawn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rv_turn;
+struct rv_worker;
+
+#define RV_EXEC_PIPES 3 /* stdout, stderr, progress */
+
+struct rv_exec {
+	struct rv_proc proc;
+	struct rv_loop_proc watch;
+	struct rv_loop_io pipes[RV_EXEC_PIPES];
+	int fds[RV_EXEC_PIPES]; /* our ends; -1: closed */
+	struct rv_loop_timer listen, grace, sweep;
+	struct rv_exit exit;
+	bool exited, swept, complained;
+	int killed;       /* processes that its leader left behind */
+	int64_t ended_us; /* mono, of the leader */
+	char words[512];  /* the end of stderr */
+	size_t nwords;
+};
+
+/*
+ * Starts the process: ${exec} holds it and our ends of its pipes, no watcher is started.  Nothing
+ * is left on failure.  BUSY and NOMEM are ours, any other error is the job's.
+ */
+int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec *exec,
+		  struct rv_why *why) RV_MUST_CHECK;
+
+#endif

@@ -5,6 +5,7 @@
  * checkpoints.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_log.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,6 +3,8 @@
  * CLI (`db check`) and every test's end.  One snapshot, so that a busy store is judged fairly.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
 #include "store/sqlite_sql.h"
 
 #include "base/check.h"

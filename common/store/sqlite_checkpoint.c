@@ -6,6 +6,8 @@
  * that lock without an interrupt, which ends the checkpoint before it moves a page.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
 
 #include "base/check.h"
 #include "base/fault.h"

@@ -3,6 +3,8 @@
  * A refused one says why in words and changes nothing.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -4,6 +4,8 @@
  * does; the row is gone before the job stands anywhere else.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

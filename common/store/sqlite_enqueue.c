@@ -4,6 +4,8 @@
  * jobs was refused is undone by the caller's savepoint.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -4,6 +4,8 @@
  * refused.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_move.h"
 
 #include "base/check.h"
 #include "wire/sup.h"

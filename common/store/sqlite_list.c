@@ -3,6 +3,8 @@
  * the first row: a callback may block for as long as it likes without holding up a checkpoint.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
 #include "store/sqlite_view.h"
 
 #include "base/check.h"

@@ -4,6 +4,8 @@
  * (a kill, a power cut): the next who opens goes on from there.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_place.h"
 #include "store/sqlite_sql.h"
 
 #include "base/check.h"

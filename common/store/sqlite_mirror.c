@@ -4,6 +4,8 @@
  * store does, because jobs stand in them.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 

@@ -4,6 +4,8 @@
  * Never called without the row of the old table being gone already.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -4,6 +4,10 @@
  * that opens a store, after exec and never before a fork.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_place.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/order.h"

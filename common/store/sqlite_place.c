@@ -3,6 +3,7 @@
  * SQLite sees the path.  Never opens a database file that has anything in it.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_place.h"
 
 #include "base/check.h"
 #include "os/file.h"

@@ -3,6 +3,8 @@
  * whose claim found nothing.  Bounded by a limit, so that a transaction stays short.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

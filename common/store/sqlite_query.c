@@ -4,6 +4,7 @@
  * the first is shown: a pager that stands still must not keep the log from starting anew.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
 
 #include "base/check.h"
 

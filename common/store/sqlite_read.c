@@ -3,6 +3,10 @@
  * Keeper and CLI.  Rows are copied and the snapshot ended before a callback runs.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_place.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -4,6 +4,7 @@
  * taken back with a request or transaction that fails.  Whoever writes.  Never counts rows.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 

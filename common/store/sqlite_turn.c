@@ -3,6 +3,8 @@
  * takes out of ready exactly the rows it looked at; an overdue job is never started.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"

@@ -4,6 +4,10 @@
  * dead: a failed fsync may or may not have made the commit durable, and a second one tells nothing.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_move.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "base/fault.h"

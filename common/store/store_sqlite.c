@@ -3,6 +3,7 @@
  * sqlite_*.c files, one family each.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
 
 const struct rv_store_ops rv_store_sqlite_ops = {
 	.name = "sqlite",

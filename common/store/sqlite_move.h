@@ -1,0 +1,97 @@
+#ifndef RV_STORE_SQLITE_MOVE_H
+#define RV_STORE_SQLITE_MOVE_H
+
+/*
+ * Jobs on their way: the one place where a job changes its state (sqlite_move.c), how leases
+ * end (sqlite_end.c), what becomes ready by time (sqlite_promote.c), and the requests, one
+ * function each.  Private to the sqlite_*.c files.
+ */
+
+#include "store/sqlite.h"
+
+#define RV_MARK_UNIQUE 1
+#define RV_MARK_TTL    2
+#define RV_MARK_MOVED  4
+
+/* A job on its way from one table to another. */
+struct rv_sqlite_place {
+	int64_t id, ord, event;
+	struct rv_sqlite_queue *queue;
+	int runs, attempts, crashes, granted, marks;
+	uint64_t incarnation; /* of the lease it comes from or goes to; 0 none */
+	int64_t fence;
+};
+
+/* A run that ended (done, attempt). */
+struct rv_sqlite_run {
+	const char *worker, *error;
+	int64_t started, ended, user, sys, maxrss, output;
+	int attempt, outcome, exit_code, signo;
+};
+
+/* What a lease row says beside the place. */
+struct rv_sqlite_lease {
+	struct rv_sqlite_place place;
+	int64_t started_at;
+	bool started, cancel_requested;
+	char worker[RV_WORKER_NAME_MAX]; /* its name when it claimed */
+};
+
+#define RV_JOB_NONE ((enum rv_job_state) - 1) /* not accepted yet */
+
+/* Event and counts; the caller moves the row. */
+int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		    enum rv_job_state to, const char *reason) RV_MUST_CHECK;
+/* Each: the shown state changes ${from} → its own, and the row is put into its table. */
+int rv_sqlite_to_ready(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		       const char *reason) RV_MUST_CHECK;
+int rv_sqlite_to_scheduled(struct rv_sqlite *s, struct rv_sqlite_place *place,
+			   enum rv_job_state from, int64_t run_at) RV_MUST_CHECK;
+int rv_sqlite_to_blocked(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+			 int64_t waits) RV_MUST_CHECK;
+/* Final: gives up key and ttl, rings waiters, frees or (later, rv_sqlite_settle) ends children. */
+int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		      enum rv_job_state to, const char *error,
+		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
+/* The children of all that was cancelled, and theirs.  At the end of each request. */
+int rv_sqlite_settle(struct rv_sqlite *s) RV_MUST_CHECK;
+/* A run that ended without ending its job. */
+int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
+/* The columns of ${stmt} from ${column} on: queue, ord, runs, attempts, crashes, granted, marks,
+ * event. */
+int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,
+			 struct rv_sqlite_place *ret_place) RV_MUST_CHECK;
+/* Whether the numbers of a place can be what they say: a damaged store may hold anything. */
+bool rv_sqlite_sane(const struct rv_sqlite_place *place);
+/* The ttl counts no longer (started or final). */
+int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
+
+/* --- sqlite_end.c: how leases end ------------------------------------------------------------ */
+
+int rv_sqlite_lease(struct rv_sqlite *s, int64_t id,
+		    struct rv_sqlite_lease *ret_lease) RV_MUST_CHECK;
+/* The lease is deleted and the job goes where the outcome sends it. */
+int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
+		  struct rv_ack *ack) RV_MUST_CHECK;
+/* Every lease of ${incarnation} ends because its worker did, as ${how} says. */
+int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
+			  const struct rv_expire_one *how, int32_t *ret_released) RV_MUST_CHECK;
+
+/* --- sqlite_promote.c ------------------------------------------------------------------------ */
+
+/* The first ${limit} due jobs become ready. */
+int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promoted) RV_MUST_CHECK;
+/* Takes a ready, scheduled or blocked job out of its table; RV_E_NOTFOUND: leased, final, unknown.
+ */
+int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
+			   enum rv_job_state *ret_from) RV_MUST_CHECK;
+
+/* --- the requests: each sets req->why and returns req->err, or a failure of SQLite ----------- */
+
+#define REQ(sym, member, who, what)                                                                \
+	int rv_sqlite_do_##member(struct rv_sqlite *s, struct rv_req *req) RV_MUST_CHECK;
+#include "store/request.def"
+#undef REQ
+
+#endif

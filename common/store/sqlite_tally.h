@@ -1,0 +1,39 @@
+#ifndef RV_STORE_SQLITE_TALLY_H
+#define RV_STORE_SQLITE_TALLY_H
+
+/*
+ * Names and kept numbers: queues and tasks as this handle knows them, the counts of one
+ * transaction, the store's own row.  sqlite_tally.c; private to the sqlite_*.c files.
+ */
+
+#include "store/sqlite.h"
+
+/* A queue, known to this handle since the last change of names; the numbers of one transaction. */
+struct rv_sqlite_queue {
+	int64_t id;
+	char name[RV_NAME_MAX];
+	enum rv_strategy strategy;
+	bool paused;
+	uint64_t loaded; /* transaction whose numbers these are */
+	uint64_t saved;  /* request before which ${before} was taken */
+	struct rv_sqlite_counts {
+		bool dirty;
+		int64_t seq, prefetched, of[RV_JOB_STATES];
+	} now, before;
+};
+
+int rv_sqlite_tally_load(struct rv_sqlite *s) RV_MUST_CHECK;
+int rv_sqlite_tally_store(struct rv_sqlite *s) RV_MUST_CHECK;
+/* Before and, if it failed, after a request. */
+void rv_sqlite_tally_save(struct rv_sqlite *s);
+void rv_sqlite_tally_restore(struct rv_sqlite *s);
+int rv_sqlite_names(struct rv_sqlite *s) RV_MUST_CHECK;
+void rv_sqlite_names_free(struct rv_sqlite *s);
+struct rv_sqlite_queue *rv_sqlite_queue_named(struct rv_sqlite *s, const char *name);
+struct rv_sqlite_queue *rv_sqlite_queue_by_id(struct rv_sqlite *s, int64_t id);
+const struct rv_task_def *rv_sqlite_task(struct rv_sqlite *s, const char *name);
+/* Its numbers loaded and saved for this request. */
+int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue) RV_MUST_CHECK;
+int rv_sqlite_queue_unknown(struct rv_sqlite *s, const char *name, struct rv_why *why);
+
+#endif

@@ -1,0 +1,221 @@
+/*
+ * How the statements of the hot path are executed: no scan of a table that grows, no sorting, and a
+ * claim of at most 50 steps of SQLite's machine per queue, with 100,000 jobs queued and as many
+ * finished (more by REEVE_PLAN_JOBS).
+ */
+#include "helpers/assert.h"
+#include "helpers/tmpdir.h"
+#include "store/read.h"
+#include "store/sqlite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STEPS_MAX 50
+#define BLOCK     1000
+
+static struct rv_store *store;
+static struct rv_why why;
+static struct rv_req req;
+
+static void ask(void)
+{
+	struct rv_req *reqs[] = {&req};
+
+	cr_assert(eq(int, rv_store_do(store, reqs, 1, RV_DURABILITY_NORMAL, RV_S_US, &why), RV_OK),
+		  "%s", why.text);
+	cr_assert(eq(int, req.err, RV_OK), "%s", req.why.text);
+}
+
+static void set_up(void)
+{
+	static const struct rv_task_def task = {.name = "t", .queue = "default", .max_attempts = 3};
+	static const struct rv_queue_def queues[] = {
+		{.name = "default"}, {.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
+	struct rv_store_open how = {.backend = "sqlite",
+				    .path = rv_test_path("%s/a.db", rv_test_tmpdir()),
+				    .create = true,
+				    .group = (gid_t)-1};
+
+	cr_assert(eq(int, rv_store_open(&how, &store, &why), RV_OK), "%s", why.text);
+	req = (struct rv_req){
+		.kind = RV_REQ_MIRROR,
+		.u.mirror = {.tasks = &task, .ntasks = 1, .queues = queues, .nqueues = 2}};
+	ask();
+	req = (struct rv_req){.kind = RV_REQ_JOIN, .u.join = {.incarnation = 7, .slot = 1}};
+	ask();
+}
+
+static void tear_down(void)
+{
+	rv_store_close(store);
+	rv_test_tmpdir_end();
+}
+
+TestSuite(sqlite_plan, .init = set_up, .fini = tear_down);
+
+static int64_t how_many(void)
+{
+	const char *said = getenv("REEVE_PLAN_JOBS");
+
+	return said ? atoll(said) : 100000;
+}
+
+static void add_jobs(int64_t count, const char *queue)
+{
+	static struct rv_job_new jobs[BLOCK];
+	static int64_t ids[BLOCK];
+
+	for (size_t i = 0; i < BLOCK; i++)
+		jobs[i] = (struct rv_job_new){
+			.task = "t", .queue = queue, .priority = (int)(i * 7919 % 1000)};
+	for (int64_t i = 0; i < count; i += BLOCK) {
+		req = (struct rv_req){.kind = RV_REQ_ENQUEUE,
+				      .u.enqueue = {.jobs = jobs, .count = BLOCK, .ret_ids = ids}};
+		ask();
+	}
+}
+
+/* Claims and acks ${count} jobs. */
+static void finish_jobs(int64_t count, const char *queue)
+{
+	struct rv_req_turn *turn = &req.u.turn;
+
+	memset(&req, 0, sizeof req);
+	req.kind = RV_REQ_TURN;
+	turn->incarnation = 7;
+	turn->nqueues = 1;
+	(void)snprintf(turn->queues[0], sizeof turn->queues[0], "%s", queue);
+	for (int64_t done = 0; done < count; done += turn->nacks) {
+		turn->want = turn->nclaimed = 0;
+		turn->nacks = 0;
+		turn->want = RV_TURN_MAX;
+		ask();
+		turn->nacks = turn->nclaimed;
+		turn->want = 0;
+		for (uint32_t i = 0; i < turn->nacks; i++)
+			turn->acks[i] = (struct rv_ack){.job = turn->claimed[i].job,
+							.fence = turn->claimed[i].fence,
+							.started_us = 1};
+		cr_assert(lt(u32, 0, turn->nacks));
+		ask();
+		cr_assert(eq(int, turn->acks[0].err, RV_OK));
+	}
+}
+
+/* The plan of a statement, its lines joined. */
+static const char *plan_of(enum rv_sqlite_stmt which, char *out, size_t space)
+{
+	static const char *const texts[] = {
+#define STMT(name, sql) "EXPLAIN QUERY PLAN " sql,
+#include "store/sqlite_stmt.def"
+#undef STMT
+	};
+	sqlite3_stmt *stmt = NULL;
+	size_t used = 0;
+
+	cr_assert(eq(int,
+		     sqlite3_prepare_v2(RV_SQLITE_OF(store)->db, texts[which], -1, &stmt, NULL),
+		     SQLITE_OK),
+		  "%s", texts[which]);
+	out[0] = '\0';
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		used += (size_t)snprintf(out + used, space - used, "%s; ",
+					 (const char *)sqlite3_column_text(stmt, 3));
+	(void)sqlite3_finalize(stmt);
+	return out;
+}
+
+Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
+{
+	static const enum rv_sqlite_stmt hot[] = {
+		RV_SQL_CLAIM,          RV_SQL_CLAIM_TAKE,     RV_SQL_LEASE_OF,
+		RV_SQL_LEASE_DROP,     RV_SQL_COUNTS,         RV_SQL_COUNTS_SET,
+		RV_SQL_TALLY,          RV_SQL_TALLY_SET,      RV_SQL_WORKER_OF,
+		RV_SQL_SCHEDULED_DUE,  RV_SQL_SCHEDULED_NEXT, RV_SQL_TTL_DUE,
+		RV_SQL_TTL_DROP,       RV_SQL_UKEY_OF,        RV_SQL_UKEY_DROP,
+		RV_SQL_IDEM_OF,        RV_SQL_DEP_CHILD,      RV_SQL_DEP_DROP,
+		RV_SQL_DEP_DROP_CHILD, RV_SQL_READY_OF,       RV_SQL_READY_DROP,
+		RV_SQL_WAITER_OF,      RV_SQL_JOB_LIMITS,     RV_SQL_ROUND_GET,
+		RV_SQL_ROUND_SET,      RV_SQL_EVENT_PREV,     RV_SQL_ATTEMPTS_DROP,
+		RV_SQL_SHOWN,          RV_SQL_CANCEL_WANTED,  RV_SQL_IDEM_EXPIRE,
+		RV_SQL_DONE_RUN_KEEP,  RV_SQL_VIEW_JOB,       RV_SQL_INSTANCE_NEWEST,
+	};
+	char plan[2000];
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(hot); i++) {
+		(void)plan_of(hot[i], plan, sizeof plan);
+		/* "SCAN CONSTANT ROW" and the newest instance by its key scan nothing */
+		if (hot[i] != RV_SQL_SHOWN && hot[i] != RV_SQL_INSTANCE_NEWEST &&
+		    hot[i] != RV_SQL_SCHEDULED_NEXT)
+			cr_assert(eq(int, strstr(plan, "SCAN") != NULL, 0), "%zu: %s", i, plan);
+		cr_assert(eq(int, strstr(plan, "TEMP B-TREE") != NULL, 0), "%zu: %s", i, plan);
+	}
+	(void)plan_of(RV_SQL_SCHEDULED_NEXT, plan, sizeof plan);
+	rv_assert_has(plan, "USING COVERING INDEX scheduled_due");
+}
+
+static void claim_within_steps(const char *queue)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	int64_t claims = 100;
+	int64_t steps;
+
+	add_jobs(how_many(), queue);
+	finish_jobs(BLOCK, queue);
+	(void)sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_VM_STEP, 1);
+	(void)sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_SORT, 1);
+	(void)sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+	for (int64_t i = 0; i < claims; i++) {
+		memset(&req, 0, sizeof req);
+		req.kind = RV_REQ_TURN;
+		req.u.turn.incarnation = 7;
+		req.u.turn.want = 1;
+		req.u.turn.nqueues = 1;
+		(void)snprintf(req.u.turn.queues[0], sizeof req.u.turn.queues[0], "%s", queue);
+		ask();
+		cr_assert(eq(u32, req.u.turn.nclaimed, 1));
+	}
+	steps = sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_VM_STEP, 0);
+	cr_assert(le(i64, steps, claims * STEPS_MAX), "%lld steps a claim",
+		  (long long)(steps / claims));
+	cr_assert(
+		eq(int, sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_SORT, 0), 0));
+	cr_assert(
+		eq(int,
+		   sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_FULLSCAN_STEP, 0),
+		   0));
+	steps = sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM_TAKE], SQLITE_STMTSTATUS_FULLSCAN_STEP,
+				    0);
+	cr_assert(eq(i64, steps, 0));
+}
+
+Test(sqlite_plan, a_fifo_claim_takes_few_steps)
+{
+	claim_within_steps("default");
+}
+
+Test(sqlite_plan, a_priority_claim_takes_few_steps)
+{
+	claim_within_steps("prio");
+}
+
+Test(sqlite_plan, an_empty_queue_costs_little)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	int64_t steps;
+
+	add_jobs(BLOCK, "default");
+	memset(&req, 0, sizeof req);
+	req.kind = RV_REQ_TURN;
+	req.u.turn.incarnation = 7;
+	req.u.turn.want = 1;
+	req.u.turn.nqueues = 2;
+	strcpy(req.u.turn.queues[0], "prio");
+	strcpy(req.u.turn.queues[1], "default");
+	ask();
+	cr_assert(eq(u32, req.u.turn.nclaimed, 1));
+	steps = sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_VM_STEP, 0);
+	cr_assert(le(i64, steps, 2 * STEPS_MAX));
+}

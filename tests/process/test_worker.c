@@ -26,8 +26,6 @@ static const char ini[] =
 	"[task:stubborn]\ncommand = /bin/sh -c 'trap \"\" TERM; echo up; while :; do sleep 1; "
 	"done'\n"
 	"timeout = 300ms\n"
-	"[task:gentle]\ncommand = /bin/sh -c 'trap \"echo bye; exit 0\" TERM; echo up; "
-	"while :; do sleep 0.05; done'\n"
 	"[task:usr1]\ncommand = /bin/sh -c 'trap \"echo got it; exit 4\" USR1; echo up; "
 	"while :; do sleep 0.05; done'\nstop_signal = USR1\ntimeout = 300ms\n"
 	"[task:env]\ncommand = /usr/bin/env\nenv = A=b c\npass_env = PASSED\ntimeout = 5m\n"
@@ -49,35 +47,6 @@ static void open_room(void)
 }
 
 TestSuite(worker, .init = open_room, .fini = close_room);
-
-static char text[1 << 20];
-
-static const char *output_of(int64_t job, int stream)
-{
-	(void)rv_fakesup_output(&sup, job, 1, stream, text, sizeof(text));
-	return text;
-}
-
-/* Waits until the running job has printed ${part}. */
-struct printed {
-	int64_t job;
-	const char *part;
-};
-
-static bool has_printed(void *ctx)
-{
-	const struct printed *printed = ctx;
-
-	return strstr(output_of(printed->job, 0), printed->part) != NULL;
-}
-
-static void until_printed(int64_t job, const char *part)
-{
-	struct printed printed = {job, part};
-
-	cr_assert(rv_test_wait_until(has_printed, &printed, 20000), "job %lld never said %s",
-		  (long long)job, part);
-}
 
 Test(worker, runs_a_command_and_keeps_its_output)
 {
@@ -101,10 +70,10 @@ Test(worker, a_tasks_arguments_are_words)
 	int64_t job = rv_fakesup_run(&sup, &subject, "hello", "{\"args\":{\"who\":\"a b;$(id)\"}}");
 
 	UNTIL(job, SUCCEEDED);
-	cr_expect(strcmp(output_of(job, 0), "a b;$(id) and more\n") == 0, "%s", text);
+	cr_expect(strcmp(output_of(job, 0), "a b;$(id) and more\n") == 0, "%s", printed);
 	job = rv_fakesup_run(&sup, &subject, "line", "{\"args\":{\"who\":\"$(id)`id`;\\\"x\"}}");
 	UNTIL(job, SUCCEEDED);
-	cr_expect(strcmp(output_of(job, 0), "<$(ID)`ID`;\"X>\n") == 0, "%s", text);
+	cr_expect(strcmp(output_of(job, 0), "<$(ID)`ID`;\"X>\n") == 0, "%s", printed);
 	job = rv_fakesup_run(&sup, &subject, "hello", "{}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "who");
@@ -220,109 +189,6 @@ Test(worker, stop_signal_first_then_kill)
 	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGKILL));
 }
 
-static void cancel(int64_t job, bool tell)
-{
-	struct rv_req *req = calloc(1, sizeof(*req));
-
-	req->kind = RV_REQ_CANCEL;
-	req->u.cancel.job = job;
-	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
-	if (tell)
-		rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job,
-				(uint64_t)req->u.cancel.fence, 0);
-	free(req);
-}
-
-Test(worker, a_running_job_is_cancelled_when_it_is_told)
-{
-	int64_t job = run_shell("echo up; exec sleep 600");
-	int64_t fence;
-
-	until_printed(job, "up");
-	fence = rv_fakesup_job(&sup, job)->fence;
-	/* Others are not meant. */
-	rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence + 1, 0);
-	rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job + 1, (uint64_t)fence, 0);
-	rv_fakesup_tell(&subject, RV_SUP_WAKE, 7, 0, 0);
-	struct rv_sup_msg msg;
-
-	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
-	cr_expect(msg.a == 7);
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
-	cancel(job, true);
-	UNTIL(job, CANCELLED);
-	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGTERM));
-}
-
-Test(worker, a_cancelled_job_is_found_at_the_next_beat)
-{
-	int64_t job = run_shell("echo up; exec sleep 600");
-
-	until_printed(job, "up");
-	cancel(job, false);
-	UNTIL(job, CANCELLED);
-}
-
-Test(worker, a_stop_lets_the_job_finish)
-{
-	int64_t job = run_shell("echo up; sleep 0.3; echo done");
-	int64_t next = run_shell("echo never");
-
-	until_printed(job, "up");
-	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
-	cr_expect(rv_fakesup_job(&sup, next)->state == RV_JOB_READY);
-	cr_expect(eq(int, rv_fakesup_job(&sup, next)->runs, 0));
-	rv_fakesup_start(&sup, 1, &subject);
-	UNTIL(next, SUCCEEDED);
-}
-
-Test(worker, a_stop_now_interrupts_the_job_without_burning_an_attempt)
-{
-	int64_t job = rv_fakesup_run(&sup, &subject, "gentle", NULL);
-
-	until_printed(job, "up");
-	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
-	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
-	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
-	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 1));
-	HAS(output_of(job, 0), "bye");
-	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, a_second_stop_now_kills)
-{
-	int64_t before = rv_mono_us();
-	int64_t job = run_shell("trap '' TERM; echo up; while :; do sleep 1; done");
-
-	until_printed(job, "up");
-	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
-	rv_fakesup_tell(&subject, RV_SUP_STOP, 1, 0, 0);
-	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
-	cr_expect(lt(i64, rv_mono_us() - before, 10 * RV_S_US));
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
-	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, quiet_claims_nothing_until_it_is_resumed)
-{
-	struct rv_sup_msg msg;
-	int64_t job;
-
-	rv_fakesup_tell(&subject, RV_SUP_QUIET, 0, 0, 0);
-	rv_fakesup_tell(&subject, RV_SUP_WAKE, 1, 0, 0);
-	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
-	job = run_shell("exit 0");
-	rv_fakesup_tell(&subject, RV_SUP_WAKE, 2, 0, 0);
-	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
-	rv_fakesup_tell(&subject, RV_SUP_RESUME, 0, 0, 0);
-	UNTIL(job, SUCCEEDED);
-}
-
 Test(worker, the_environment_is_clean)
 {
 	static const char *const allowed[] = {"REEVE_JOB_ID=",
@@ -344,7 +210,8 @@ Test(worker, the_environment_is_clean)
 
 	UNTIL(job, SUCCEEDED);
 	(void)output_of(job, 0);
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *line = strtok_r(printed, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		bool found = false;
 
 		for (size_t i = 0; i < RV_ARRAY_LEN(allowed); i++)
@@ -360,7 +227,7 @@ Test(worker, limits_folder_umask_and_nice_are_set)
 	int64_t job = rv_fakesup_run(&sup, &subject, "limits", NULL);
 
 	UNTIL(job, SUCCEEDED);
-	cr_expect(strcmp(output_of(job, 0), "99\n0027\n/usr\n3\n") == 0, "%s", text);
+	cr_expect(strcmp(output_of(job, 0), "99\n0027\n/usr\n3\n") == 0, "%s", printed);
 }
 
 Test(worker, f36_a_job_has_its_four_descriptors_and_no_other)
@@ -369,7 +236,7 @@ Test(worker, f36_a_job_has_its_four_descriptors_and_no_other)
 				"i=$((i+1)); done; [ $(ps -o sid= -p $$) = $$ ] && echo leader");
 
 	UNTIL(job, SUCCEEDED);
-	cr_expect(strcmp(output_of(job, 0), "0\n1\n2\n3\nleader\n") == 0, "%s", text);
+	cr_expect(strcmp(output_of(job, 0), "0\n1\n2\n3\nleader\n") == 0, "%s", printed);
 }
 
 Test(worker, f26_a_daemon_that_holds_the_pipe_does_not_hold_the_job)
@@ -391,7 +258,7 @@ Test(worker, what_a_helper_prints_after_the_leader_is_kept)
 		run_shell("(while kill -0 $$ 2>/dev/null; do :; done; echo late) & echo early");
 
 	UNTIL(job, SUCCEEDED);
-	cr_expect(strcmp(output_of(job, 0), "early\nlate\n") == 0, "%s", text);
+	cr_expect(strcmp(output_of(job, 0), "early\nlate\n") == 0, "%s", printed);
 }
 
 Test(worker, r9_escapees_that_ignore_term_are_gone_when_the_job_is)
@@ -532,168 +399,4 @@ Test(worker, builtin_tasks)
 	job = rv_fakesup_run(&sup, &subject, "nap", "{\"args\":{\"duration\":\"soon\"}}");
 	UNTIL(job, DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "soon");
-}
-
-static void stop_worker(void)
-{
-	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
-}
-
-/* Ends a life as the keeper would. */
-static void expire(const struct rv_fakesup_child *child, enum rv_died died)
-{
-	struct rv_req *req = calloc(1, sizeof(*req));
-
-	req->kind = RV_REQ_EXPIRE;
-	req->u.expire.count = 1;
-	req->u.expire.who[0].incarnation = child->incarnation;
-	req->u.expire.who[0].died = died;
-	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
-	free(req);
-}
-
-Test(worker, f03_the_ack_of_one_that_was_stopped_past_its_lease_is_refused)
-{
-	int64_t job = run_shell("echo up; exec sleep 0.5");
-	struct rv_fakesup_child other;
-
-	until_printed(job, "up");
-	cr_assert(rv_proc_signal(&subject.proc, SIGSTOP, false) == RV_OK);
-	expire(&subject, RV_DIED_LOST);
-	rv_fakesup_start(&sup, 2, &other);
-	UNTIL(job, SUCCEEDED);
-	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
-	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
-	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);
-	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 75));
-	cr_expect(eq(int, rv_fakesup_job(&sup, job)->runs, 2));
-	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->run, 2));
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, a_worker_whose_supervisor_is_gone_kills_its_job_and_ends)
-{
-	int64_t job = run_shell("trap '' TERM; (setsid sleep 600 &); echo up; while :; do sleep 1; "
-				"done");
-	int64_t before;
-
-	until_printed(job, "up");
-	before = rv_mono_us();
-	(void)close(subject.chan);
-	subject.chan = -1;
-	cr_expect(le(int, 0, rv_fakesup_wait(&subject, 20000)));
-	cr_expect(lt(i64, rv_mono_us() - before, 2 * RV_S_US));
-	cr_expect(eq(int, left_behind(), 0));
-	expire(&subject, RV_DIED_LOST);
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
-	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, the_jobs_first_process_dies_with_its_worker)
-{
-	int64_t job = run_shell("echo $$; exec sleep 600");
-	int pid;
-
-	until_printed(job, "\n");
-	pid = atoi(output_of(job, 0));
-	cr_assert(lt(int, 1, pid));
-	rv_fakesup_kill(&subject);
-	cr_expect(rv_test_wait_dead(pid, 5000));
-	expire(&subject, RV_DIED_CRASH);
-	cr_expect(eq(int, rv_fakesup_job(&sup, job)->crashes, 1));
-	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, a_signal_of_a_person_drains)
-{
-	int64_t job = run_shell("echo up; sleep 0.2");
-
-	until_printed(job, "up");
-	cr_assert(rv_proc_signal(&subject.proc, SIGINT, false) == RV_OK); /* not for us */
-	cr_assert(rv_proc_signal(&subject.proc, SIGTERM, false) == RV_OK);
-	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 0));
-	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_SUCCEEDED);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-/* Voluntary context switches: a process that makes no system call has no new ones. */
-static long switches(pid_t pid)
-{
-	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
-	char *at = status ? strstr(status, "\nvoluntary_ctxt_switches:") : NULL;
-	long count = at ? atol(at + strlen("\nvoluntary_ctxt_switches:")) : -1;
-
-	free(status);
-	return count;
-}
-
-static bool is_idle(void *ctx)
-{
-	const struct rv_fakesup_child *child = ctx;
-
-	return atomic_load(&sup.area.hints[child->slot].idle) == 1;
-}
-
-Test(worker, an_idle_worker_does_nothing_at_all)
-{
-	struct rv_sup_msg msg;
-	long before;
-
-	cr_assert(rv_test_wait_until(is_idle, &subject, 20000));
-	/* Nothing is to be heard for a second, twenty of its heartbeats. */
-	cr_expect(not(rv_fakesup_hear(&subject, RV_SUP_STATUS, 100, &msg)));
-	before = switches(subject.proc.pid);
-	cr_expect(not(rv_fakesup_hear(&subject, RV_SUP_STATUS, 1000, &msg)));
-	cr_expect(le(long, 0, before));
-	cr_expect(eq(long, switches(subject.proc.pid), before));
-}
-
-Test(worker, one_that_leaves_work_behind_rings_for_the_next)
-{
-	struct rv_fakesup_child other;
-	uint64_t token = 0;
-	int64_t first, second;
-
-	rv_fakesup_start(&sup, 2, &other);
-	cr_assert(rv_test_wait_until(is_idle, &subject, 20000));
-	cr_assert(rv_test_wait_until(is_idle, &other, 20000));
-	while (rv_sock_rung(sup.bell_fd, &token) == RV_OK)
-		continue;
-	first = rv_fakesup_run(&sup, NULL, "nap", "{\"args\":{\"duration\":\"500ms\"}}");
-	second = rv_fakesup_run(&sup, NULL, "noop", NULL);
-	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
-	cr_assert(rv_fd_wait(sup.bell_fd, POLLIN, 10 * RV_S_US) == RV_OK);
-	cr_assert(rv_sock_rung(sup.bell_fd, &token) == RV_OK);
-	cr_expect(token == rv_ring_token("default"));
-	rv_fakesup_tell(&other, RV_SUP_WAKE, 0, 0, 0);
-	UNTIL(second, SUCCEEDED);
-	UNTIL(first, SUCCEEDED);
-	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
-}
-
-Test(worker, a_store_that_was_replaced_ends_the_worker)
-{
-	int64_t job = run_shell("echo up; exec sleep 600");
-
-	until_printed(job, "up");
-	cr_assert(rename(sup.path, rv_test_path("%s.away", sup.path)) == 0);
-	rv_test_write_file(sup.path, "another file");
-	cr_expect(eq(int, rv_fakesup_wait(&subject, 20000), 74));
-	cr_expect(eq(int, left_behind(), 0));
-	cr_assert(rename(rv_test_path("%s.away", sup.path), sup.path) == 0);
-	expire(&subject, RV_DIED_LOST);
-	cancel(job, false);
-	rv_fakesup_start(&sup, 1, &subject);
-}
-
-Test(worker, what_is_no_message_ends_it)
-{
-	cr_assert(write(subject.chan, "garbage", 7) == 7);
-	cr_expect(le(int, 0, rv_fakesup_wait(&subject, 20000)));
-	expire(&subject, RV_DIED_LOST);
-	rv_fakesup_start(&sup, 1, &subject);
-	stop_worker();
-	rv_fakesup_start(&sup, 1, &subject);
 }

@@ -13,6 +13,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct rv_fakesup sup;
@@ -61,5 +62,60 @@ static inline int64_t run_shell(const char *command)
 #define UNTIL(job, state)                                                                          \
 	cr_assert(rv_fakesup_until(&sup, (job), RV_JOB_##state, 20000), "job %lld is not " #state, \
 		  (long long)(job))
+
+static char printed[1 << 20]; /* what output_of() found */
+
+static inline const char *output_of(int64_t job, int stream)
+{
+	(void)rv_fakesup_output(&sup, job, 1, stream, printed, sizeof(printed));
+	return printed;
+}
+
+/* Waits until the running job has printed ${part}. */
+struct awaited_output {
+	int64_t job;
+	const char *part;
+};
+
+static inline bool has_printed(void *ctx)
+{
+	const struct awaited_output *wanted = ctx;
+
+	return strstr(output_of(wanted->job, 0), wanted->part) != NULL;
+}
+
+static inline void until_printed(int64_t job, const char *part)
+{
+	struct awaited_output wanted = {job, part};
+
+	cr_assert(rv_test_wait_until(has_printed, &wanted, 20000), "job %lld never said %s",
+		  (long long)job, part);
+}
+
+static inline void cancel(int64_t job, bool tell)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+
+	req->kind = RV_REQ_CANCEL;
+	req->u.cancel.job = job;
+	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
+	if (tell)
+		rv_fakesup_tell(&subject, RV_SUP_CANCEL, (uint64_t)job,
+				(uint64_t)req->u.cancel.fence, 0);
+	free(req);
+}
+
+/* Ends a life as the keeper would. */
+static inline void expire(const struct rv_fakesup_child *child, enum rv_died died)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+
+	req->kind = RV_REQ_EXPIRE;
+	req->u.expire.count = 1;
+	req->u.expire.who[0].incarnation = child->incarnation;
+	req->u.expire.who[0].died = died;
+	cr_assert(rv_fakesup_do(&sup, req) == RV_OK);
+	free(req);
+}
 
 #endif

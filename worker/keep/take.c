@@ -39,29 +39,17 @@ static int raise_epoch(struct rv_keeper *keeper, struct rv_why *why)
 
 static int mirror(struct rv_keeper *keeper, struct rv_why *why)
 {
-	const struct rv_conf *conf = keeper->child.conf;
-	struct rv_task_def *tasks = calloc(conf->ntasks + 1, sizeof(*tasks));
-	struct rv_queue_def *queues = calloc(conf->nqueues + 1, sizeof(*queues));
-	int err = RV_E_NOMEM;
+	struct rv_conf_defs defs;
+	int err = rv_conf_defs(keeper->child.conf, &defs);
 
-	if (tasks && queues) {
-		for (size_t i = 0; i < conf->ntasks; i++)
-			rv_conf_task_def(&conf->tasks[i], &tasks[i]);
-		for (size_t i = 0; i < conf->nqueues; i++)
-			rv_conf_queue_def(&conf->queues[i], &queues[i]);
-		memset(&keeper->req, 0, sizeof(keeper->req));
-		keeper->req.kind = RV_REQ_MIRROR;
-		keeper->req.u.mirror = (struct rv_req_mirror){
-			.tasks = tasks,
-			.ntasks = conf->ntasks,
-			.queues = queues,
-			.nqueues = conf->nqueues,
-		};
-		err = rv_child_do(&keeper->child, &keeper->req, RV_DURABILITY_FULL,
-				  RV_CHILD_OPEN_US, why);
-	}
-	free(tasks);
-	free(queues);
+	if (err != RV_OK)
+		return err;
+	memset(&keeper->req, 0, sizeof(keeper->req));
+	keeper->req.kind = RV_REQ_MIRROR;
+	keeper->req.u.mirror =
+		(struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
+	err = rv_child_do(&keeper->child, &keeper->req, RV_DURABILITY_FULL, RV_CHILD_OPEN_US, why);
+	rv_conf_defs_fini(&defs);
 	return err;
 }
 

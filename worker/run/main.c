@@ -119,9 +119,11 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 	worker->hint = child.hint;
 	worker->mark = child.mark;
 	worker->pool = rv_conf_pool_find(child.conf, child.pool);
-	if (!worker->pool || worker->pool->queues.count == 0)
-		return rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",
-			       child.pool);
+	if (!worker->pool || worker->pool->queues.count == 0) {
+		(void)rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",
+			      child.pool);
+		return RV_E_CONF;
+	}
 	rv_claim_init(worker);
 	err = rv_loop_new(&worker->loop);
 	if (err == RV_OK)

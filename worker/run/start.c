@@ -172,7 +172,7 @@ void rv_start(struct rv_worker *worker)
 	}
 	if (!take_word(worker))
 		return;
-	if (!turn->task) {
+	if (!turn->task || !turn->handler) {
 		unstartable(worker,
 			    rv_fail(&why, RV_E_NOTFOUND, "the task %s is not configured here",
 				    turn->claim.task),

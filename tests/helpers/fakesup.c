@@ -146,19 +146,16 @@ static void mirror(struct rv_fakesup *sup)
 	struct rv_req *req = calloc(1, sizeof(*req));
 	struct rv_conf_errors errors;
 	struct rv_conf *conf;
-	struct rv_task_def tasks[64];
-	struct rv_queue_def queues[32];
+	struct rv_conf_defs defs;
 
 	rv_conf_errors_init(&errors);
 	MUST(rv_conf_read(sup->conf_fd, &conf, &errors));
 	rv_conf_errors_fini(&errors);
-	for (size_t i = 0; i < conf->ntasks && i < 64; i++)
-		rv_conf_task_def(&conf->tasks[i], &tasks[i]);
-	for (size_t i = 0; i < conf->nqueues && i < 32; i++)
-		rv_conf_queue_def(&conf->queues[i], &queues[i]);
+	MUST(rv_conf_defs(conf, &defs));
 	req->kind = RV_REQ_MIRROR;
-	req->u.mirror = (struct rv_req_mirror){tasks, conf->ntasks, queues, conf->nqueues};
+	req->u.mirror = (struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
 	MUST(rv_fakesup_do(sup, req));
+	rv_conf_defs_fini(&defs);
 	rv_conf_free(conf);
 	free(req);
 }

@@ -435,6 +435,61 @@ Test(log, f14_a_full_disk_costs_lines)
 	rv_test_limit_end(&limit);
 }
 
+static const struct {
+	enum rv_log_format format;
+	const char *line;
+	bool passes;
+} child_lines[] = {
+	{RV_LOG_JSON, "{\"time\":\"2026-11-21T20:21:32.485201Z\",\"level\":\"info\"}", true},
+	{RV_LOG_JSON, "{\"time\":\"2026-11-21T20:21:32.485201Z\",\"level\":\"in", false},
+	{RV_LOG_JSON, "check failed: INV(x) at a.c:1", false},
+	{RV_LOG_JSON, "{\"time\":\"\033[31m\"}", false},
+	{RV_LOG_JSON, "", false},
+	{RV_LOG_JOURNAL, "<6>worker: ready", true},
+	{RV_LOG_JOURNAL, "<9>worker: ready", false},
+	{RV_LOG_JOURNAL, "<6", false},
+	{RV_LOG_TEXT, "2026-11-21T20:21:32.485201Z info  worker: ready", true},
+	{RV_LOG_TEXT, "2026-11-21 20:21:32.485201Z info  worker: ready", false},
+	{RV_LOG_TEXT, "oops", false},
+};
+
+Test(log, the_lines_of_a_child_are_passed_on_as_they_are)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(child_lines); i++) {
+		const char *path = log_file();
+		const char *line = child_lines[i].line;
+		bool passed;
+		char *text;
+
+		open_log(path, child_lines[i].format);
+		cr_assert(eq(int, (int)rv_log_format(), (int)child_lines[i].format));
+		passed = rv_log_pass(line, strlen(line));
+		rv_log_close();
+		cr_assert(eq(int, passed, child_lines[i].passes), "row %zu", i);
+		text = rv_test_read_file(path);
+		rv_assert_text(text, passed ? rv_test_path("%s\n", line) : "");
+		free(text);
+	}
+}
+
+Test(log, f35_lines_passed_on_are_counted_when_they_are_lost)
+{
+	const char *line = "<6>worker: ready";
+	int fds[2];
+
+	cr_assert(eq(int, rv_fd_pipe(fds, false), RV_OK));
+	be_stderr(fds[1]);
+	rv_fd_close(&fds[1]);
+	cr_assert(ne(int, (int)rv_log_format(), (int)RV_LOG_AUTO), "opened by asking");
+	rv_log_close();
+	open_log("stderr", RV_LOG_JOURNAL);
+	for (int i = 0; i < 20000; i++)
+		cr_assert(rv_log_pass(line, strlen(line)));
+	cr_assert(lt(u64, 0, rv_log_dropped()));
+	rv_log_close();
+	rv_fd_close(&fds[0]);
+}
+
 Test(log, levels_formats_and_events_have_names)
 {
 	enum rv_log_level level = RV_LOG_LEVELS;

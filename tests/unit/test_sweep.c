@@ -213,6 +213,24 @@ Test(sweep, f05_leftovers_that_cleared_their_environment_are_found_by_their_limi
 	rv_test_end(&child);
 }
 
+Test(sweep, f05_a_cleared_environment_does_not_hide_a_leftover)
+{
+	const char *const words[] = {probe(), "mark", "sweep-hidden/", "/bin/sleep", "600", NULL};
+	struct rv_test_start how = {.argv = words};
+	struct rv_test_child child;
+	struct rv_exit end = {0};
+	int found = 0;
+
+	rv_test_start(&how, &child);
+	for (int tries = 0; found == 0 && tries < 10000;
+	     tries++) /* it marks itself after its start */
+		found = sweep_marked("sweep-hidden/");
+	cr_assert(eq(int, found, 1));
+	cr_assert(rv_test_wait(&child, 20000, &end));
+	cr_assert(eq(int, end.signo, SIGKILL));
+	rv_test_end(&child);
+}
+
 Test(sweep, our_own_children_and_ourselves_are_no_leftovers)
 {
 	const char *const words[] = {"sleep", "600", NULL};

@@ -69,26 +69,15 @@ struct rv_pool *rv_child_pool(struct rv_sup *sup, const struct rv_child *child)
 /* The keeper serves all pools: it has the longest of their times. */
 int64_t rv_child_boot_us(struct rv_sup *sup, const struct rv_child *child)
 {
-	struct rv_pool *pool = rv_child_pool(sup, child);
 	int64_t longest_us = 0;
 
-	if (pool)
-		return pool->boot_us;
+	if (child->pool != RV_POOL_NONE)
+		return sup->pools[child->pool].boot_us;
 	for (size_t i = 0; i < RV_PLAN_SLOTS_MAX; i++) {
 		if (sup->pools[i].is_used && sup->pools[i].boot_us > longest_us)
 			longest_us = sup->pools[i].boot_us;
 	}
 	return longest_us;
-}
-
-struct rv_child *rv_child_find(struct rv_sup *sup, uint64_t incarnation)
-{
-	for (size_t i = 0; i < sup->nslots; i++) {
-		if (sup->children[i].incarnation == incarnation &&
-		    rv_life_has_process(sup->children[i].life))
-			return &sup->children[i];
-	}
-	return NULL;
 }
 
 /* How long a child may stay in a state before TIMEOUT happens to it; 0: for ever. */
@@ -140,42 +129,26 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 		   struct rv_why *why)
 {
 	enum rv_proc_kind kind = rv_child_kind(child);
-	struct rv_pool *pool = rv_child_pool(sup, child);
+	bool is_worker = child->pool != RV_POOL_NONE;
 	char slot[16];
 	char incarnation[24];
-	char highest[24];
-	char *argv[16];
-	size_t n = 0;
+	/* execve() takes what it does not change as if it might. */
+	const union {
+		const char *words[10];
+		char *argv[10];
+	} line = {{rv_path_base(sup->program[kind]), "--slot", slot, "--incarnation", incarnation,
+		   is_worker ? "--pool" : NULL, is_worker ? sup->pools[child->pool].name : NULL,
+		   "--name", child->name, NULL}};
 
+	PRE((kind == RV_PROC_WORKER) == is_worker);
 	(void)snprintf(slot, sizeof slot, "%u", child->slot);
 	(void)snprintf(incarnation, sizeof incarnation, "%016llx",
 		       (unsigned long long)child->incarnation);
-	(void)snprintf(highest, sizeof highest, "%016llx",
-		       (unsigned long long)sup->last_incarnation);
 	(void)snprintf(sup->child_mark, sizeof sup->child_mark, "REEVE_INSTANCE=%s%s", sup->mark,
 		       incarnation);
-#define ARG(text) argv[n++] = (char *)(uintptr_t)(text)
-	ARG(rv_path_base(sup->program[kind]));
-	ARG("--slot");
-	ARG(slot);
-	ARG("--incarnation");
-	ARG(incarnation);
-	if (kind == RV_PROC_KEEPER) {
-		ARG("--highest");
-		ARG(highest);
-	} else {
-		INV(pool);
-		ARG("--pool");
-		ARG(pool->name);
-		ARG("--name");
-		ARG(child->name);
-	}
-	ARG(NULL);
-#undef ARG
-	INV(n <= RV_ARRAY_LEN(argv));
 	struct rv_spawn how = {
 		.path = sup->program[kind],
-		.argv = argv,
+		.argv = line.argv,
 		.envp = sup->child_env,
 		.fds = {{-1, 0},
 			{words, 1},

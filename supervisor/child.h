@@ -25,9 +25,6 @@ const char *rv_child_title(const struct rv_child *child);
 struct rv_pool *rv_child_pool(struct rv_sup *sup, const struct rv_child *child);
 int64_t rv_child_boot_us(struct rv_sup *sup, const struct rv_child *child);
 
-/* The child whose incarnation is ${incarnation} and that has a process, or NULL. */
-struct rv_child *rv_child_find(struct rv_sup *sup, uint64_t incarnation);
-
 /* channel.c: sends; false when it could not be (the peer does not read, or is gone). */
 bool rv_child_send(struct rv_child *child, const struct rv_sup_msg *msg);
 bool rv_child_tell(struct rv_child *child, unsigned kind, uint64_t a, uint64_t b);

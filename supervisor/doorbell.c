@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/fmt.h"
 #include "base/seam.h"
 #include "conf/conf.h"
 #include "os/fd.h"
@@ -17,6 +18,7 @@
 #include "wire/area.h"
 #include "wire/sup.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -27,9 +29,10 @@
 static bool is_dropped(unsigned ring)
 {
 	const char *text = getenv("RV_RING_DROP");
-	int every = text ? atoi(text) : 0;
+	int64_t every = 0;
 
-	return every > 0 && ring % (unsigned)every == 0;
+	return text && rv_parse_int(text, 1, UINT_MAX, &every) == RV_OK &&
+	       ring % (unsigned)every == 0;
 }
 #else
 static bool is_dropped(unsigned ring)

@@ -5,8 +5,9 @@
 
 #include "supervisor/sup.h"
 
-/* The loop's hook: judge, sweep, tell, plan, act, notify; sets the timer to what is due next. */
-void rv_step(void *sup);
+/* The loop's hook, ctx the struct rv_sup: judge, sweep, tell, plan, act, notify; sets the timer to
+ * what is due next. */
+void rv_step(void *ctx);
 
 /* TERM, INT, QUIT, shutdown: begins to end, or ends faster.  Never goes back. */
 void rv_step_end(struct rv_sup *sup, bool now, int exit_code);

@@ -21,12 +21,11 @@ struct rv_options;
 
 struct rv_sup {
 	const struct rv_options *options;
-	struct rv_conf *conf; /* owned */
-	int conf_fd;          /* its text, sealed: what children get */
-	unsigned generation;  /* of the configuration */
-	int64_t started_us;   /* mono */
-	int64_t reloaded_us;  /* wall; 0: never */
-	bool reload_failed;
+	struct rv_conf *conf;  /* owned */
+	int conf_fd;           /* its text, sealed: what children get */
+	unsigned generation;   /* of the configuration */
+	int64_t started_us;    /* mono */
+	int64_t reloaded_us;   /* wall; 0: never */
 	int64_t kill_after_us; /* the longest of all tasks */
 
 	struct rv_loop *loop;
@@ -35,11 +34,14 @@ struct rv_sup {
 	struct rv_loop_io log_io;
 	int log_fd;         /* that the log waits for; -1: for none */
 	int64_t wake_by_us; /* when the timer was to fire */
-	bool is_dirty;      /* the plan has to be made anew */
 
 	enum rv_mode mode;
-	bool is_ready;    /* READY was announced */
-	bool is_finished; /* the loop ends */
+	bool is_dirty;      /* the plan has to be made anew */
+	bool is_ready;      /* READY was announced */
+	bool is_finished;   /* the loop ends */
+	bool may_work;      /* the keeper has been ready since the area was made */
+	bool living_due;    /* the keeper has not got the whole list of the living */
+	bool reload_failed; /* the last one was refused */
 	int exit_code;
 	char exit_words[RV_LAST_WORDS + 1]; /* why the first start failed */
 
@@ -47,7 +49,6 @@ struct rv_sup {
 	int area_fd;
 	int64_t area_us; /* since when this area is in use */
 	struct rv_restart area_restart;
-	bool may_work;          /* the keeper has been ready since the area was made */
 	char mark[RV_MARK_MAX]; /* "<instance>." */
 	uint64_t last_incarnation;
 
@@ -64,7 +65,6 @@ struct rv_sup {
 	uint64_t living[RV_PLAN_SLOTS_MAX * (1 + RV_OBIT_PER_SLOT)]; /* the list for a keeper */
 	size_t nliving;
 	size_t living_next; /* == nliving: all sent */
-	bool living_due;
 
 	int64_t sweep_us;  /* when the next turn is due; 0: nothing to sweep */
 	int64_t end_us;    /* ending: when no more waiting is done for the keeper's ACKs */

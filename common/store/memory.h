@@ -92,24 +92,37 @@ struct mem_instance {
 	uint64_t area, start; /* start: RV_INCARNATION_START of its daemon */
 };
 
+/* The tables and their rows: MEM_ROW_<table>. */
+#define MEM_ROW_jobs      struct mem_job
+#define MEM_ROW_attempts  struct mem_attempt
+#define MEM_ROW_events    struct mem_event
+#define MEM_ROW_queues    struct mem_queue
+#define MEM_ROW_tasks     struct rv_task_def
+#define MEM_ROW_workers   struct mem_worker
+#define MEM_ROW_uniques   struct mem_unique
+#define MEM_ROW_idems     struct mem_idem
+#define MEM_ROW_deps      struct mem_dep
+#define MEM_ROW_rounds    struct mem_round
+#define MEM_ROW_waiters   struct mem_waiter
+#define MEM_ROW_instances struct mem_instance
 #define MEM_TABLES(T)                                                                              \
-	T(jobs, struct mem_job)                                                                    \
-	T(attempts, struct mem_attempt)                                                            \
-	T(events, struct mem_event)                                                                \
-	T(queues, struct mem_queue)                                                                \
-	T(tasks, struct rv_task_def)                                                               \
-	T(workers, struct mem_worker)                                                              \
-	T(uniques, struct mem_unique)                                                              \
-	T(idems, struct mem_idem)                                                                  \
-	T(deps, struct mem_dep)                                                                    \
-	T(rounds, struct mem_round)                                                                \
-	T(waiters, struct mem_waiter)                                                              \
-	T(instances, struct mem_instance)
+	T(jobs)                                                                                    \
+	T(attempts)                                                                                \
+	T(events)                                                                                  \
+	T(queues)                                                                                  \
+	T(tasks)                                                                                   \
+	T(workers)                                                                                 \
+	T(uniques)                                                                                 \
+	T(idems)                                                                                   \
+	T(deps)                                                                                    \
+	T(rounds)                                                                                  \
+	T(waiters)                                                                                 \
+	T(instances)
 
 struct mem_state {
-#define T(name, type)                                                                              \
+#define T(name)                                                                                    \
 	struct {                                                                                   \
-		type *rows;                                                                        \
+		MEM_ROW_##name *rows;                                                              \
 		size_t n, space;                                                                   \
 	} name;
 	MEM_TABLES(T)
@@ -125,23 +138,5 @@ struct mem_store {
 	int64_t wall_us; /* read once a request */
 	struct rv_arena strings;
 };
-
-#define MEM_OF(store) rv_container_of(store, struct mem_store, base)
-
-/* Adds a zeroed row to table ${name} and gives it back; removes row ${i}, keeping the order. */
-#define MEM_ADD(m, name)                                                                           \
-	((__typeof__((m)->now.name.rows))rv_memory_add((void **)&(m)->now.name.rows,               \
-						       &(m)->now.name.n, &(m)->now.name.space,     \
-						       sizeof *(m)->now.name.rows))
-#define MEM_REMOVE(m, name, i)                                                                     \
-	rv_memory_remove((m)->now.name.rows, &(m)->now.name.n, sizeof *(m)->now.name.rows, i)
-#define MEM_EACH(m, name, row)                                                                     \
-	for (__typeof__((m)->now.name.rows) row = (m)->now.name.rows;                              \
-	     row < (m)->now.name.rows + (m)->now.name.n; row++)
-
-void *rv_memory_add(void **rows, size_t *n, size_t *space, size_t size);
-void rv_memory_remove(void *rows, size_t *n, size_t size, size_t i);
-const char *rv_memory_keep(struct mem_store *m, const char *text); /* NULL stays NULL */
-const void *rv_memory_keep_bytes(struct mem_store *m, const void *data, size_t size);
 
 #endif

@@ -77,6 +77,7 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 	MEM_EACH(m, deps, dep)
 	if (dep->parent == j->id)
 		return rv_fail(why, RV_E_CONFLICT, "job %lld waits for it", (long long)dep->child);
+	INV(m->now.queues.rows[j->queue].counts[j->final] > 0);
 	m->now.queues.rows[j->queue].counts[j->final]--;
 	for (size_t i = m->now.attempts.n; i-- > 0;)
 		if (m->now.attempts.rows[i].job == req->job)

@@ -67,6 +67,7 @@ static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *
 {
 	int64_t due_us = rv_rules_later(m->wall_us, ack->retry_us);
 
+	PRE(j->place == MEM_LEASE && !j->cancel_requested);
 	switch (ack->outcome) {
 	case RV_OUTCOME_SUCCEEDED:
 		j->attempts++;
@@ -142,6 +143,7 @@ static void give(struct mem_store *m, struct rv_req_turn *turn, struct mem_job *
 {
 	struct rv_claimed *c = &turn->claimed[turn->nclaimed++];
 
+	PRE(turn->nclaimed <= turn->want);
 	rv_memory_to_lease(m, j, turn->incarnation, turn->prefetch == 0);
 	memset(c, 0, sizeof *c);
 	c->job = j->id;

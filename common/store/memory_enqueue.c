@@ -136,6 +136,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 {
 	struct mem_job *j = MEM_ADD(m, jobs);
 
+	PRE(task && q);
 	j->id = m->now.next_id++;
 	j->task = rv_memory_keep(m, task->name);
 	j->queue = (int)(q - m->now.queues.rows);
@@ -156,6 +157,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->key = rv_memory_keep(m, rv_rules_said(new->key));
 	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
 	j->uid = new->uid;
+	POST(j->id < m->now.next_id && j->max_attempts > 0);
 	remember_keys(m, new, j);
 	rv_memory_created(m, j, add_parents(m, new, j->id));
 	return j->id;
@@ -191,6 +193,7 @@ int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct
 {
 	size_t repeated = 0;
 
+	PRE(req->count == 0 || (req->jobs && req->ret_ids));
 	for (size_t i = 0; i < req->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(m, req, i, &repeat, why);

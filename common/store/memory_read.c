@@ -19,6 +19,7 @@ static void view_lease(struct mem_store *m, const struct mem_job *j, struct rv_j
 	if (j->place != MEM_LEASE)
 		return;
 	w = rv_memory_worker(m, j->incarnation);
+	INV(w && w->live);
 	v->fence = j->fence;
 	v->incarnation = j->incarnation;
 	v->slot = w->slot;

@@ -17,6 +17,7 @@ void *rv_memory_add(void **rows, size_t *n, size_t *space, size_t size)
 {
 	char *row;
 
+	INV(*n <= *space);
 	if (*n == *space) {
 		size_t more = *space == 0 ? 16 : *space * 2;
 		void *grown = reallocarray(*rows, more, size);
@@ -122,6 +123,15 @@ enum rv_job_state rv_memory_shown(const struct mem_job *j)
 	}
 }
 
+/* The moves of the table; out of ready also those of a prefetched run, told when it was over. */
+static bool legal(int from, int to)
+{
+	if (from == MEM_NOTHING)
+		return to == RV_JOB_READY || to == RV_JOB_SCHEDULED || to == RV_JOB_BLOCKED;
+	return rv_job_move_legal((enum rv_job_state)from, (enum rv_job_state)to) ||
+	       (from == RV_JOB_READY && rv_job_move_legal(RV_JOB_RUNNING, (enum rv_job_state)to));
+}
+
 static void changed(struct mem_store *m, const struct mem_job *j, int from)
 {
 	struct mem_queue *q = &m->now.queues.rows[j->queue];
@@ -130,8 +140,11 @@ static void changed(struct mem_store *m, const struct mem_job *j, int from)
 
 	if (from == to)
 		return;
-	if (from != MEM_NOTHING)
+	PRE(legal(from, to));
+	if (from != MEM_NOTHING) {
+		INV(q->counts[from] > 0);
 		q->counts[from]--;
+	}
 	q->counts[to]++;
 	event = MEM_ADD(m, events);
 	*event = (struct mem_event){.seq = m->now.next_seq++,
@@ -144,6 +157,7 @@ static void changed(struct mem_store *m, const struct mem_job *j, int from)
 
 static void place(struct mem_store *m, struct mem_job *j, enum mem_place where)
 {
+	PRE(where < MEM_PLACES);
 	j->place = where;
 	j->incarnation = 0;
 	j->leased_us = 0;
@@ -178,6 +192,7 @@ void rv_memory_to_ready(struct mem_store *m, struct mem_job *j)
 {
 	int from = (int)rv_memory_shown(j);
 
+	PRE(j->place != MEM_READY);
 	place(m, j, MEM_READY);
 	changed(m, j, from);
 	j->fence = 0;
@@ -187,6 +202,7 @@ void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_
 {
 	int from = (int)rv_memory_shown(j);
 
+	PRE(j->place != MEM_SCHEDULED && due_us > m->wall_us);
 	place(m, j, MEM_SCHEDULED);
 	j->due_us = due_us;
 	changed(m, j, from);
@@ -236,6 +252,7 @@ static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state sta
 {
 	int from = (int)rv_memory_shown(j);
 
+	PRE(j->place != MEM_DONE);
 	PRE(rv_job_state_final(state));
 	place(m, j, MEM_DONE);
 	j->final = state;
@@ -262,6 +279,7 @@ static bool free_one(struct mem_store *m)
 
 		if (rv_memory_shown(rv_memory_job(m, dep->parent)) != RV_JOB_SUCCEEDED)
 			continue;
+		INV(child && child->place == MEM_BLOCKED);
 		MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
 		MEM_EACH(m, deps, other)
 		waits = waits || other->child == child_id;
@@ -309,6 +327,7 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 	struct mem_attempt *a = MEM_ADD(m, attempts);
 	char name[RV_WORKER_NAME_MAX];
 
+	PRE(j->place == MEM_LEASE && !j->started);
 	INV(w);
 	rv_rules_worker(name, w->pool, w->slot);
 	j->ttl = false;
@@ -327,6 +346,7 @@ void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
 {
 	struct mem_attempt *a = rv_memory_last_attempt(m, j->id);
 
+	PRE(outcome >= RV_OUTCOME_SUCCEEDED && outcome <= RV_OUTCOME_CRASHED);
 	INV(a && a->outcome == -1 && a->run == j->runs && a->fence == j->fence);
 	a->outcome = outcome;
 	a->ended_us = ack->ended_us ? ack->ended_us : m->wall_us;

@@ -5,6 +5,23 @@
 
 #include "store/memory.h"
 
+#define MEM_OF(store) rv_container_of(store, struct mem_store, base)
+
+/* Adds a zeroed row to table ${name} and gives it back; removes row ${i}, keeping the order. */
+#define MEM_ADD(m, name)                                                                           \
+	((MEM_ROW_##name *)rv_memory_add((void **)&(m)->now.name.rows, &(m)->now.name.n,           \
+					 &(m)->now.name.space, sizeof *(m)->now.name.rows))
+#define MEM_REMOVE(m, name, i)                                                                     \
+	rv_memory_remove((m)->now.name.rows, &(m)->now.name.n, sizeof *(m)->now.name.rows, i)
+#define MEM_EACH(m, name, row)                                                                     \
+	for (MEM_ROW_##name *row = (m)->now.name.rows; row < (m)->now.name.rows + (m)->now.name.n; \
+	     row++)
+
+void *rv_memory_add(void **rows, size_t *n, size_t *space, size_t size);
+void rv_memory_remove(void *rows, size_t *n, size_t size, size_t i);
+const char *rv_memory_keep(struct mem_store *m, const char *text); /* NULL stays NULL */
+const void *rv_memory_keep_bytes(struct mem_store *m, const void *data, size_t size);
+
 /* memory_rows.c: finding rows (NULL: none), and the only functions that change where a job stands.
  */
 struct mem_job *rv_memory_job(struct mem_store *m, int64_t id);

@@ -51,6 +51,7 @@ static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_ex
 	struct rv_ack end = {.exit_code = -1};
 	char says[RV_ERROR_MAX];
 
+	PRE(j->place == MEM_LEASE);
 	(void)snprintf(end.error, sizeof end.error, "%s", how->words);
 	if (ran && !j->started)
 		rv_memory_run_began(m, j, j->leased_us);
@@ -83,6 +84,7 @@ static int end_life(struct mem_store *m, struct mem_worker *w, const struct rv_e
 	{
 		if (j->place == MEM_LEASE && j->incarnation == w->incarnation) {
 			end_lease(m, j, how);
+			POST(j->place != MEM_LEASE);
 			released++;
 		}
 	}
@@ -192,5 +194,6 @@ int rv_memory_do_raise(struct mem_store *m, struct rv_req_raise *req, struct rv_
 	mine->area = req->area;
 	mine->start = RV_INCARNATION_START(req->incarnation_base);
 	req->epoch = m->now.epoch;
+	POST(req->epoch > 0);
 	return RV_OK;
 }

@@ -14,6 +14,7 @@
 static void copy_rows(void **to, size_t *to_n, size_t *to_space, const void *from, size_t n,
 		      size_t size)
 {
+	PRE(from || n == 0);
 	if (n > *to_space) {
 		free(*to);
 		*to = calloc(n * 2, size);
@@ -28,9 +29,9 @@ static void copy_rows(void **to, size_t *to_n, size_t *to_space, const void *fro
 
 static void copy_state(struct mem_state *to, const struct mem_state *from)
 {
-#define T(name, type)                                                                              \
+#define T(name)                                                                                    \
 	copy_rows((void **)&to->name.rows, &to->name.n, &to->name.space, from->name.rows,          \
-		  from->name.n, sizeof(type));
+		  from->name.n, sizeof *from->name.rows);
 	MEM_TABLES(T)
 #undef T
 	to->epoch = from->epoch;
@@ -41,7 +42,7 @@ static void copy_state(struct mem_state *to, const struct mem_state *from)
 
 static void free_state(struct mem_state *state)
 {
-#define T(name, type) free(state->name.rows);
+#define T(name) free(state->name.rows);
 	MEM_TABLES(T)
 #undef T
 }

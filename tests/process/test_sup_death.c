@@ -171,6 +171,51 @@ Test(sup_death, f05_a_killed_supervisors_leftovers_are_swept_before_anything_sta
 	rv_fake_down(&fake);
 }
 
+Test(sup_death, f05_killed_in_the_middle_of_a_sweep)
+{
+	static const char *const points[] = {"RV_FAULT=sup_sweep:kill:1:reeved",
+					     "RV_FAULT=sup_swept:kill:1:reeved"};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(points); i++) {
+		struct rv_fake fake;
+
+		rv_fake_new(&fake, 2);
+		rv_fake_env(&fake, points[i]);
+		rv_fake_orders(&fake, "worker", "escape 10\n");
+		rv_fake_start(&fake);
+		rv_fake_await_count(&fake, "escaped 10", 2);
+		rv_fake_await_count(&fake, " ready\n", 3);
+		cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, NULL), SIGKILL), 0));
+		cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 128 + SIGKILL));
+		rv_test_end(&fake.child);
+		fake.env[0] = NULL;
+		fake.nenv = 0;
+		rv_fake_orders(&fake, "worker", "ready\n");
+		rv_fake_up(&fake, 2);
+		/* All that were ever recorded for slot 1 are gone before the first DIED of the new
+		 * one. */
+		cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, NULL), SIGKILL), 0));
+		rv_fake_await(&fake, "DIED 1 ");
+		rv_fake_await(&fake, "signal=9 slot=1 left=0");
+		rv_fake_down(&fake);
+	}
+}
+
+Test(sup_death, f16_no_process_can_be_made_for_a_while)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 3);
+	rv_fake_env(&fake, "RV_FAULT=sup_fork:busy:3:reeved");
+	rv_fake_start(&fake);
+	rv_fake_await_err(&fake, "child.unstartable");
+	rv_fake_await_count(&fake, " ready\n", 4);
+	rv_fake_await_status(&fake, "pool.alive", "3");
+	rv_fake_await_status(&fake, "pool.restarts", "1");
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	rv_fake_down(&fake);
+}
+
 Test(sup_death, f06_boot_timeout)
 {
 	struct rv_fake fake;

@@ -259,6 +259,42 @@ Test(sup_start, f12_children_that_we_had_before_are_left_alone)
 	cr_assert(eq(int, kill(stranger, SIGKILL), 0));
 }
 
+Test(sup_start, f12_as_pid_1)
+{
+	static const char *const can[] = {"unshare", "-pf", "--mount-proc", "true", NULL};
+	struct rv_fake fake;
+	struct rv_why why = {{0}};
+	char reeved[4096];
+	char ini[600];
+	char libexec[600];
+	char dir[600];
+	char err[600];
+	const char *words[] = {"unshare", "-pf", "--kill-child", "--mount-proc", reeved, "-c",
+			       ini,       NULL};
+	const char *env[] = {libexec, dir, NULL};
+	struct rv_test_start how = {.argv = words, .env = env, .out_file = err};
+	int code;
+
+	if (rv_test_output(can, NULL, 0, RV_FAKE_WAIT_MS) != 0)
+		cr_skip_test("no PID namespace can be made here");
+	rv_fake_new(&fake, 2);
+	cr_assert(eq(int, rv_self_sibling("reeved", reeved, sizeof reeved, NULL), RV_OK));
+	(void)snprintf(ini, sizeof ini, "%s/reeve.ini", fake.dir);
+	(void)snprintf(libexec, sizeof libexec, "REEVE_LIBEXEC=%s/libexec", fake.dir);
+	(void)snprintf(dir, sizeof dir, "RV_FAKE_DIR=%s/fake", fake.dir);
+	(void)snprintf(err, sizeof err, "%s/err", fake.dir);
+	rv_fake_orders(&fake, "worker.1", "escape 20\nexit 3\n");
+	rv_test_start(&how, &fake.child);
+	/* pids in the log are those of the namespace: nothing is signalled from here. */
+	rv_fake_await(&fake, "code=3 signal=0 slot=1 left=0");
+	rv_fake_orders(&fake, "worker.1", "ready\n");
+	rv_fake_await_status(&fake, "pool.alive", "2");
+	json_decref(rv_fake_call(&fake, "{\"v\":1,\"verb\":\"shutdown\"}", &code, &why));
+	cr_assert(eq(int, code, RV_OK), "%s", why.text);
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 0));
+	rv_fake_clean(&fake);
+}
+
 Test(sup_start, f36_children_have_just_the_descriptors_they_should)
 {
 	struct rv_fake fake;

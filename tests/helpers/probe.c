@@ -187,18 +187,6 @@ static int verb_nproc(char **args)
 	_exit(0); /* a sanitizer's last look would need a process */
 }
 
-/* mark PREFIX PROGRAM ARG…: becomes the program, with an empty environment and rv_sweep_mark's
- * mark. */
-static int verb_mark(char **args)
-{
-	char *const none[] = {NULL};
-
-	if (rv_sweep_mark("REEVE_INSTANCE", args[0]) != RV_OK)
-		return 1;
-	(void)execve(args[1], args + 1, none);
-	return 127;
-}
-
 /* marked PREFIX: kills who bears the mark, prints how many; our parent reaps them. */
 static int verb_marked(char **args)
 {
@@ -288,21 +276,13 @@ static const struct verb {
 	int nargs;
 	int (*run)(char **args);
 } verbs[] = {
-	{"fds", 0, verb_fds},
-	{"env", 0, verb_env},
-	{"status", 0, verb_status},
-	{"lock", 1, verb_lock},
-	{"share", 1, verb_share},
-	{"posix-lock", 3, verb_posix_lock},
-	{"escapees", 1, verb_escapees},
-	{"parent", 1, verb_parent},
-	{"nproc", 0, verb_nproc},
-	{"mark", 2, verb_mark},
-	{"marked", 1, verb_marked},
-	{"area-die", 0, verb_area_die},
-	{"area-add", 1, verb_area_add},
-	{"stdio", 0, verb_stdio},
-	{"limit-marked", 1, verb_limit_marked},
+	{"fds", 0, verb_fds},           {"env", 0, verb_env},
+	{"status", 0, verb_status},     {"lock", 1, verb_lock},
+	{"share", 1, verb_share},       {"posix-lock", 3, verb_posix_lock},
+	{"escapees", 1, verb_escapees}, {"parent", 1, verb_parent},
+	{"nproc", 0, verb_nproc},       {"marked", 1, verb_marked},
+	{"area-die", 0, verb_area_die}, {"area-add", 1, verb_area_add},
+	{"stdio", 0, verb_stdio},       {"limit-marked", 1, verb_limit_marked},
 };
 
 int main(int argc, char **argv)

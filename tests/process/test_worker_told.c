@@ -138,6 +138,36 @@ Test(worker_told, f03_the_ack_of_one_that_was_stopped_past_its_lease_is_refused)
 	rv_fakesup_start(&sup, 1, &subject);
 }
 
+Test(worker_fenced, f03_one_that_could_not_beat_for_a_lease_stops_its_job)
+{
+	struct rv_sup_msg msg;
+	int64_t job;
+
+	rv_fakesup_open(&sup, "[pool:default]\nworkers = 1\nheartbeat = 50ms\n"
+			      "hang_timeout = 200ms\nlease = 500ms\n");
+	rv_fakesup_store(&sup);
+	rv_fakesup_start(&sup, 1, &subject);
+	job = run_shell("echo up; exec sleep 600");
+	until_printed(job, "up");
+	/* Longer than its heartbeat, shorter than its lease: nothing happens. */
+	cr_assert(rv_proc_signal(&subject.proc, SIGSTOP, false) == RV_OK);
+	(void)rv_fakesup_hear(&subject, RV_SUP_NONE, 200, &msg);
+	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 1, 0, 0);
+	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
+	cr_assert(rv_proc_signal(&subject.proc, SIGSTOP, false) == RV_OK);
+	(void)rv_fakesup_hear(&subject, RV_SUP_NONE, 800, &msg);
+	/* Quiet, or it would start the job again at once. */
+	rv_fakesup_tell(&subject, RV_SUP_QUIET, 0, 0, 0);
+	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);
+	UNTIL(job, READY);
+	HAS(rv_fakesup_attempt(&sup, job)->error, "out of time");
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
+	cancel(job, false);
+	close_room();
+}
+
 Test(worker_told, a_worker_whose_supervisor_is_gone_kills_its_job_and_ends)
 {
 	int64_t job = run_shell("trap '' TERM; (setsid sleep 600 &); echo up; while :; do sleep 1; "

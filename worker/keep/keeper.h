@@ -69,7 +69,7 @@ struct rv_keeper {
 	unsigned nkicked;
 	struct rv_req req; /* too large for a stack */
 	int result;
-	bool ending, ready_sent, woken;
+	bool ending, woken;
 };
 
 /* main.c: one request; false: not done, tried again later, or the keeper ends (it says so). */

@@ -216,7 +216,6 @@ static void work(struct rv_keeper *keeper)
 	rv_child_link_start(&keeper->link);
 	if (rv_child_send(&keeper->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
 		return; /* nobody there: the link would say so too */
-	keeper->ready_sent = true;
 	rv_log(RV_LOG_DEBUG, RV_EV_keeper_ready, "ready");
 	keeper->change = -1;
 	rv_keep_tick(keeper);

@@ -21,8 +21,6 @@ static void send_tick(struct rv_keeper *keeper, int64_t now)
 	if (keeper->oldest_us != 0)
 		age = rv_wall_us() - keeper->oldest_us;
 	keeper->ticked_us = now;
-	if (!keeper->ready_sent)
-		return;
 	if (rv_child_send(&keeper->child, RV_SUP_TICK, (uint64_t)keeper->ready,
 			  age > 0 ? (uint64_t)age : 0, (uint64_t)keeper->blocker) != RV_OK)
 		rv_log(RV_LOG_DEBUG, RV_EV_keeper_failed, "a TICK was not taken");

@@ -110,6 +110,7 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 {
 	struct rv_child_hooks hooks = {
 		.beat = rv_beat_waiting, .orphaned = rv_drain_orphaned, .ctx = worker};
+	const struct rv_conf_pool *pool;
 	int err = rv_child_boot(&child, why);
 
 	if (err != RV_OK)
@@ -118,12 +119,13 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 	worker->conf = child.conf;
 	worker->hint = child.hint;
 	worker->mark = child.mark;
-	worker->pool = rv_conf_pool_find(child.conf, child.pool);
-	if (!worker->pool || worker->pool->queues.count == 0) {
+	pool = rv_conf_pool_find(child.conf, child.pool);
+	if (!pool || pool->queues.count == 0) {
 		(void)rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",
 			      child.pool);
 		return RV_E_CONF;
 	}
+	worker->pool = pool;
 	rv_claim_init(worker);
 	err = rv_loop_new(&worker->loop);
 	if (err == RV_OK)
@@ -133,7 +135,7 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 	err = rv_child_open(&child, false, &hooks, why);
 	worker->store = child.store;
 	if (err == RV_OK)
-		err = rv_child_join(&child, worker->pool->lease_us, why);
+		err = rv_child_join(&child, pool->lease_us, why);
 	if (err == RV_OK)
 		err = rv_start_open(worker, why);
 	if (err == RV_OK)

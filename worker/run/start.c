@@ -102,7 +102,11 @@ static void begin(struct rv_worker *worker)
 	turn->place = place;
 	turn->prefetched = worker->prefetched;
 	turn->adhoc = turn->claim.task[0] == '\0';
-	turn->task = turn->adhoc ? &conf->defaults : rv_conf_task_find(conf, turn->claim.task);
+	/* Mostly it is the task of the last job again. */
+	if (turn->adhoc)
+		turn->task = &conf->defaults;
+	else if (!turn->task || strcmp(turn->task->name, turn->claim.task) != 0)
+		turn->task = rv_conf_task_find(conf, turn->claim.task);
 	turn->handler = turn->task ? handlers[turn->task->handler] : NULL;
 	turn->spec = NULL;
 	turn->idem_key = NULL;
@@ -141,14 +145,13 @@ static void unstartable(struct rv_worker *worker, int err, const struct rv_why *
 {
 	struct rv_turn *turn = &worker->turn;
 	const struct rv_claimed *claim = &turn->claim;
-	bool ours = err == RV_E_BUSY || err == RV_E_NOMEM;
+	/* A job of a task that we do not know: we may be one that the reload has yet to replace. */
+	bool ours = err == RV_E_BUSY || err == RV_E_NOMEM || !turn->task;
 
 	turn->result.kind = RV_RESULT_OUTCOME;
 	turn->result.outcome = ours ? RV_OUTCOME_LATER : RV_OUTCOME_FATAL;
 	if (ours && claim->run - claim->attempt - claim->crashes >= UNSTARTABLE_MAX)
 		turn->result.outcome = RV_OUTCOME_FAILED;
-	if (err == RV_E_NOTFOUND && !turn->task)
-		turn->result.outcome = RV_OUTCOME_FAILED; /* until the configuration is mended */
 	(void)snprintf(turn->result.text, sizeof(turn->result.text), "%.*s",
 		       (int)sizeof(turn->result.text) - 1, rv_why_text(why, err));
 	rv_log_with(RV_LOG_WARN, RV_EV_job_unstartable, RV_FIELDS(RV_INT("job", claim->job)),

@@ -61,6 +61,7 @@ static int copy_turn_in(struct rv_req_turn *to, const struct rv_req_turn *from)
 		END(to->acks[i].error);
 		to->acks[i].err = RV_OK;
 	}
+	POST(to->nacks <= RV_TURN_MAX && to->want <= RV_TURN_MAX);
 	return RV_OK;
 }
 
@@ -81,6 +82,7 @@ static int copy_turn_out(struct rv_req_turn *to, const struct rv_req_turn *from)
 	}
 	to->nclaimed = nclaimed;
 	to->more = from->more;
+	POST(to->nclaimed <= RV_TURN_MAX);
 	return RV_OK;
 }
 
@@ -104,6 +106,7 @@ static int copy_expire(struct rv_req_expire *to, const struct rv_req_expire *fro
 		END(to->who[i].words);
 		to->who[i].released = 0;
 	}
+	POST(to->count <= RV_EXPIRE_MAX);
 	return RV_OK;
 }
 
@@ -119,6 +122,7 @@ static int copy_beats(struct rv_req_beats *to, const struct rv_req_beats *from,
 	to->deadline_us = from->deadline_us;
 	to->count = count;
 	memcpy(to->incarnations, from->incarnations, count * sizeof to->incarnations[0]);
+	POST(to->count <= INCARNATIONS);
 	return RV_OK;
 }
 
@@ -147,6 +151,7 @@ static void end_strings(struct rv_req *req, int kind)
 
 static int copy_small(struct rv_req *to, const struct rv_req *from, int kind)
 {
+	PRE(rv_req_flat(kind));
 	switch (kind) {
 #define REQ(sym, member, who, what)                                                                \
 	case RV_REQ_##sym:                                                                         \

@@ -115,6 +115,8 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 {
 	uint64_t hash = 14695981039346656037ULL;
 
+	PRE(job->payload || job->payload_size == 0);
+	PRE(job->after || job->nafter == 0);
 	hash = hash_text(hash, job->task);
 	hash = hash_text(hash, job->queue);
 	hash = hash_text(hash, job->spec);
@@ -144,6 +146,7 @@ int64_t rv_rules_later(int64_t wall_us, int64_t delay_us)
 
 void rv_rules_worker(char *out, const char *pool, int slot)
 {
+	PRE(out && pool);
 	if (pool[0] == '\0')
 		(void)snprintf(out, RV_WORKER_NAME_MAX, "keeper");
 	else
@@ -155,6 +158,7 @@ int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 {
 	const char *near = rv_near(name, names, count);
 
+	PRE(name && (names || count == 0));
 	if (near)
 		return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\", did you mean \"%s\"?",
 			       thing, name, near);

@@ -5,7 +5,11 @@
  * checkpoints.
  */
 #include "store/sqlite.h"
+
+#include "base/check.h"
 #include "store/sqlite_log.h"
+
+#include "base/check.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,6 +42,7 @@ void rv_sqlite_ballast_make(struct rv_sqlite *s, int64_t bytes)
 	struct stat st;
 	int fd;
 
+	PRE(bytes >= 0);
 	bytes = bytes > BALLAST_MIN ? bytes : BALLAST_MIN;
 	bytes += bytes / 4;
 	(void)snprintf(path, sizeof path, "%s.ballast", s->path);

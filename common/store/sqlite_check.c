@@ -35,6 +35,7 @@ static int run_one(struct rv_sqlite *s, const char *sql, const char *rule, const
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, ret_tail);
 
+	PRE(report->broken && rule);
 	if (rc != SQLITE_OK || !stmt)
 		return rv_sqlite_error(rc);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {

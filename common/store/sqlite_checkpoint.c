@@ -35,6 +35,7 @@ int rv_sqlite_log_hook(void *ctx, sqlite3 *db, const char *name, int frames)
 {
 	struct rv_sqlite *s = ctx;
 
+	PRE(frames >= 0);
 	(void)db;
 	(void)name;
 	s->log_frames = frames;
@@ -77,6 +78,8 @@ int rv_sqlite_busy_checkpoint(struct rv_sqlite *s, int count)
 	bool give_up = s->interrupt && s->interrupt(s->ctx);
 	pid_t pid = 0;
 
+	PRE(s->wait == RV_SQLITE_WAIT_CHECKPOINT);
+	INV(s->log_doublings <= DOUBLINGS_MAX);
 	if (!give_up && now < s->wait_since + patience) {
 		rv_sqlite_doze(count, s->wait_since + patience - now);
 		return 1;
@@ -111,6 +114,7 @@ static int64_t log_used(struct rv_sqlite *s, int64_t size)
 {
 	int64_t used = LOG_HEAD + s->log_frames * FRAME_SIZE;
 
+	PRE(size >= 0);
 	if (s->log_frames >= 0 && s->log_commits == s->commits)
 		return used < size ? used : size;
 	if (s->log_looked_us != 0 && size <= s->log_size_seen &&
@@ -125,6 +129,7 @@ static int move_pages(struct rv_sqlite *s, int *ret_frames)
 	int moved = -1;
 	int rc;
 
+	PRE(!s->open);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_CHECKPOINT, WRITER_US);
 	rc = sqlite3_wal_checkpoint_v2(s->db, "main",
 #ifdef RV_MUTANT_CKPT_PASSIVE

@@ -32,6 +32,7 @@ static int shown(struct rv_sqlite *s, struct rv_req *req, int64_t id, int32_t *r
 
 static int wrong_state(struct rv_req *req, int64_t id, int32_t state)
 {
+	PRE(state >= 0 && state < RV_JOB_STATES);
 	return rv_fail(&req->why, RV_E_CONFLICT, "job %lld is %s", (long long)id,
 		       rv_job_state_name((enum rv_job_state)state));
 }
@@ -45,6 +46,7 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 	int64_t slot = -1;
 	int err = shown(s, req, cancel->job, &cancel->was);
 
+	PRE(s->open);
 	cancel->slot = -1;
 	cancel->fence = 0;
 	if (err != RV_OK)
@@ -75,6 +77,7 @@ static int take_key(struct rv_sqlite *s, struct rv_req *req, int64_t id, const c
 	int64_t holder;
 	int err = rv_sqlite_number(s, RV_SQL_UKEY_OF, &holder, "t", key);
 
+	PRE(key[0] != '\0');
 	if (err == RV_OK)
 		return rv_fail(&req->why, RV_E_CONFLICT, "the unique key is held by job %lld",
 			       (long long)holder);
@@ -91,6 +94,7 @@ static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlit
 	int priority;
 	int err = rv_sqlite_start(s, RV_SQL_JOB_LIMITS, &stmt, "i", place->id);
 
+	PRE(place->id == req->u.retry.job);
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
@@ -212,6 +216,7 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 	rv_sqlite_end(stmt);
 	if (!queue)
 		return RV_E_CORRUPT;
+	INV(rv_job_state_final((enum rv_job_state)state));
 	err = rv_sqlite_queue_touch(s, queue);
 	if (err == RV_OK)
 		err = drop_rows(s, id, marks);

@@ -45,6 +45,7 @@ static int take_lease(struct rv_sqlite *s, struct rv_sqlite_lease *lease, bool r
 	struct rv_sqlite_place *place = &lease->place;
 	int err = rv_sqlite_run1(s, RV_SQL_LEASE_DROP, "ii", place->id, place->fence);
 
+	PRE(s->open && place->queue);
 	*ret_from = lease->started ? RV_JOB_RUNNING : RV_JOB_READY;
 	if (err != RV_OK || lease->started)
 		return err;
@@ -65,6 +66,7 @@ static int again(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job
 {
 	int err = run ? rv_sqlite_attempt(s, place, run) : RV_OK;
 
+	PRE(from == RV_JOB_RUNNING || from == RV_JOB_READY);
 	if (err != RV_OK)
 		return err;
 	if (run_at > s->now_us)
@@ -77,6 +79,7 @@ static int after_failure(struct rv_sqlite *s, const struct rv_sqlite_place *plac
 	int64_t max_attempts;
 	int err = rv_sqlite_number(s, RV_SQL_JOB_LIMITS, &max_attempts, "i", place->id);
 
+	PRE(place->attempts > 0);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	if (max_attempts < 1 || max_attempts > INT32_MAX / 2)
@@ -93,6 +96,7 @@ static int settle(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_jo
 	bool dead = true;
 	int err;
 
+	PRE(place->id == ack->job);
 	switch (ack->outcome) {
 	case RV_OUTCOME_SUCCEEDED:
 		place->attempts++;
@@ -209,6 +213,7 @@ static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum 
 	int max_crashes;
 	int err;
 
+	PRE(death->died == RV_DIED_CRASH || death->died == RV_DIED_HUNG);
 	place->crashes++;
 #ifdef RV_MUTANT_CRASH_BURNS_ATTEMPT
 	place->attempts++;
@@ -237,6 +242,7 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 	bool charged;
 	int err = rv_sqlite_lease(s, id, &lease);
 
+	PRE(death->words && death->worker);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	ran = lease.started || death->started_job == id;
@@ -272,6 +278,7 @@ int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char 
 	int32_t released = 0;
 	int err;
 
+	PRE(s->open);
 	while ((err = rv_sqlite_number(s, RV_SQL_LEASE_NEXT, &id, "ii", (int64_t)incarnation,
 				       id)) == RV_OK) {
 		err = end_by_death(s, id, &death);

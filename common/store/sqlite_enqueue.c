@@ -103,6 +103,7 @@ static int look_at_unique(struct rv_sqlite *s, const char *key, int64_t *ret_id,
 /* Refuses parents that are unknown or cancelled; notes those that must still succeed. */
 static int look_at_parents(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 {
+	PRE(a->new->nafter <= RV_AFTER_MAX);
 	for (size_t i = 0; i < a->new->nafter; i++) {
 		int64_t parent = a->new->after[i];
 		int64_t added = 0;
@@ -132,6 +133,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	const struct rv_job_new *new = a->new;
 	const struct rv_task_def *task = a->task;
 
+	PRE(a->priority >= 0 && a->priority <= RV_PRIORITY_MAX);
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
@@ -171,6 +173,7 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	const struct rv_job_new *new = a->new;
 	int err = rv_sqlite_queue_touch(s, queue);
 
+	PRE(a->task && queue && a->waits == 0);
 	if (err != RV_OK)
 		return err;
 	a->place.id = s->tally.job + 1;
@@ -179,6 +182,7 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 		return err;
 	s->tally.job++;
 	s->tally.dirty = true;
+	INV(a->place.id == s->tally.job);
 	a->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
 	a->run_at = new->run_at_us ? new->run_at_us : s->now_us;
 	a->expires_at = new->ttl_us ? rv_rules_later(s->now_us, new->ttl_us) : 0;
@@ -227,6 +231,7 @@ int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
 	struct rv_req_enqueue *enqueue = &req->u.enqueue;
 	size_t repeated = 0;
 
+	PRE(enqueue->count == 0 || (enqueue->jobs && enqueue->ret_ids));
 	for (size_t i = 0; i < enqueue->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(s, enqueue, i, &repeat, &req->why);
@@ -238,5 +243,6 @@ int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
 		repeated += repeat;
 	}
 	enqueue->repeated = repeated;
+	POST(repeated <= enqueue->count);
 	return RV_OK;
 }

@@ -70,6 +70,7 @@ static int end_life(struct rv_sqlite *s, uint64_t incarnation, const struct rv_e
 	int slot;
 	int err = rv_sqlite_start(s, RV_SQL_WORKER_OF, &stmt, "i", (int64_t)incarnation);
 
+	PRE(s->open);
 	*ret_released = 0;
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
@@ -145,6 +146,7 @@ static int read_lives(struct rv_sqlite *s, const char *boot, struct life **ret_l
 	}
 	*ret_lives = lives;
 	*ret_n = n;
+	POST(lives || n == 0);
 	return RV_OK;
 }
 
@@ -156,6 +158,7 @@ static int expire_many(struct rv_sqlite *s, const struct rv_req_expire *expire)
 	size_t n = 0;
 	int err = newest_boot(s, boot);
 
+	PRE(expire->all_below != 0 || expire->overdue_us != 0);
 	if (err == RV_OK)
 		err = read_lives(s, boot, &lives, &n);
 	for (size_t i = 0; err == RV_OK && i < n; i++) {

@@ -40,6 +40,7 @@ static int read_chunk(struct rv_sqlite *s, int64_t id, int64_t offset, int64_t s
 	sqlite3_blob *blob = NULL;
 	int rc = sqlite3_blob_open(s->db, "main", "job", "payload", id, 0, &blob);
 
+	PRE(offset >= 0 && size > 0 && size <= CHUNK);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_blob_read(blob, out, (int)size, (int)offset);
 	(void)sqlite3_blob_close(blob);
@@ -140,6 +141,7 @@ static int list_all(struct rv_sqlite *s, struct listing *list, int64_t limit,
 	int64_t n = 0;
 	int err = views ? RV_OK : RV_E_NOMEM;
 
+	PRE(limit > 0);
 	rv_arena_init(&arena);
 	while (err == RV_OK && limit > 0) {
 		int64_t want = limit < RV_SQLITE_PAGE_ROWS ? limit : RV_SQLITE_PAGE_ROWS;
@@ -196,6 +198,7 @@ static int read_attempts(struct rv_sqlite *s, int64_t id, int run, struct rv_are
 	int err = rv_sqlite_start(s, RV_SQL_ATTEMPTS, &stmt, "iii", id, (int64_t)run,
 				  (int64_t)RV_SQLITE_PAGE_ROWS);
 
+	PRE(run >= 0);
 	if (err != RV_OK)
 		return err;
 	while (n < RV_SQLITE_PAGE_ROWS && (err = rv_sqlite_step(s, stmt)) == RV_OK)
@@ -231,7 +234,7 @@ int rv_sqlite_read_attempts(struct rv_store *store, int64_t id,
 	struct rv_arena arena;
 	int64_t ignored;
 	int run = 0;
-	int n;
+	int n = 0;
 	int err;
 
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
@@ -290,6 +293,7 @@ static int read_triples(struct rv_sqlite *s, enum rv_sqlite_stmt which, int64_t 
 	}
 	*ret_rows = rows;
 	*ret_n = n;
+	POST(rows || n == 0);
 	return RV_OK;
 }
 

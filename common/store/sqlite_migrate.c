@@ -18,6 +18,7 @@
 static const char *const versions[] = {
 	[1] = rv_sql_0001_initial,
 };
+_Static_assert(RV_ARRAY_LEN(versions) == RV_SQLITE_VERSION + 1, "every version has its file");
 
 int rv_sqlite_pragma(struct rv_sqlite *s, const char *sql, int64_t *ret_value)
 {
@@ -34,8 +35,10 @@ int rv_sqlite_pragma(struct rv_sqlite *s, const char *sql, int64_t *ret_value)
 
 static int in_transaction(struct rv_sqlite *s, const char *begin, int (*body)(struct rv_sqlite *))
 {
-	int err = rv_sqlite_exec(s, begin);
+	int err;
 
+	PRE(sqlite3_get_autocommit(s->db));
+	err = rv_sqlite_exec(s, begin);
 	if (err == RV_OK)
 		err = body(s);
 	if (err == RV_OK)
@@ -93,6 +96,7 @@ int rv_sqlite_found(struct rv_sqlite *s, struct rv_why *why)
 	int err = RV_OK;
 	int64_t pages = 0;
 
+	PRE(!s->read_only);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, FOUND_US);
 	err = rv_sqlite_pragma(s, "PRAGMA page_count", &pages);
 	if (err == RV_OK && pages == 0) {

@@ -28,6 +28,7 @@ static int rekey(struct rv_sqlite *s, int64_t queue, enum rv_strategy strategy)
 						     RV_SQL_REKEY_BLOCKED, RV_SQL_REKEY_LEASE};
 	int err = rv_sqlite_run1(s, RV_SQL_QUEUE_STRATEGY, "ii", queue, (int64_t)strategy);
 
+	PRE(strategy == RV_STRATEGY_FIFO || strategy == RV_STRATEGY_PRIORITY);
 	if (err == RV_OK)
 		err = rv_sqlite_run(s, RV_SQL_REKEY_MOVED, NULL, "ii", queue, (int64_t)strategy);
 	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(tables); i++)
@@ -56,6 +57,8 @@ int rv_sqlite_do_mirror(struct rv_sqlite *s, struct rv_req *req)
 	const struct rv_req_mirror *mirror = &req->u.mirror;
 	int err = rv_sqlite_run(s, RV_SQL_TASKS_CLEAR, NULL, "");
 
+	PRE(mirror->tasks || mirror->ntasks == 0);
+	PRE(mirror->queues || mirror->nqueues == 0);
 	for (size_t i = 0; err == RV_OK && i < mirror->ntasks; i++)
 		err = put_task(s, &mirror->tasks[i]);
 	for (size_t i = 0; err == RV_OK && i < mirror->nqueues; i++) {

@@ -39,8 +39,18 @@ int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, in
 		.event = sqlite3_column_int64(stmt, column + 7),
 	};
 
+	PRE(column >= 0 && column + 8 <= sqlite3_column_count(stmt));
 	*ret_place = place;
 	return rv_sqlite_sane(&place) ? RV_OK : RV_E_CORRUPT;
+}
+
+/* The moves of the table; out of ready also those of a prefetched run, told when it was over. */
+static bool legal(enum rv_job_state from, enum rv_job_state to)
+{
+	if (from == RV_JOB_NONE)
+		return to == RV_JOB_READY || to == RV_JOB_SCHEDULED || to == RV_JOB_BLOCKED;
+	return from == to || rv_job_move_legal(from, to) ||
+	       (from == RV_JOB_READY && rv_job_move_legal(RV_JOB_RUNNING, to));
 }
 
 int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
@@ -50,7 +60,8 @@ int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_
 	struct rv_sqlite_counts *counts;
 	int err = rv_sqlite_queue_touch(s, place->queue);
 
-	PRE(to < RV_JOB_STATES);
+	PRE(s->open && to < RV_JOB_STATES);
+	PRE(legal(from, to));
 	if (err != RV_OK || from == to)
 		return err;
 	counts = &place->queue->now;
@@ -87,6 +98,7 @@ int rv_sqlite_to_scheduled(struct rv_sqlite *s, struct rv_sqlite_place *place,
 {
 	int err = rv_sqlite_moved(s, place, from, RV_JOB_SCHEDULED, NULL);
 
+	PRE(run_at > s->now_us);
 	if (err != RV_OK)
 		return err;
 	rv_store_note_ring(&s->base, RV_RING_SCHEDULED, "", 0);
@@ -121,6 +133,8 @@ int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		      const struct rv_sqlite_run *run)
 {
+	PRE(run->worker);
+	PRE(run->outcome >= RV_OUTCOME_SUCCEEDED && run->outcome <= RV_OUTCOME_CRASHED);
 	return rv_sqlite_run(s, RV_SQL_ATTEMPT_PUT, NULL, "iiiitiiiiiiiiiit", place->id,
 			     (int64_t)place->runs, place->fence, (int64_t)place->incarnation,
 			     run->worker, (int64_t)run->attempt, run->started, run->ended,
@@ -132,6 +146,7 @@ int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 static int put_done(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		    enum rv_job_state state, const char *error, const struct rv_sqlite_run *run)
 {
+	PRE(rv_job_state_final(state));
 	if (!run)
 		return rv_sqlite_run(s, RV_SQL_DONE_PUT, NULL, "iiiiiiiiiit", place->id,
 				     place->queue->id, (int64_t)place->runs,
@@ -241,6 +256,7 @@ static int free_children(struct rv_sqlite *s, int64_t parent)
 
 static int note_fallen(struct rv_sqlite *s, int64_t id)
 {
+	INV(s->nfallen <= s->fallen_space);
 	if (s->nfallen == s->fallen_space) {
 		size_t space = s->fallen_space == 0 ? 16 : s->fallen_space * 2;
 		int64_t *grown = reallocarray(s->fallen, space, sizeof *grown);
@@ -308,6 +324,7 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 {
 	int err = RV_OK;
 
+	PRE(s->open);
 	while (err == RV_OK && s->nfallen > 0) {
 		int64_t parent = s->fallen[s->nfallen - 1];
 		int64_t child;

@@ -49,6 +49,7 @@ static int judge(const struct rv_sqlite *s, const unsigned char *head, int64_t s
 	uint32_t page = (uint32_t)head[16] << 8 | head[17];
 	uint32_t version = be32(head + 60);
 
+	PRE(size > 0);
 	if (memcmp(head, "SQLite format 3", 16) != 0)
 		return rv_fail(why, RV_E_SCHEMA, "%s is not a store: not a SQLite database",
 			       s->given);
@@ -188,6 +189,7 @@ static int connect(struct rv_sqlite *s, struct rv_why *why)
 		s->path, &s->db,
 		flags | (s->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE), NULL);
 
+	PRE(s->path && s->given);
 	if (rc != SQLITE_OK)
 		return open_error(s, s->db, rc, why);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, 5 * RV_S_US);
@@ -285,6 +287,7 @@ void rv_sqlite_close(struct rv_store *store)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
 
+	PRE(!s->open);
 	rv_sqlite_finalize(s);
 	if (sqlite3_close(s->db) != SQLITE_OK)
 		IMPOSSIBLE("a statement outlived its store");

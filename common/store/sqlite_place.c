@@ -27,6 +27,7 @@ static int resolve(const char *path, char **ret_path, char **ret_given, struct r
 	char *given;
 	int err = rv_path_folder(folder, sizeof folder, path);
 
+	PRE(path);
 	if (err != RV_OK)
 		return rv_fail(why, err, "%s: the path is too long", path);
 	if (!realpath(folder, real))
@@ -57,6 +58,7 @@ static int dress(int fd, const char *path, gid_t group, struct rv_why *why)
 	uid_t uid = (uid_t)-1;
 	gid_t gid = group;
 
+	PRE(fd >= 0);
 	if (rv_path_folder(folder, sizeof folder, path) != RV_OK || stat(folder, &st) != 0)
 		return rv_fail(why, RV_E_IO, "cannot look at the folder of %s: %m", path);
 	if (geteuid() == 0) {
@@ -150,6 +152,7 @@ char *rv_sqlite_uri(const char *path, const char *query)
 	struct rv_buf buf;
 	int err;
 
+	PRE(path && query);
 	rv_buf_init(&buf);
 	err = rv_buf_str(&buf, "file:");
 	for (const char *at = path; err == RV_OK && *at != '\0'; at++) {

@@ -30,6 +30,7 @@ int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promote
 {
 	uint32_t promoted = 0;
 
+	PRE(s->open);
 	while (promoted < limit) {
 		int64_t id;
 		int err = rv_sqlite_number(s, RV_SQL_SCHEDULED_DUE, &id, "i", s->now_us);
@@ -43,6 +44,7 @@ int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promote
 		promoted++;
 	}
 	*ret_promoted = promoted;
+	POST(promoted <= limit);
 	return RV_OK;
 }
 
@@ -59,6 +61,7 @@ int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_pla
 		{RV_SQL_BLOCKED_OF, RV_SQL_BLOCKED_DROP, RV_JOB_BLOCKED},
 	};
 
+	PRE(s->open);
 	for (size_t i = 0; i < RV_ARRAY_LEN(tables); i++) {
 		sqlite3_stmt *stmt;
 		int err = rv_sqlite_start(s, tables[i].of, &stmt, "i", id);
@@ -121,6 +124,7 @@ static int expire(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_expired)
 		expired += did;
 	}
 	*ret_expired = expired;
+	POST(expired <= limit);
 	return RV_OK;
 }
 

@@ -88,6 +88,7 @@ static int show_rows(const struct result *result, const char *const *names,
 	const char *values[COLUMNS_MAX];
 	int err = RV_OK;
 
+	PRE(result->columns <= COLUMNS_MAX);
 	for (int64_t i = 0; err == RV_OK && i < result->rows; i++) {
 		for (int c = 0; c < result->columns; c++) {
 			bool there = *at++ == 'v';
@@ -97,6 +98,7 @@ static int show_rows(const struct result *result, const char *const *names,
 		}
 		err = row(ctx, result->columns, names, values);
 	}
+	POST(err != RV_OK || at == rv_buf_text(&result->values) + result->values.size);
 	return err;
 }
 

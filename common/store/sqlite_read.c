@@ -22,6 +22,7 @@ static void *grow(void *ret_rows, size_t n, size_t size)
 {
 	void **rows = ret_rows;
 
+	PRE(size > 0);
 	if (n % 32 == 0) {
 		void *grown = reallocarray(*rows, n + 32, size);
 
@@ -39,6 +40,7 @@ struct queue_row {
 
 static void read_queue(sqlite3_stmt *stmt, struct queue_row *row)
 {
+	PRE(sqlite3_column_count(stmt) == RV_JOB_STATES + 4);
 	row->view = (struct rv_queue_view){
 		.strategy = sqlite3_column_int(stmt, 1) == RV_STRATEGY_PRIORITY
 				    ? RV_STRATEGY_PRIORITY
@@ -201,6 +203,7 @@ int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	INV(sqlite3_column_count(stmt) == RV_JOB_STATES + 2);
 	for (int i = 0; i < RV_JOB_STATES; i++)
 		totals.counts[i] = sqlite3_column_int64(stmt, i);
 	totals.next_due_us = sqlite3_column_int64(stmt, RV_JOB_STATES);

@@ -64,12 +64,14 @@ int rv_sqlite_fail(struct rv_sqlite *s, int rc, struct rv_why *why, const char *
 {
 	int err = rv_sqlite_error(rc);
 
+	PRE(doing);
 	return rv_fail(why, err == RV_OK ? RV_E_INTERNAL : err, "%s: %s", doing,
 		       s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
 }
 
 static int prepare(struct rv_sqlite *s, enum rv_sqlite_stmt which)
 {
+	PRE(s->db && !s->stmts[which]);
 	int rc = sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT,
 				    &s->stmts[which], NULL);
 
@@ -116,6 +118,7 @@ static int start(struct rv_sqlite *s, enum rv_sqlite_stmt which, sqlite3_stmt **
 	}
 	stmt = s->stmts[which];
 	INV(!sqlite3_stmt_busy(stmt));
+	PRE((int)strlen(types) == sqlite3_bind_parameter_count(stmt));
 	for (int i = 0; types[i] != '\0'; i++) {
 		int rc = bind_one(stmt, i + 1, types[i], args);
 
@@ -208,6 +211,7 @@ int rv_sqlite_run1(struct rv_sqlite *s, enum rv_sqlite_stmt which, const char *t
 
 int rv_sqlite_exec(struct rv_sqlite *s, const char *sql)
 {
+	PRE(s->db);
 	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 
 	return rv_sqlite_error(rc);
@@ -237,7 +241,7 @@ void rv_sqlite_text(sqlite3_stmt *stmt, int column, char *out, size_t space)
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
-	PRE(space > 0);
+	PRE(space > 0 && column < sqlite3_column_count(stmt));
 	(void)snprintf(out, space, "%s", text ? text : "");
 }
 

@@ -40,6 +40,7 @@ static int store_queue(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 	const int64_t *of = queue->now.of;
 	int err;
 
+	PRE(queue->loaded == s->transaction);
 	for (int i = 0; i < RV_JOB_STATES; i++) {
 		if (of[i] < 0)
 			return RV_E_CORRUPT; /* the rows say otherwise than the counts did */
@@ -58,6 +59,7 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 	const struct rv_sqlite_tally *t = &s->tally;
 	int err;
 
+	PRE(s->open);
 	for (size_t i = 0; i < s->nqueues; i++) {
 		struct rv_sqlite_queue *queue = &s->queues[i];
 
@@ -78,12 +80,14 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 
 void rv_sqlite_tally_save(struct rv_sqlite *s)
 {
+	PRE(s->open);
 	s->request++;
 	s->tally_before = s->tally;
 }
 
 void rv_sqlite_tally_restore(struct rv_sqlite *s)
 {
+	PRE(s->open);
 	s->tally = s->tally_before;
 	for (size_t i = 0; i < s->nqueues; i++) {
 		if (s->queues[i].saved == s->request)
@@ -93,6 +97,8 @@ void rv_sqlite_tally_restore(struct rv_sqlite *s)
 
 int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 {
+	PRE(s->open);
+	PRE(queue >= s->queues && queue < s->queues + s->nqueues);
 	if (queue->loaded != s->transaction) {
 		sqlite3_stmt *stmt;
 		int err = rv_sqlite_start(s, RV_SQL_COUNTS, &stmt, "i", queue->id);
@@ -233,6 +239,7 @@ int rv_sqlite_names(struct rv_sqlite *s)
 		err = load_tasks(s);
 	if (err == RV_OK)
 		s->names_seen = s->tally.names;
+	POST(err != RV_OK || s->names_seen == s->tally.names);
 	return err;
 }
 

@@ -96,6 +96,7 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	bool started = turn->prefetch == 0;
 	int err = rv_sqlite_queue_touch(s, place->queue);
 
+	PRE(turn->nclaimed < turn->want && turn->want <= RV_TURN_MAX);
 	if (err != RV_OK)
 		return err;
 	place->incarnation = turn->incarnation;
@@ -134,6 +135,7 @@ static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
 	uint32_t found;
 	int err = RV_OK;
 
+	PRE(index < turn->nqueues);
 	if (!queue || queue->paused)
 		return RV_OK;
 	do {
@@ -170,6 +172,7 @@ static int count_left(struct rv_sqlite *s, struct rv_req_turn *turn)
 {
 	int64_t sum = 0;
 
+	PRE(turn->nqueues <= RV_QUEUES_MAX);
 	for (uint32_t i = 0; i < turn->nqueues; i++) {
 		struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, turn->queues[i]);
 		bool again = false;
@@ -221,6 +224,7 @@ static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, const char 
 	if (err != RV_OK || turn->nclaimed > 0)
 		return err;
 	err = rv_sqlite_promote(s, PROMOTE_MAX, &promoted);
+	POST(turn->nclaimed <= turn->want);
 	return err == RV_OK && promoted > 0 ? claim_all(s, &claim) : err;
 }
 

@@ -118,6 +118,7 @@ int rv_sqlite_begin(struct rv_store *store, enum rv_durability durability, int64
 		err = rv_sqlite_run(s, RV_SQL_BEGIN, NULL, "");
 	if (err != RV_OK)
 		return begin_failed(s, err, why);
+	POST(!sqlite3_get_autocommit(s->db));
 	s->open = true;
 	s->wrote = false;
 	s->transaction++;
@@ -135,6 +136,7 @@ static int dispatch(struct rv_sqlite *s, struct rv_req *req)
 {
 	int err;
 
+	PRE(s->nfallen == 0);
 	switch (req->kind) {
 #define REQ(sym, member, who, what)                                                                \
 	case RV_REQ_##sym:                                                                         \
@@ -151,6 +153,7 @@ static int dispatch(struct rv_sqlite *s, struct rv_req *req)
 /* The transaction is over; everybody gets ${err}. */
 static int give_up(struct rv_sqlite *s, struct rv_req *req, int err)
 {
+	PRE(err != RV_OK);
 	req->err = err;
 	if (req->why.text[0] == '\0')
 		(void)rv_fail(&req->why, err, "%s: %s", rv_req_name(req->kind),
@@ -173,6 +176,7 @@ static bool needs_savepoint(const struct rv_sqlite *s, const struct rv_req *req)
 
 static int refused(struct rv_sqlite *s, struct rv_req *req, int err, bool saved)
 {
+	PRE(err != RV_OK);
 	req->err = err;
 	if (!saved && (err == RV_E_STALE || err == RV_E_USAGE)) {
 		rv_sqlite_tally_restore(s);
@@ -233,6 +237,7 @@ int rv_sqlite_execute(struct rv_store *store, struct rv_req *req)
 /* What a failed COMMIT means: only "no room" and "busy" are known not to have happened. */
 static int commit_failed(struct rv_sqlite *s, int err, struct rv_why *why)
 {
+	PRE(err != RV_OK);
 	if (err == RV_E_NOSPACE || err == RV_E_BUSY) {
 		(void)rv_fail(why, err, "cannot commit: %s", sqlite3_errmsg(s->db));
 		if (err == RV_E_NOSPACE && s->wrote)
@@ -269,6 +274,7 @@ int rv_sqlite_commit(struct rv_store *store, struct rv_why *why)
 	if (rc != SQLITE_DONE) /* without room for -shm the frames may be in the log already */
 		return commit_failed(s, rc == SQLITE_IOERR_SHMSIZE ? RV_E_IO : rv_sqlite_error(rc),
 				     why);
+	POST(sqlite3_get_autocommit(s->db));
 	s->open = false;
 	s->commits++;
 	s->log_commits = s->commits; /* what the hook said is the log as it is now */
@@ -288,6 +294,7 @@ int rv_sqlite_round_get(struct rv_store *store, uint64_t area, uint64_t *ret_n)
 	int err = rv_sqlite_number(RV_SQLITE_OF(store), RV_SQL_ROUND_GET, &n, "i",
 				   rv_sqlite_round_id(area));
 
+	PRE(RV_SQLITE_OF(store)->open);
 	if (err == RV_OK || err == RV_E_NOTFOUND)
 		*ret_n = (uint64_t)n;
 	return err == RV_E_NOTFOUND ? RV_OK : err;
@@ -300,6 +307,7 @@ int rv_sqlite_round_set(struct rv_store *store, uint64_t area, uint64_t n)
 	int64_t changed = 0;
 	int err = rv_sqlite_run(s, RV_SQL_ROUND_SET, &changed, "ii", id, (int64_t)n);
 
+	PRE(s->open);
 	if (err == RV_OK && changed == 0)
 		err = rv_sqlite_run(s, RV_SQL_ROUND_NEW, NULL, "ii", id, (int64_t)n);
 	return err;

@@ -122,6 +122,7 @@ void rv_store_rollback(struct rv_store *store)
 
 int rv_store_round_get(struct rv_store *store, uint64_t area, uint64_t *ret_n)
 {
+	PRE(ret_n);
 	PRE(store->in_transaction);
 	return store->ops->round_get(store, area, ret_n);
 }
@@ -157,6 +158,7 @@ int rv_store_do(struct rv_store *store, struct rv_req *const *reqs, size_t count
 {
 	int err = rv_store_begin(store, durability, timeout_us, why);
 
+	PRE(reqs || count == 0);
 	if (err != RV_OK)
 		return answer_all(reqs, count, err, why);
 	for (size_t i = 0; i < count; i++) {
@@ -174,6 +176,7 @@ void rv_store_note_ring(struct rv_store *store, int kind, const char *name, int6
 {
 	struct rv_ring *ring;
 
+	INV(store->nrings <= RV_RINGS_MAX);
 	PRE(store->rings);
 	for (size_t i = 0; i < store->nrings; i++) {
 		ring = &store->rings[i];
@@ -206,11 +209,13 @@ int rv_store_same_file(struct rv_store *store)
 
 int rv_store_writer_pid(struct rv_store *store, int64_t *ret_pid)
 {
+	PRE(ret_pid);
 	return store->ops->writer_pid(store, ret_pid);
 }
 
 int rv_store_change(struct rv_store *store, int64_t *ret_value)
 {
+	PRE(ret_value);
 	return store->ops->change(store, ret_value);
 }
 
@@ -223,75 +228,88 @@ int rv_store_check(struct rv_store *store, bool full,
 
 int rv_store_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view)
 {
+	PRE(ret_view);
 	return store->ops->job(store, id, ret_view);
 }
 
 int rv_store_payload(struct rv_store *store, int64_t id,
 		     int (*sink)(void *ctx, const void *data, size_t size), void *ctx)
 {
+	PRE(sink);
 	return store->ops->payload(store, id, sink, ctx);
 }
 
 int rv_store_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 		  int (*each)(void *ctx, const struct rv_job_view *view), void *ctx)
 {
+	PRE(filter && each);
 	return store->ops->jobs(store, filter, each, ctx);
 }
 
 int rv_store_attempts(struct rv_store *store, int64_t id,
 		      int (*each)(void *ctx, const struct rv_attempt_view *view), void *ctx)
 {
+	PRE(each);
 	return store->ops->attempts(store, id, each, ctx);
 }
 
 int rv_store_queues(struct rv_store *store,
 		    int (*each)(void *ctx, const struct rv_queue_view *view), void *ctx)
 {
+	PRE(each);
 	return store->ops->queues(store, each, ctx);
 }
 
 int rv_store_tasks(struct rv_store *store, int (*each)(void *ctx, const struct rv_task_def *task),
 		   void *ctx)
 {
+	PRE(each);
 	return store->ops->tasks(store, each, ctx);
 }
 
 int rv_store_workers(struct rv_store *store,
 		     int (*each)(void *ctx, const struct rv_worker_view *view), void *ctx)
 {
+	PRE(each);
 	return store->ops->workers(store, each, ctx);
 }
 
 int rv_store_parents(struct rv_store *store, int64_t id,
 		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state), void *ctx)
 {
+	PRE(each);
 	return store->ops->parents(store, id, each, ctx);
 }
 
 int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted)
 {
+	PRE(ret_wanted);
 	return store->ops->cancel_wanted(store, id, fence, ret_wanted);
 }
 
 int rv_store_cancels(struct rv_store *store,
 		     int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx)
 {
+	PRE(each);
 	return store->ops->cancels(store, each, ctx);
 }
 
 int rv_store_totals(struct rv_store *store, struct rv_store_totals *ret_totals)
 {
+	PRE(ret_totals);
 	return store->ops->totals(store, ret_totals);
 }
 
 int rv_store_instance(struct rv_store *store, struct rv_instance *ret_instance)
 {
+	PRE(ret_instance);
 	return store->ops->instance(store, ret_instance);
 }
 
 int rv_store_stats(struct rv_store *store, int (*each)(void *ctx, const char *name, int64_t value),
 		   void *ctx)
 {
+	PRE(each);
 	return store->ops->stats(store, each, ctx);
 }
 
@@ -299,5 +317,6 @@ int rv_store_sql(struct rv_store *store, const char *sql,
 		 int (*row)(void *ctx, int n, const char *const *names, const char *const *values),
 		 void *ctx, struct rv_why *why)
 {
+	PRE(sql && row);
 	return store->ops->sql(store, sql, row, ctx, why);
 }

@@ -127,6 +127,7 @@ static int post(struct rv_writer *writer, struct rv_writer_own *own)
 	bool travels = rv_req_flat(own->req->kind);
 	enum rv_slot_state state = travels ? RV_SLOT_POSTED : RV_SLOT_CALLING;
 
+	PRE(!own->posted);
 	if (travels) {
 		int err = rv_req_copy(rv_writer_slot_request(slot), own->req, RV_REQ_INPUT);
 
@@ -152,6 +153,7 @@ static int take_answer(struct rv_writer *writer, struct rv_req *req)
 	struct rv_area_slot *slot = writer->slot;
 	int result = atomic_load(&slot->result);
 
+	PRE(!writer->leading);
 	if (result > 0 || result <= -RV_ERRS)
 		result = RV_E_FAILED; /* no leader of ours writes that */
 	if (result == RV_OK &&
@@ -187,6 +189,7 @@ static int wait_answer(struct rv_writer *writer, struct rv_writer_own *own)
 	struct watch watch;
 	int64_t now = rv_mono_us();
 
+	PRE(own->posted && !own->answered);
 	for (watch_start(writer, &watch, now);; now = rv_mono_us()) {
 		uint32_t word = atomic_load_explicit(&writer->slot->state, memory_order_acquire);
 		uint32_t state = word & RV_SLOT_STATE_MASK;
@@ -259,6 +262,7 @@ static void move_in(struct rv_writer *writer)
 {
 	struct rv_area_slot *slot = writer->slot;
 
+	PRE(writer->how.slot < writer->nslots);
 	atomic_store(&writer->head->leader, writer->how.slot + 1);
 #ifndef RV_MUTANT_SLOT_NOT_CLEARED
 	uint32_t word = atomic_load(&slot->state);

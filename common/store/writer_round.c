@@ -67,6 +67,7 @@ static void take_over(struct rv_writer *writer, uint64_t open, uint64_t committe
 {
 	uint64_t last = atomic_load(&writer->head->round);
 
+	PRE(open != 0);
 	for (unsigned i = 0; i < writer->nslots; i++) {
 		struct rv_area_slot *slot = &writer->slots[i];
 
@@ -134,6 +135,7 @@ static void take(struct rv_writer *writer, struct round *round, unsigned index)
 	struct rv_area_slot *slot = &writer->slots[index];
 	uint32_t state = atomic_load(&slot->state) & RV_SLOT_STATE_MASK;
 
+	PRE(index < writer->nslots);
 	if (state == RV_SLOT_CALLING)
 		return;
 	if (state != RV_SLOT_POSTED) {
@@ -155,6 +157,7 @@ static void take(struct rv_writer *writer, struct round *round, unsigned index)
 	if (!rv_writer_slot_move(slot, RV_SLOT_POSTED, RV_SLOT_TAKEN))
 		return; /* withdrawn */
 	rv_writer_slot_unmark(writer, index);
+	INV(round->ntaken < writer->nslots);
 	round->taken[round->ntaken++] = (uint16_t)index;
 }
 
@@ -198,6 +201,7 @@ static int execute_slot(struct rv_writer *writer, const struct round *round,
 	uint32_t tries = atomic_fetch_add(&slot->tries, 1) + 1;
 	int result = RV_E_INTERNAL;
 
+	PRE(round->number != 0);
 	if (tries < RV_WRITER_TRIES) {
 		result = rv_req_copy(&writer->scratch, shared, RV_REQ_INPUT);
 		if (result == RV_OK && !rv_req_flat(writer->scratch.kind))
@@ -307,6 +311,7 @@ static void leave(struct rv_writer *writer, const struct round *round)
 	const struct rv_ring *rings = NULL;
 	uint32_t me = writer->how.slot + 1;
 
+	PRE(writer->leading);
 	atomic_store_explicit(&writer->head->phase, RV_PHASE_NONE, memory_order_relaxed);
 	writer->leading = false;
 	if (pthread_mutex_unlock(&writer->head->mutex) != 0)

@@ -35,11 +35,12 @@
 #include "supervisor/start.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STORE_KEY "store.path="
 
@@ -92,6 +93,16 @@ static bool add_override(struct rv_options *options, const char *text)
 	return false;
 }
 
+/* As seen from here: a configuration's paths are absolute. */
+static bool name_store(const char *path, char **ret_store)
+{
+	char here[PATH_MAX] = "";
+
+	if (*ret_store || (path[0] != '/' && !getcwd(here, sizeof here)))
+		return false;
+	return asprintf(ret_store, STORE_KEY "%s%s%s", here, here[0] != '\0' ? "/" : "", path) > 0;
+}
+
 /* -1: go on; else the exit code.  ${ret_store}: owned by the caller. */
 static int parse(int argc, char **argv, struct rv_options *options, char **ret_store)
 {
@@ -117,9 +128,8 @@ static int parse(int argc, char **argv, struct rv_options *options, char **ret_s
 			set = optarg;
 			break;
 		case 's':
-			free(*ret_store);
-			if (asprintf(ret_store, STORE_KEY "%s", optarg) < 0)
-				return rv_err_exit(RV_E_NOMEM);
+			if (!name_store(optarg, ret_store))
+				return usage("--store is given twice, or this folder is gone");
 			set = *ret_store;
 			break;
 		case 't':

@@ -393,6 +393,9 @@ Test(sup_start, check_only_starts_nothing)
 	cr_assert(eq(int, rv_self_sibling("reeved", reeved, sizeof reeved, NULL), RV_OK));
 	cr_assert(eq(int, rv_test_output(words, text, sizeof text, RV_FAKE_WAIT_MS), 0));
 	rv_assert_has(text, "good");
+	const char *const relative[] = {reeved, "-t", "--store", "here.db", NULL};
+
+	cr_assert(eq(int, rv_test_output(relative, text, sizeof text, RV_FAKE_WAIT_MS), 0));
 	cr_assert(eq(int, access(rv_test_path("%s/state", fake.dir), F_OK), -1),
 		  "nothing was made");
 }

@@ -61,7 +61,7 @@ static int copy_turn_in(struct rv_req_turn *to, const struct rv_req_turn *from)
 		END(to->acks[i].error);
 		to->acks[i].err = RV_OK;
 	}
-	POST(to->nacks <= RV_TURN_MAX && to->want <= RV_TURN_MAX);
+	POST(nacks <= RV_TURN_MAX && nqueues <= QUEUES_MAX); /* the copies: ${to} may be shared */
 	return RV_OK;
 }
 
@@ -82,7 +82,7 @@ static int copy_turn_out(struct rv_req_turn *to, const struct rv_req_turn *from)
 	}
 	to->nclaimed = nclaimed;
 	to->more = from->more;
-	POST(to->nclaimed <= RV_TURN_MAX);
+	POST(nacks <= RV_TURN_MAX && nclaimed <= RV_TURN_MAX);
 	return RV_OK;
 }
 
@@ -106,7 +106,7 @@ static int copy_expire(struct rv_req_expire *to, const struct rv_req_expire *fro
 		END(to->who[i].words);
 		to->who[i].released = 0;
 	}
-	POST(to->count <= RV_EXPIRE_MAX);
+	POST(count <= RV_EXPIRE_MAX);
 	return RV_OK;
 }
 
@@ -122,7 +122,7 @@ static int copy_beats(struct rv_req_beats *to, const struct rv_req_beats *from,
 	to->deadline_us = from->deadline_us;
 	to->count = count;
 	memcpy(to->incarnations, from->incarnations, count * sizeof to->incarnations[0]);
-	POST(to->count <= INCARNATIONS);
+	POST(count <= INCARNATIONS);
 	return RV_OK;
 }
 

@@ -156,9 +156,10 @@ void rv_rules_worker(char *out, const char *pool, int slot)
 int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 		     const char *const *names, size_t count)
 {
-	const char *near = rv_near(name, names, count);
+	const char *near;
 
 	PRE(name && (names || count == 0));
+	near = rv_near(name, names, count);
 	if (near)
 		return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\", did you mean \"%s\"?",
 			       thing, name, near);

@@ -57,36 +57,72 @@ static bool read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
 	return true;
 }
 
+static int look(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
+		struct candidate *rows, uint32_t *ret_count)
+{
+	sqlite3_stmt *stmt;
+	uint32_t n = 0;
+	int err = rv_sqlite_start(s, RV_SQL_CLAIM, &stmt, "ii", queue->id, (int64_t)limit);
+
+	if (err != RV_OK)
+		return err;
+	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		if (!read_candidate(stmt, queue, &rows[n++])) {
+			err = RV_E_CORRUPT;
+			break;
+		}
+	}
+	rv_sqlite_end(stmt);
+	*ret_count = n;
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+#ifdef RV_MUTANT_CLAIM_SELECT_THEN_UPDATE
+/* The fault: what was seen in one transaction is taken in the next, and nobody counts the rows. */
+static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
+		struct candidate *rows, uint32_t *ret_count)
+{
+	static struct candidate ahead[2];
+	static uint32_t nahead;
+	uint32_t found = 0;
+	int err;
+
+	*ret_count = 0;
+	if (nahead > 1 && ahead[1].place.queue == queue) {
+		rows[0] = ahead[1];
+		*ret_count = 1;
+	}
+	err = look(s, queue, limit > 1 ? 2 : limit + 1, ahead, &found);
+	nahead = found;
+	if (err == RV_OK && *ret_count == 0 && found > 0) {
+		rows[0] = ahead[0];
+		*ret_count = 1;
+	}
+	if (err != RV_OK || *ret_count == 0)
+		return err;
+	return rv_sqlite_run(s, RV_SQL_READY_DROP, NULL, "iii", queue->id, rows[0].place.ord,
+			     rows[0].place.id);
+}
+#else
 /* The first ${limit} of ${queue}, taken out of ready. */
 static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
 		struct candidate *rows, uint32_t *ret_count)
 {
 	const struct rv_sqlite_place *last;
-	sqlite3_stmt *stmt;
 	int64_t gone = 0;
-	uint32_t n = 0;
-	int err = rv_sqlite_start(s, RV_SQL_CLAIM, &stmt, "ii", queue->id, (int64_t)limit);
+	int err;
 
 	PRE(limit > 0 && limit <= RV_TURN_MAX);
-	if (err != RV_OK)
+	err = look(s, queue, limit, rows, ret_count);
+	if (err != RV_OK || *ret_count == 0)
 		return err;
-	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
-		if (!read_candidate(stmt, queue, &rows[n++])) {
-			err = RV_E_CORRUPT;
-			break;
-		}
-	rv_sqlite_end(stmt);
-	if (err != RV_OK && err != RV_E_NOTFOUND)
-		return err;
-	*ret_count = n;
-	if (n == 0)
-		return RV_OK;
-	last = &rows[n - 1].place;
+	last = &rows[*ret_count - 1].place;
 	err = rv_sqlite_run(s, RV_SQL_CLAIM_TAKE, &gone, "iii", queue->id, last->ord, last->id);
 	if (err != RV_OK)
 		return err;
-	return gone == n ? RV_OK : RV_E_CORRUPT;
+	return gone == *ret_count ? RV_OK : RV_E_CORRUPT;
 }
+#endif
 
 static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row, uint32_t queue)
 {

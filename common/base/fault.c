@@ -37,11 +37,11 @@ static void read_plan(void)
 {
 	const char *text = getenv("RV_FAULT");
 	char name[40];
+	char count[12] = "1";
 	char who[16] = "";
-	int n = 1;
 
 	plan.read = 1;
-	if (!text || sscanf(text, "%39[^:]:%15[^:]:%d:%15s", name, plan.kind, &n, who) < 2)
+	if (!text || sscanf(text, "%39[^:]:%15[^:]:%11[^:]:%15s", name, plan.kind, count, who) < 2)
 		return;
 	if (who[0] != '\0' && strcmp(who, iam) != 0)
 		return;
@@ -49,7 +49,7 @@ static void read_plan(void)
 		if (strcmp(name, point_names[i]) == 0)
 			plan.point = i;
 	}
-	plan.countdown = n;
+	plan.countdown = (int)strtol(count, NULL, 10);
 }
 
 static int act(const char *kind)

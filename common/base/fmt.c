@@ -20,7 +20,7 @@ struct unit {
 /* Largest first for printing; where one name begins another ("m", "ms") the parser takes the
  * longer. */
 static const struct unit time_units[] = {
-	{"w", 7 * 86400 * RV_S_US},
+	{"w", 7LL * 86400 * RV_S_US},
 	{"d", 86400 * RV_S_US},
 	{"h", 3600 * RV_S_US},
 	{"m", 60 * RV_S_US},

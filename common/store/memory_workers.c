@@ -152,6 +152,7 @@ int rv_memory_do_beats(struct mem_store *m, struct rv_req_beats *req, struct rv_
 /* Daemons that are gone: their rows, and the rounds of their areas. */
 static void forget_daemons(struct mem_store *m, const struct rv_req_raise *req)
 {
+	INV(m->now.instances.rows || m->now.instances.n == 0);
 	for (size_t i = m->now.instances.n; i-- > 0;) {
 		const struct mem_instance *old = &m->now.instances.rows[i];
 		bool same = strcmp(old->shown.boot_id, req->boot_id) == 0;

@@ -193,7 +193,7 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 	sqlite3_stmt *stmt;
 	int64_t child;
 	int64_t event;
-	int32_t state;
+	int32_t state = 0;
 	int marks;
 	int err = shown(s, req, id, &state);
 
@@ -263,7 +263,7 @@ static int forget_path(struct rv_sqlite *s, const struct rv_req_waiter *waiter)
 int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 {
 	const struct rv_req_waiter *waiter = &req->u.waiter;
-	int32_t state;
+	int32_t state = 0;
 	int err;
 
 	if (waiter->path[0] == '\0')

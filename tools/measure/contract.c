@@ -76,8 +76,8 @@ static void enqueue(struct rv_store *store, size_t count)
 
 int rv_measure_bulk(int argc, char **argv)
 {
-	size_t jobs = (size_t)atoll(argv[2]);
-	size_t per = (size_t)atoll(argv[3]);
+	size_t jobs = (size_t)rv_measure_number(argv[2]);
+	size_t per = (size_t)rv_measure_number(argv[3]);
 	char path[4096];
 
 	(void)argc;
@@ -156,8 +156,8 @@ static void top_up(struct rv_store *store, int64_t count)
 int rv_measure_claim(int argc, char **argv)
 {
 	static struct rv_req small_req, big_req;
-	int64_t big = atoll(argv[3]);
-	int rounds = atoi(argv[4]);
+	int64_t big = rv_measure_number(argv[3]);
+	int rounds = (int)rv_measure_number(argv[4]);
 	char path[4096];
 
 	(void)argc;
@@ -166,7 +166,7 @@ int rv_measure_claim(int argc, char **argv)
 
 	join(few);
 	join(many);
-	top_up(few, atoll(argv[2]) + SAMPLES);
+	top_up(few, rv_measure_number(argv[2]) + SAMPLES);
 	top_up(many, 2 * big + (int64_t)rounds * SAMPLES);
 	for (int64_t done = 0; done < big; done += 64)
 		(void)turn(many, &big_req, 64);
@@ -209,7 +209,7 @@ static void answer_rings(int bell, int out)
 
 int rv_measure_ping(int argc, char **argv)
 {
-	int count = atoi(argv[2]);
+	int count = (int)rv_measure_number(argv[2]);
 	char path[4096];
 	char bell_path[4096 + 8];
 	struct rv_why why = {0};
@@ -253,7 +253,7 @@ int rv_measure_ping(int argc, char **argv)
 int rv_measure_added(int argc, char **argv)
 {
 	static struct rv_req req;
-	int count = atoi(argv[3]);
+	int count = (int)rv_measure_number(argv[3]);
 	char bell[4096];
 	struct rv_store *store = NULL;
 	struct rv_why why = {0};

@@ -5,6 +5,8 @@
 #include "measure.h"
 
 #include "base/attr.h"
+#include "base/err.h"
+#include "base/fmt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,15 @@ void rv_measure_die(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "rv-measure: %s: %s\n", what, why);
 	exit(1);
+}
+
+int64_t rv_measure_number(const char *text)
+{
+	int64_t number = 0;
+
+	if (rv_parse_int(text, 0, INT32_MAX, &number) != RV_OK)
+		rv_measure_die(text, "not a number");
+	return number;
 }
 
 static int compare(const void *a, const void *b)

@@ -27,6 +27,9 @@ void rv_measure_die(const char *what, const char *why) __attribute__((noreturn))
  * path. */
 struct rv_store *rv_measure_store(const char *dir, const char *name, char *path, size_t space);
 
+/* A word of the command line that is a number of at least 0; dies of any other. */
+int64_t rv_measure_number(const char *text);
+
 /* The median of ${count} values, which are sorted in place. */
 int64_t rv_measure_median(int64_t *values, size_t count);
 

@@ -222,8 +222,8 @@ static void prepare(const char *dir, char *path, size_t space, int64_t jobs)
 
 int rv_measure_raw(int argc, char **argv)
 {
-	int64_t jobs = atoll(argv[2]);
-	int per = atoi(argv[3]);
+	int64_t jobs = rv_measure_number(argv[2]);
+	int per = (int)rv_measure_number(argv[3]);
 	char path[4096];
 	struct raw raw;
 
@@ -259,8 +259,8 @@ static void compete(const char *path, const char *synchronous, int64_t until_us,
 
 int rv_measure_busy(int argc, char **argv)
 {
-	int processes = atoi(argv[2]);
-	int64_t seconds = atoll(argv[3]);
+	int processes = (int)rv_measure_number(argv[2]);
+	int64_t seconds = rv_measure_number(argv[3]);
 	char path[4096];
 
 	(void)argc;
@@ -302,9 +302,9 @@ int rv_measure_insert(int argc, char **argv)
 	rv_store_close(rv_measure_store(argv[1], "reeve.db", path, sizeof path));
 	raw_open(&raw, path, "FULL", 1000);
 	int64_t began = rv_mono_us();
-	fill(&raw, 1, atoll(argv[2]), atoll(argv[3]));
+	fill(&raw, 1, rv_measure_number(argv[2]), rv_measure_number(argv[3]));
 	(void)printf("{\"rate\":%.1f}\n",
-		     (double)atoll(argv[2]) * 1e6 / (double)(rv_mono_us() - began));
+		     (double)rv_measure_number(argv[2]) * 1e6 / (double)(rv_mono_us() - began));
 	raw_close(&raw);
 	return 0;
 }

@@ -25,8 +25,8 @@ static __attribute__((noinline)) void run_one(void)
 
 int rv_measure_spawn(int argc, char **argv)
 {
-	int count = atoi(argv[1]);
-	int processes = atoi(argv[2]);
+	int count = (int)rv_measure_number(argv[1]);
+	int processes = (int)rv_measure_number(argv[2]);
 	int64_t began = rv_mono_us();
 
 	(void)argc;

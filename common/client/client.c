@@ -121,29 +121,19 @@ static int any_queue(void *ctx, const struct rv_queue_view *view)
 
 static int mirror(struct rv_client *client, struct rv_why *why)
 {
-	const struct rv_conf *conf = client->conf;
-	struct rv_task_def *tasks = calloc(conf->ntasks + 2, sizeof(*tasks));
-	struct rv_queue_def *queues = calloc(conf->nqueues + 1, sizeof(*queues));
+	struct rv_conf_defs defs;
 	struct rv_req *req = calloc(1, sizeof(*req));
-	int err = RV_E_NOMEM;
+	int err = req ? rv_conf_defs(client->conf, &defs) : RV_E_NOMEM;
 
-	if (tasks && queues && req) {
-		for (size_t i = 0; i < conf->ntasks; i++)
-			rv_conf_task_def(&conf->tasks[i], &tasks[i]);
-		rv_conf_task_def(&conf->defaults, &tasks[conf->ntasks]); /* RV_TASK_ADHOC */
-		for (size_t i = 0; i < conf->nqueues; i++)
-			rv_conf_queue_def(&conf->queues[i], &queues[i]);
+	if (err == RV_OK) {
 		req->kind = RV_REQ_MIRROR;
-		req->u.mirror = (struct rv_req_mirror){.tasks = tasks,
-						       .ntasks = conf->ntasks + 1,
-						       .queues = queues,
-						       .nqueues = conf->nqueues};
+		req->u.mirror =
+			(struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
 		err = rv_store_do(client->store, &req, 1, RV_DURABILITY_FULL, client->busy_us, why);
 		if (!err && req->err)
 			err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));
+		rv_conf_defs_fini(&defs);
 	}
-	free(tasks);
-	free(queues);
 	free(req);
 	return err;
 }

@@ -107,8 +107,17 @@ int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_c
 const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_task *rv_conf_task_find(const struct rv_conf *conf, const char *name);
-/* The part of a task or queue that the store mirrors. */
-void rv_conf_task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def);
-void rv_conf_queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def);
+/*
+ * What the store mirrors: each task, the defaults as the task RV_TASK_ADHOC, each queue.  For the
+ * keeper and for who creates a store.  RV_E_NOMEM; fini accepts a zeroed struct.
+ */
+struct rv_conf_defs {
+	struct rv_task_def *tasks; /* owned, as queues */
+	size_t ntasks;
+	struct rv_queue_def *queues;
+	size_t nqueues;
+};
+int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs) RV_MUST_CHECK;
+void rv_conf_defs_fini(struct rv_conf_defs *defs);
 
 #endif

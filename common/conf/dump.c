@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "conf/value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 size_t rv_conf_visits(const struct rv_conf *conf)
@@ -178,7 +179,7 @@ static void copy_name(char out[RV_NAME_MAX], const char *name)
 	memcpy(out, name, size + 1);
 }
 
-void rv_conf_task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def)
+static void task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def)
 {
 	*ret_def = (struct rv_task_def){
 		.max_attempts = task->max_attempts,
@@ -191,8 +192,34 @@ void rv_conf_task_def(const struct rv_conf_task *task, struct rv_task_def *ret_d
 	copy_name(ret_def->queue, task->queue);
 }
 
-void rv_conf_queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def)
+static void queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def)
 {
 	*ret_def = (struct rv_queue_def){.strategy = queue->strategy};
 	copy_name(ret_def->name, queue->name);
+}
+
+int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs)
+{
+	struct rv_conf_defs defs = {.ntasks = conf->ntasks + 1, .nqueues = conf->nqueues};
+
+	defs.tasks = calloc(defs.ntasks, sizeof *defs.tasks);
+	defs.queues = calloc(defs.nqueues + 1, sizeof *defs.queues);
+	if (!defs.tasks || !defs.queues) {
+		rv_conf_defs_fini(&defs);
+		return RV_E_NOMEM;
+	}
+	for (size_t i = 0; i < conf->ntasks; i++)
+		task_def(&conf->tasks[i], &defs.tasks[i]);
+	task_def(&conf->defaults, &defs.tasks[conf->ntasks]);
+	for (size_t i = 0; i < conf->nqueues; i++)
+		queue_def(&conf->queues[i], &defs.queues[i]);
+	*ret_defs = defs;
+	return RV_OK;
+}
+
+void rv_conf_defs_fini(struct rv_conf_defs *defs)
+{
+	free(defs->tasks);
+	free(defs->queues);
+	*defs = (struct rv_conf_defs){0};
 }

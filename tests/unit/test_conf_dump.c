@@ -154,20 +154,24 @@ Test(conf_dump, text_looks_at_nothing_else)
 Test(conf_dump, definitions_for_the_store)
 {
 	struct rv_conf *conf = parse(everything);
-	struct rv_task_def task;
-	struct rv_queue_def queue;
+	const struct rv_task_def *task;
+	struct rv_conf_defs defs;
 
-	rv_conf_task_def(rv_conf_task_find(conf, "x"), &task);
-	cr_assert(strcmp(task.name, "x") == 0 && strcmp(task.queue, "q") == 0);
-	cr_assert(eq(i64, task.timeout_us, RV_S_US));
-	cr_assert(eq(int, task.max_attempts, 5));
-	cr_assert(eq(int, task.max_crashes, 3));
-	cr_assert(eq(int, (int)task.backoff.kind, (int)RV_BACKOFF_LINEAR));
-	rv_conf_task_def(&conf->defaults, &task);
-	cr_assert(strcmp(task.name, RV_TASK_ADHOC) == 0);
-	rv_conf_queue_def(rv_conf_queue_find(conf, "q"), &queue);
-	cr_assert(strcmp(queue.name, "q") == 0);
-	cr_assert(eq(int, (int)queue.strategy, (int)RV_STRATEGY_PRIORITY));
+	cr_assert(eq(int, rv_conf_defs(conf, &defs), RV_OK));
+	cr_assert(eq(sz, defs.ntasks, conf->ntasks + 1));
+	cr_assert(eq(sz, defs.nqueues, conf->nqueues));
+	task = &defs.tasks[rv_conf_task_find(conf, "x") - conf->tasks];
+	cr_assert(strcmp(task->name, "x") == 0 && strcmp(task->queue, "q") == 0);
+	cr_assert(eq(i64, task->timeout_us, RV_S_US));
+	cr_assert(eq(int, task->max_attempts, 5));
+	cr_assert(eq(int, task->max_crashes, 3));
+	cr_assert(eq(int, (int)task->backoff.kind, (int)RV_BACKOFF_LINEAR));
+	cr_assert(strcmp(defs.tasks[conf->ntasks].name, RV_TASK_ADHOC) == 0);
+	const struct rv_queue_def *queue =
+		&defs.queues[rv_conf_queue_find(conf, "q") - conf->queues];
+	cr_assert(strcmp(queue->name, "q") == 0);
+	cr_assert(eq(int, (int)queue->strategy, (int)RV_STRATEGY_PRIORITY));
+	rv_conf_defs_fini(&defs);
 	rv_conf_free(conf);
 }
 

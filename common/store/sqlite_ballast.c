@@ -5,8 +5,6 @@
  * checkpoints.
  */
 #include "store/sqlite.h"
-
-#include "base/check.h"
 #include "store/sqlite_log.h"
 
 #include "base/check.h"

@@ -263,30 +263,49 @@ Test(worker, what_a_helper_prints_after_the_leader_is_kept)
 
 Test(worker, r9_escapees_that_ignore_term_are_gone_when_the_job_is)
 {
-	int64_t job = run_shell("trap '' TERM; i=0; while [ $i -lt 150 ]; do "
-				"env -i setsid /bin/sh -c 'trap \\\"\\\" TERM; exec sleep 997' & "
-				"i=$((i+1)); done; echo up; wait; sleep 997");
+	int name = 100000 + getpid(); /* seconds that no other test sleeps */
+	char command[512], pattern[32], count[32];
+	const char *const pgrep[] = {"pgrep", "-c", "-f", pattern, NULL};
+	int64_t job;
 
+	(void)snprintf(command, sizeof(command),
+		       "trap '' TERM; i=0; while [ $i -lt 150 ]; do "
+		       "env -i setsid /bin/sh -c 'trap \\\"\\\" TERM; exec sleep %d' & "
+		       "i=$((i+1)); done; echo up; wait; sleep %d",
+		       name, name);
+	(void)snprintf(pattern, sizeof(pattern), "^sleep %d$", name);
+	job = run_shell(command);
 	until_printed(job, "up");
 	cancel(job, true);
 	UNTIL(job, CANCELLED);
 	cr_expect(eq(int, rv_fakesup_attempt(&sup, job)->signo, SIGKILL));
 	/* Their environment is empty: only the worker's list of children can have known them. */
-	const char *const pgrep[] = {"pgrep", "-c", "-f", "^sleep 997$", NULL};
-	char count[32];
-
 	(void)rv_test_output(pgrep, count, sizeof(count), 20000);
 	cr_expect(strcmp(count, "0\n") == 0, "%s escapees", count);
 }
 
+/* The most memory that a process ever had, in KiB. */
+static long peak_memory(pid_t pid)
+{
+	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
+	char *at = status ? strstr(status, "\nVmHWM:") : NULL;
+	long kib = at ? atol(at + strlen("\nVmHWM:")) : -1;
+
+	free(status);
+	return kib;
+}
+
 Test(worker, f25_endless_output_costs_the_cap_and_blocks_nobody)
 {
-	const char *const commands[] = {"head -c 67108864 /dev/zero", "yes | head -c 67108864",
-					"exec >&- 2>&-; sleep 0.1"};
+	/* 1 GiB in the long run, 64 MiB else: of one line, and of short ones. */
+	const int64_t size = getenv("RV_ALL") ? 1LL << 30 : 64LL << 20;
+	char commands[3][128] = {"", "", "exec >&- 2>&-; sleep 0.1"};
 	struct rv_output_how how = {.state_dir = sup.folder, .run = 1};
 	char path[512];
 	struct stat st;
 
+	(void)snprintf(commands[0], sizeof(commands[0]), "head -c %lld /dev/zero", (long long)size);
+	(void)snprintf(commands[1], sizeof(commands[1]), "yes | head -c %lld", (long long)size);
 	for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++) {
 		int64_t job = run_shell(commands[i]);
 		int64_t kept = 0;
@@ -300,9 +319,13 @@ Test(worker, f25_endless_output_costs_the_cap_and_blocks_nobody)
 		cr_expect(le(i64, kept, 1 << 20));
 		if (i < 2) {
 			cr_expect(lt(i64, 1000000, kept));
-			cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->output_bytes, 64 << 20));
+			cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->output_bytes, size));
 		}
 	}
+#ifndef __SANITIZE_ADDRESS__
+	cr_expect(lt(long, peak_memory(subject.proc.pid), 12 << 10));
+#endif
+	cr_expect(lt(long, 0, peak_memory(subject.proc.pid)));
 }
 
 static void run_payload(const void *data, size_t size)

@@ -144,7 +144,7 @@ Test(worker_fenced, f03_one_that_could_not_beat_for_a_lease_stops_its_job)
 	int64_t job;
 
 	rv_fakesup_open(&sup, "[pool:default]\nworkers = 1\nheartbeat = 50ms\n"
-			      "hang_timeout = 200ms\nlease = 500ms\n");
+			      "hang_timeout = 1s\nlease = 2s\n");
 	rv_fakesup_store(&sup);
 	rv_fakesup_start(&sup, 1, &subject);
 	job = run_shell("echo up; exec sleep 600");
@@ -157,7 +157,7 @@ Test(worker_fenced, f03_one_that_could_not_beat_for_a_lease_stops_its_job)
 	cr_assert(rv_fakesup_hear(&subject, RV_SUP_STATUS, 20000, &msg));
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
 	cr_assert(rv_proc_signal(&subject.proc, SIGSTOP, false) == RV_OK);
-	(void)rv_fakesup_hear(&subject, RV_SUP_NONE, 800, &msg);
+	(void)rv_fakesup_hear(&subject, RV_SUP_NONE, 2600, &msg);
 	/* Quiet, or it would start the job again at once. */
 	rv_fakesup_tell(&subject, RV_SUP_QUIET, 0, 0, 0);
 	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);

@@ -202,8 +202,10 @@ void rv_child_close(struct rv_child *child)
 int64_t rv_child_beat(struct rv_child *child)
 {
 	int64_t now = rv_mono_us();
+	int64_t gap = now - atomic_load_explicit(&child->hint->beat_us, memory_order_relaxed);
 
-	child->gap_us = now - atomic_load_explicit(&child->hint->beat_us, memory_order_relaxed);
+	if (gap > child->gap_us)
+		child->gap_us = gap;
 	atomic_store_explicit(&child->hint->beat_us, now, memory_order_release);
 	return now;
 }

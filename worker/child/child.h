@@ -42,7 +42,7 @@ struct rv_child {
 	struct rv_store *store;
 	struct rv_writer *writer;
 	struct rv_child_hooks hooks;
-	int64_t gap_us;    /* between the last two beats */
+	int64_t gap_us;    /* the longest between two beats, since the owner set it to 0 */
 	pid_t parent;      /* the supervisor */
 	int64_t parent_us; /* mono: when we last saw that it is there */
 	int lock_fd;

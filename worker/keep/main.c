@@ -192,7 +192,8 @@ static int boot(struct rv_keeper *keeper, struct rv_why *why)
 					    RV_ARRAY_LEN(signals), on_signal, keeper);
 	if (err != RV_OK)
 		return rv_fail(why, err, "cannot make the loop");
-	err = rv_child_open(child, true, &hooks, why);
+	/* Only the first one of a daemon: a store that is gone now was taken away from under us. */
+	err = rv_child_open(child, child->highest == 0, &hooks, why);
 	if (err == RV_OK)
 		err = rv_keep_take(keeper, why);
 	if (err == RV_OK)

@@ -119,6 +119,7 @@ static void begin(struct rv_worker *worker)
 	turn->started_mono_us = rv_mono_us();
 	turn->heard_mono_us = turn->started_mono_us;
 	rv_run_begin(worker);
+	rv_beat_begin(worker);
 }
 
 /* A prefetched job is ours to start unless somebody took it back. */

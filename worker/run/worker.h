@@ -98,6 +98,8 @@ void rv_finish(struct rv_worker *worker);
 void rv_beat_start(struct rv_worker *worker);
 void rv_beat_stop(void);
 void rv_beat_waiting(void *ctx);
+/* beat.c: a job begins: gaps between earlier beats were nobody's. */
+void rv_beat_begin(struct rv_worker *worker);
 
 /* drain.c: messages, signals, the end of the supervisor (orphaned: does not return). */
 void rv_drain_message(void *ctx, const struct rv_sup_msg *msg);

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_US (5 * RV_S_US) /* waiting for a recovery of the log by somebody else */
-#define CHUNK   (256 << 10)   /* of a payload read under one snapshot */
-#define PIECE   (64 << 10)    /* and handed over at once */
+#define READ_US  (5 * RV_S_US) /* waiting for a recovery of the log by somebody else */
+#define CHUNK    (256 << 10)   /* of a payload read under one snapshot */
+#define SORT_MAX 10000         /* ready jobs sorted for a page of their list: some 10 ms */
+#define PIECE    (64 << 10)    /* and handed over at once */
 
 int rv_sqlite_read_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view)
 {
@@ -168,6 +169,7 @@ int rv_sqlite_read_jobs(struct rv_store *store, const struct rv_job_filter *filt
 			       .before = filter->before_id > 0 ? filter->before_id : INT64_MAX,
 			       .state = filter->state,
 			       .task = filter->task};
+	int64_t ready = 0;
 	int err = RV_OK;
 
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
@@ -175,6 +177,10 @@ int rv_sqlite_read_jobs(struct rv_store *store, const struct rv_job_filter *filt
 		err = queue_number(s, filter->queue, &list.queue);
 	if (err == RV_E_NOTFOUND)
 		return RV_OK; /* no such queue, no jobs in it */
+	if (err == RV_OK && list.stmt == RV_SQL_LIST_READY)
+		err = rv_sqlite_number(s, RV_SQL_READY_COUNT, &ready, "");
+	if (ready > SORT_MAX)
+		list.stmt = RV_SQL_LIST_READY_MANY;
 	if (err != RV_OK)
 		return err;
 	return list_all(s, &list, filter->limit > 0 ? filter->limit : INT64_MAX, each, ctx);

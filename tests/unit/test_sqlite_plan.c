@@ -212,10 +212,39 @@ Test(sqlite_plan, an_empty_queue_costs_little)
 	req.u.turn.incarnation = 7;
 	req.u.turn.want = 1;
 	req.u.turn.nqueues = 2;
-	strcpy(req.u.turn.queues[0], "prio");
-	strcpy(req.u.turn.queues[1], "default");
+	(void)snprintf(req.u.turn.queues[0], RV_NAME_MAX, "prio");
+	(void)snprintf(req.u.turn.queues[1], RV_NAME_MAX, "default");
 	ask();
 	cr_assert(eq(u32, req.u.turn.nclaimed, 1));
 	steps = sqlite3_stmt_status(s->stmts[RV_SQL_CLAIM], SQLITE_STMTSTATUS_VM_STEP, 0);
 	cr_assert(le(i64, steps, 2 * STEPS_MAX));
+}
+
+struct listed {
+	int64_t last, count;
+};
+
+static int note_listed(void *ctx, const struct rv_job_view *view)
+{
+	struct listed *listed = ctx;
+
+	cr_assert(eq(int, (int)view->state, (int)RV_JOB_READY));
+	cr_assert(lt(i64, view->id, listed->last));
+	listed->last = view->id;
+	listed->count++;
+	return RV_OK;
+}
+
+/* Few are sorted, many are met on the way down: the list is the same. */
+Test(sqlite_plan, few_and_many_ready_jobs_are_listed_alike)
+{
+	struct rv_job_filter filter = {.state = RV_JOB_READY, .queue = "default"};
+
+	for (int64_t jobs = 2 * BLOCK; jobs <= 12 * BLOCK; jobs += 10 * BLOCK) {
+		struct listed listed = {.last = INT64_MAX};
+
+		add_jobs(jobs == 2 * BLOCK ? jobs : 10 * BLOCK, "default");
+		cr_assert(eq(int, rv_store_jobs(store, &filter, note_listed, &listed), RV_OK));
+		cr_assert(eq(i64, listed.count, jobs));
+	}
 }

@@ -77,7 +77,7 @@ static int64_t claim_one(struct rv_store *which)
 	req.u.turn.incarnation = 7;
 	req.u.turn.want = 1;
 	req.u.turn.nqueues = 1;
-	strcpy(req.u.turn.queues[0], "q");
+	(void)snprintf(req.u.turn.queues[0], RV_NAME_MAX, "q");
 	cr_assert(eq(int, ask_of(which), RV_OK), "%s", req.why.text);
 	return req.u.turn.nclaimed ? req.u.turn.claimed[0].job : 0;
 }

@@ -170,7 +170,8 @@ Test(request, a_source_that_changes_under_the_copy)
 	cr_assert(gt(int, child, 0));
 	while (*(volatile uint32_t *)&from->u.turn.prefetch != 77)
 		;
-	for (int i = 0; i < 20000; i++) {
+	/* Until both have run often enough: the other one may not be scheduled for a while. */
+	for (int i = 0; i < 20000 || taken <= 100; i++) {
 		to->kind = RV_REQ_TURN;
 		if (rv_req_copy(to, from, i % 2 ? RV_REQ_INPUT : RV_REQ_ANSWER) == RV_OK) {
 			taken++;

@@ -9,6 +9,8 @@ cat >r.ini <<-INI
 	workers = 2
 	queues = default, other
 	[queue:alone]
+	[defaults]
+	max_attempts = 4
 	[task:greet]
 	command = /bin/echo "hello \${arg.name}"
 INI
@@ -58,6 +60,11 @@ json state:text=succeeded exit_code:int=0 'output[0].stream:text=stdout' $'outpu
 expect 0 reeve run -e A='1 2' -C / -- sh -c 'echo "$A $PWD"'
 is "$out" "1 2 /"
 expect 3 reeve run nogreet
+
+# What [defaults] says counts for commands of one's own as well.
+expect 0 reeve add -- true
+expect 0 reeve show "$out" --json
+json max_attempts:int=4
 expect 2 reeve run greet nam=x
 
 

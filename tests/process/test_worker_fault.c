@@ -240,18 +240,41 @@ Test(adhoc_no, a_command_that_got_into_the_store_is_not_run)
 	close_room();
 }
 
+static const char with_old[] = "[defaults]\nbackoff = none\n[pool:default]\nworkers = 1\n"
+			       "[task:old]\ncommand = /bin/true\nmax_attempts = 1\n";
+static const char without_old[] = "[defaults]\nbackoff = none\n[pool:default]\nworkers = 1\n";
+
+/* A reload adds a task, and a worker that it has not replaced yet claims the first job of it. */
+Test(task_gone, a_worker_of_the_old_configuration_burns_no_attempt_of_a_new_task)
+{
+	int64_t job;
+
+	rv_fakesup_open(&sup, with_old);
+	rv_fakesup_store(&sup);
+	rv_fakesup_conf(&sup, without_old);
+	rv_fakesup_start(&sup, 1, &subject);
+	job = rv_fakesup_run(&sup, &subject, "old", NULL);
+	UNTIL(job, SCHEDULED);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
+	HAS(rv_fakesup_attempt(&sup, job)->error, "old");
+	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
+	rv_fakesup_conf(&sup, with_old);
+	rv_fakesup_start(&sup, 1, &subject);
+	until_after_looks(job, RV_JOB_SUCCEEDED);
+	close_room();
+}
+
 Test(task_gone, a_job_whose_task_is_not_configured_fails_with_its_name)
 {
 	int64_t job;
 
-	rv_fakesup_open(&sup, "[pool:default]\nworkers = 1\n[task:old]\ncommand = /bin/true\n"
-			      "max_attempts = 1\n");
+	rv_fakesup_open(&sup, with_old);
 	rv_fakesup_store(&sup);
 	job = rv_fakesup_run(&sup, NULL, "old", NULL);
 	/* A worker of a configuration that does not have it. */
-	rv_fakesup_conf(&sup, "[pool:default]\nworkers = 1\n");
+	rv_fakesup_conf(&sup, without_old);
 	rv_fakesup_start(&sup, 1, &subject);
-	UNTIL(job, DEAD);
+	until_after_looks(job, RV_JOB_DEAD);
 	HAS(rv_fakesup_job(&sup, job)->error, "old");
 	close_room();
 }

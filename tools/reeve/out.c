@@ -6,6 +6,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,8 @@ static const char *const style_codes[RV_STYLES] = {
 	[RV_STYLE_RED] = "\033[31m",  [RV_STYLE_GREEN] = "\033[32m", [RV_STYLE_YELLOW] = "\033[33m",
 	[RV_STYLE_BLUE] = "\033[34m",
 };
+
+static int failure; /* errno of the first write that failed; 0 none, or not known */
 
 void rv_out_init(struct rv_out *out)
 {
@@ -34,17 +37,29 @@ void rv_out_init(struct rv_out *out)
 
 bool rv_out_alive(void)
 {
-	return fflush(stdout) == 0 && !ferror(stdout);
+	if (fflush(stdout) != 0 && failure == 0)
+		failure = errno;
+	return !ferror(stdout);
+}
+
+/* Some earlier write may have failed and nobody kept its errno. */
+static bool reader_is_gone(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	if (failure != 0)
+		return failure == EPIPE;
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
 int rv_out_end(int code)
 {
-	errno = 0;
 	if (rv_out_alive())
 		return code;
-	if (errno == EPIPE)
+	if (reader_is_gone())
 		return 128 + 13; /* as if SIGPIPE had ended us: the reader has seen enough */
-	(void)fprintf(stderr, "reeve: cannot write to standard output: %s\n", strerror(errno));
+	(void)fprintf(stderr, "reeve: cannot write to standard output%s%s\n", failure ? ": " : "",
+		      failure ? strerror(failure) : "");
 	return rv_err_exit(RV_E_IO);
 }
 

@@ -100,6 +100,8 @@ int rv_verb_run(struct rv_cli *cli)
 	rv_follow_fini(&follow);
 	if (err == RV_E_CLOSED && cancelled_by)
 		return 128 + cancelled_by;
+	if (err == RV_E_CLOSED) /* nobody reads us; main says so, and the job goes on */
+		return EXIT_REEVE;
 	if (err)
 		return rv_cli_fail(cli, err) ? EXIT_REEVE : 0;
 	if (cli->json && print_json(cli, &follow) != 0)

@@ -113,6 +113,15 @@ dropped=$(sed -n 's/^\[reeve: \([0-9]*\) bytes dropped\]$/\1/p' .out)
 shown=$((dropped + $(grep -v '^\[reeve:' .out | wc -c)))
 # The gap begins on a line of its own: a newline more, unless the head ended with one.
 [ $shown = 40000008 ] || [ $shown = 40000009 ] || fail "$shown bytes of 40000008 are accounted for"
+# A reader that has seen enough ends it as SIGPIPE would, without a word; a full disk is told.
+for verb in "logs $id" "logs -f $id" "run -- seq 200000"; do
+	is "$({ reeve $verb 2>.err; echo $? >.code; } | head -n 1 | wc -l)" 1
+	is "$(cat .code; cat .err)" 141
+	reeve $verb >/dev/full 2>.err
+	is "$?" 74
+	grep -q '^reeve: cannot write to standard output' .err || fail "$verb: $(cat .err)"
+	grep -q Success .err && fail "$verb: $(cat .err)"
+done
 
 # wait: everything, one that fails, a queue nobody serves.
 expect 0 reeve add --max-attempts 1 -- false

@@ -28,6 +28,8 @@ struct rv_store_ops {
 	int (*checkpoint)(struct rv_store *store, int64_t threshold, int64_t *ret_log_bytes);
 	int (*same_file)(struct rv_store *store);
 	int (*writer_pid)(struct rv_store *store, int64_t *ret_pid);
+	void (*warnings)(struct rv_store *store, void (*each)(void *ctx, const char *text),
+			 void *ctx);
 	int (*change)(struct rv_store *store, int64_t *ret_value);
 	int (*check)(struct rv_store *store, bool full,
 		     void (*broken)(void *ctx, const char *rule, const char *what), void *ctx);

@@ -21,6 +21,10 @@ int rv_sqlite_round_set(struct rv_store *store, uint64_t area, uint64_t n) RV_MU
 int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold,
 			 int64_t *ret_log_bytes) RV_MUST_CHECK;
 int rv_sqlite_same_file(struct rv_store *store) RV_MUST_CHECK;
+void rv_sqlite_warnings(struct rv_store *store, void (*each)(void *ctx, const char *text),
+			void *ctx);
+/* Whether this version of the library has the WAL-reset bug (sqlite3_libversion_number). */
+bool rv_sqlite_affected(int version);
 int rv_sqlite_writer_pid(struct rv_store *store, int64_t *ret_pid) RV_MUST_CHECK;
 int rv_sqlite_change(struct rv_store *store, int64_t *ret_value) RV_MUST_CHECK;
 int rv_sqlite_check(struct rv_store *store, bool full,

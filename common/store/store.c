@@ -207,6 +207,12 @@ int rv_store_same_file(struct rv_store *store)
 	return store->ops->same_file(store);
 }
 
+void rv_store_warnings(struct rv_store *store, void (*each)(void *ctx, const char *text), void *ctx)
+{
+	PRE(each);
+	store->ops->warnings(store, each, ctx);
+}
+
 int rv_store_writer_pid(struct rv_store *store, int64_t *ret_pid)
 {
 	PRE(ret_pid);

@@ -106,6 +106,13 @@ int rv_store_same_file(struct rv_store *store) RV_MUST_CHECK;
  * ours. */
 int rv_store_writer_pid(struct rv_store *store, int64_t *ret_pid) RV_MUST_CHECK;
 
+/*
+ * What works but deserves a look, a sentence each: an affected SQLite library, a file system that
+ * forgets.  The keeper logs them at its start.
+ */
+void rv_store_warnings(struct rv_store *store, void (*each)(void *ctx, const char *text),
+		       void *ctx);
+
 /* A value that changes with every commit of anyone; the keeper's safety poll compares it. */
 int rv_store_change(struct rv_store *store, int64_t *ret_value) RV_MUST_CHECK;
 

@@ -167,6 +167,13 @@ static int memory_same_file(struct rv_store *store)
 	return RV_OK;
 }
 
+static void memory_warnings(struct rv_store *store, void (*each)(void *ctx, const char *text),
+			    void *ctx)
+{
+	(void)store;
+	each(ctx, "the store is kept in memory: nothing in it survives this process");
+}
+
 static int memory_writer_pid(struct rv_store *store, int64_t *ret_pid)
 {
 	*ret_pid = store->in_transaction ? (int64_t)getpid() : 0;
@@ -204,6 +211,7 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.checkpoint = memory_checkpoint,
 	.same_file = memory_same_file,
 	.writer_pid = memory_writer_pid,
+	.warnings = memory_warnings,
 	.change = memory_change,
 	.check = rv_memory_check,
 	.job = rv_memory_read_job,

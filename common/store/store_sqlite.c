@@ -18,6 +18,7 @@ const struct rv_store_ops rv_store_sqlite_ops = {
 	.checkpoint = rv_sqlite_checkpoint,
 	.same_file = rv_sqlite_same_file,
 	.writer_pid = rv_sqlite_writer_pid,
+	.warnings = rv_sqlite_warnings,
 	.change = rv_sqlite_change,
 	.check = rv_sqlite_check,
 	.job = rv_sqlite_read_job,

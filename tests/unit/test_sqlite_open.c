@@ -3,6 +3,7 @@
 #include "helpers/tmpdir.h"
 #include "store/read.h"
 #include "store/sqlite.h"
+#include "store/sqlite_calls.h"
 #include "store/sqlite_place.h"
 
 #include <stdio.h>
@@ -223,4 +224,19 @@ Test(sqlite_open, nothing_is_left_beside_a_new_store)
 	cr_assert(eq(int, unlink(rv_test_path("%s-shm", path)), 0));
 	cr_assert(eq(int, rmdir(folder), 0), "something else is there");
 	cr_assert(eq(int, mkdir(folder, 0700), 0));
+}
+
+/* https://sqlite.org/wal.html#walresetbug */
+Test(sqlite_open, affected_versions_of_the_library_are_known)
+{
+	static const struct {
+		int version;
+		bool affected;
+	} rows[] = {{3006023, false}, {3007000, true}, {3040001, true},  {3044005, true},
+		    {3044006, false}, {3045000, true}, {3050006, true},  {3050007, false},
+		    {3051000, true},  {3051002, true}, {3051003, false}, {3054001, false}};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+		cr_assert(eq(int, rv_sqlite_affected(rows[i].version), rows[i].affected), "%d",
+			  rows[i].version);
 }

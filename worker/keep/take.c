@@ -5,6 +5,7 @@
 #include "keep/keeper.h"
 
 #include "conf/conf.h"
+#include "obs/log.h"
 #include "os/spawn.h"
 
 #include <stdio.h>
@@ -53,9 +54,16 @@ static int mirror(struct rv_keeper *keeper, struct rv_why *why)
 	return err;
 }
 
+static void warn(void *ctx, const char *text)
+{
+	(void)ctx;
+	rv_log(RV_LOG_WARN, RV_EV_store_warning, "%s", text);
+}
+
 int rv_keep_take(struct rv_keeper *keeper, struct rv_why *why)
 {
 	int err = raise_epoch(keeper, why);
 
+	rv_store_warnings(keeper->child.store, warn, NULL);
 	return err == RV_OK ? mirror(keeper, why) : err;
 }

@@ -130,20 +130,25 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 {
 	enum rv_proc_kind kind = rv_child_kind(child);
 	bool is_worker = child->pool != RV_POOL_NONE;
+	/* A keeper with predecessors finds a store, or none that it may make. */
+	const char *third = is_worker ? "--pool" : sup->has_store ? "--highest" : NULL;
 	char slot[16];
 	char incarnation[24];
+	char highest[24];
 	/* execve() takes what it does not change as if it might. */
 	const union {
 		const char *words[10];
 		char *argv[10];
 	} line = {{rv_path_base(sup->program[kind]), "--slot", slot, "--incarnation", incarnation,
-		   is_worker ? "--pool" : NULL, is_worker ? sup->pools[child->pool].name : NULL,
-		   "--name", child->name, NULL}};
+		   third, is_worker ? sup->pools[child->pool].name : highest,
+		   is_worker ? "--name" : NULL, child->name, NULL}};
 
 	PRE((kind == RV_PROC_WORKER) == is_worker);
 	(void)snprintf(slot, sizeof slot, "%u", child->slot);
 	(void)snprintf(incarnation, sizeof incarnation, "%016llx",
 		       (unsigned long long)child->incarnation);
+	(void)snprintf(highest, sizeof highest, "%016llx",
+		       (unsigned long long)child->incarnation - 1);
 	(void)snprintf(sup->child_mark, sizeof sup->child_mark, "REEVE_INSTANCE=%s%s", sup->mark,
 		       incarnation);
 	struct rv_spawn how = {

@@ -325,6 +325,7 @@ static void list_living(struct rv_sup *sup)
 void rv_death_keeper_ready(struct rv_sup *sup)
 {
 	sup->may_work = true;
+	sup->has_store = true;
 	rv_obits_resend(&sup->obits);
 	list_living(sup);
 	rv_death_tell(sup);

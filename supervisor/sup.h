@@ -40,6 +40,7 @@ struct rv_sup {
 	bool is_ready;      /* READY was announced */
 	bool is_finished;   /* the loop ends */
 	bool may_work;      /* the keeper has been ready since the area was made */
+	bool has_store;     /* some keeper of ours has been ready: its successors make none */
 	bool living_due;    /* the keeper has not got the whole list of the living */
 	bool reload_failed; /* the last one was refused */
 	int exit_code;

@@ -98,6 +98,7 @@ static bool name_store(const char *path, char **ret_store)
 {
 	char here[PATH_MAX] = "";
 
+	PRE(path);
 	if (*ret_store || (path[0] != '/' && !getcwd(here, sizeof here)))
 		return false;
 	return asprintf(ret_store, STORE_KEY "%s%s%s", here, here[0] != '\0' ? "/" : "", path) > 0;

@@ -166,7 +166,7 @@ void rv_sqlite_end_auto(sqlite3_stmt **stmt)
 static int run(struct rv_sqlite *s, enum rv_sqlite_stmt which, int64_t *ret_changed,
 	       const char *types, va_list *args)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	int err = start(s, which, &stmt, types, args);
 
 	if (err != RV_OK)
@@ -220,7 +220,7 @@ int rv_sqlite_exec(struct rv_sqlite *s, const char *sql)
 int rv_sqlite_number(struct rv_sqlite *s, enum rv_sqlite_stmt which, int64_t *ret,
 		     const char *types, ...)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	va_list args;
 	int err;
 

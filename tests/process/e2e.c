@@ -538,6 +538,6 @@ void rv_e2e_until(struct rv_e2e *e, int64_t job, enum rv_job_state state)
 	struct until until = {e, job, state};
 
 	RV_NEED(e, rv_test_wait_until(has_state, &until, RV_E2E_WAIT_MS),
-		"job %lld is %s and not %s: %s", (long long)job, rv_job_state_name(state),
+		"job %lld is not %s but %s: %s", (long long)job, rv_job_state_name(state),
 		rv_job_state_name(rv_e2e_view(e, job)->state), rv_e2e_view(e, job)->error);
 }

@@ -7,7 +7,9 @@ target_link_libraries(rv_e2e PUBLIC rv_testhelp rv_client rv_store rv_conf rv_wi
   PkgConfig::JANSSON PRIVATE rv_flags)
 add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob)
 
-rv_test(process_e2e_work ROOM process USES e2e SOURCES test_e2e_work.c)
+foreach(test IN ITEMS work stop fault)
+  rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
+endforeach()
 rv_main_test(process_e2e_death ROOM process USES e2e SOURCES e2e_death.c)
 # Storms: 500 kills in five entries of two seeds; RV_ALL=1: 20 seeds each, 5,000 kills.
 add_executable(e2e_storm e2e_storm.c)

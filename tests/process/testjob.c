@@ -12,6 +12,7 @@
  *   killworker    kills the worker that runs it
  *   nolock        without the lock: for the run that is stale on purpose
  *   say=TEXT      prints TEXT
+ *   note=TEXT     writes a line of its own into FOLDER/jobs
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -146,6 +147,8 @@ static int act(char *word, int *code)
 		escape(value);
 	else if (strcmp(word, "exit") == 0)
 		*code = atoi(value);
+	else if (strcmp(word, "note") == 0)
+		say(value);
 	else if (strcmp(word, "say") == 0)
 		(void)printf("%s\n", value);
 	else

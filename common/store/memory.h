@@ -60,7 +60,7 @@ struct mem_worker {
 	int64_t pid, start_ticks, beat_deadline_us, ended_us;
 	int slot;
 	bool live;
-	char pool[RV_NAME_MAX], boot_id[40];
+	char pool[RV_NAME_MAX], boot_id[40], name[RV_WORKER_NAME_MAX];
 };
 
 struct mem_unique {

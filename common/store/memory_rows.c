@@ -325,11 +325,9 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 {
 	const struct mem_worker *w = rv_memory_worker(m, j->incarnation);
 	struct mem_attempt *a = MEM_ADD(m, attempts);
-	char name[RV_WORKER_NAME_MAX];
 
 	PRE(j->place == MEM_LEASE && !j->started);
 	INV(w);
-	rv_rules_worker(name, w->pool, w->slot);
 	j->ttl = false;
 	*a = (struct mem_attempt){.job = j->id,
 				  .fence = j->fence,
@@ -338,7 +336,7 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 				  .attempt = j->attempts + 1,
 				  .outcome = -1,
 				  .exit_code = -1,
-				  .worker = rv_memory_keep(m, name)};
+				  .worker = rv_memory_keep(m, w->name)};
 }
 
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,

@@ -41,6 +41,7 @@ int rv_memory_do_join(struct mem_store *m, struct rv_req_join *req, struct rv_wh
 	w->live = true;
 	memcpy(w->pool, req->pool, sizeof w->pool);
 	memcpy(w->boot_id, req->boot_id, sizeof w->boot_id);
+	rv_rules_worker(w->name, req);
 	return RV_OK;
 }
 

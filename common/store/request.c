@@ -132,6 +132,7 @@ static void end_strings(struct rv_req *req, int kind)
 	switch (kind) {
 	case RV_REQ_JOIN:
 		END(req->u.join.pool);
+		END(req->u.join.name);
 		END(req->u.join.boot_id);
 		break;
 	case RV_REQ_RAISE:

@@ -11,9 +11,10 @@
 
 #include "store/store.h"
 
-#define RV_TURN_MAX   64 /* jobs of one turn */
-#define RV_ERROR_MAX  384
-#define RV_EXPIRE_MAX 64
+#define RV_TURN_MAX        64 /* jobs of one turn */
+#define RV_ERROR_MAX       384
+#define RV_EXPIRE_MAX      64
+#define RV_WORKER_NAME_MAX (RV_NAME_MAX + 16)
 
 enum rv_req_kind {
 	RV_REQ_NONE,
@@ -109,7 +110,9 @@ struct rv_req_join {
 	uint64_t incarnation;
 	int64_t pid, start_ticks;
 	int32_t slot;
-	char pool[RV_NAME_MAX]; /* "" the keeper */
+	char pool[RV_NAME_MAX];        /* "" the keeper */
+	char name[RV_WORKER_NAME_MAX]; /* as people see it: "default/0"; "": made of pool and slot
+					*/
 	char boot_id[40];
 	int64_t beat_deadline_us; /* mono */
 };

@@ -144,13 +144,15 @@ int64_t rv_rules_later(int64_t wall_us, int64_t delay_us)
 	return __builtin_add_overflow(wall_us, delay_us, &sum) ? INT64_MAX : sum;
 }
 
-void rv_rules_worker(char *out, const char *pool, int slot)
+void rv_rules_worker(char *out, const struct rv_req_join *join)
 {
-	PRE(out && pool);
-	if (pool[0] == '\0')
+	PRE(out);
+	if (join->name[0] != '\0')
+		(void)snprintf(out, RV_WORKER_NAME_MAX, "%s", join->name);
+	else if (join->pool[0] == '\0')
 		(void)snprintf(out, RV_WORKER_NAME_MAX, "keeper");
 	else
-		(void)snprintf(out, RV_WORKER_NAME_MAX, "%.*s/%d", RV_NAME_MAX - 1, pool, slot);
+		(void)snprintf(out, RV_WORKER_NAME_MAX, "%s/%d", join->pool, join->slot);
 }
 
 int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,

@@ -48,9 +48,8 @@ uint64_t rv_rules_hash(const struct rv_job_new *job);
 /* wall + delay, without overflow; a negative delay is none. */
 int64_t rv_rules_later(int64_t wall_us, int64_t delay_us);
 
-/* "pool/slot", "keeper" for the pool "". */
-#define RV_WORKER_NAME_MAX (RV_NAME_MAX + 16)
-void rv_rules_worker(char *out, const char *pool, int slot);
+/* What a worker is called: the name it joins with, else "pool/slot", "keeper" for the pool "". */
+void rv_rules_worker(char *out, const struct rv_req_join *join);
 
 /* "no such THING \"name\"[, did you mean \"near\"?]"; RV_E_NOTFOUND. */
 int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,

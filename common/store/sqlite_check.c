@@ -58,12 +58,15 @@ int rv_sqlite_check(struct rv_store *store, bool full,
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
 	struct report report = {.broken = broken, .ctx = ctx};
 	const char *sql = rv_sql_invariants;
+	sqlite3_stmt *stmt;
 	int err;
 
 	PRE(!s->open);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, 5 * RV_S_US);
 	err = rv_sqlite_error(sqlite3_create_function(s->db, "reeve_legal", 2, SQLITE_UTF8, NULL,
 						      legal_function, NULL, NULL));
+	if (err == RV_OK)
+		err = rv_sqlite_start(s, RV_SQL_ROLLBACK, &stmt, "");
 	if (err == RV_OK)
 		err = rv_sqlite_exec(s, "BEGIN");
 	while (err == RV_OK && *sql != '\0')
@@ -74,7 +77,6 @@ int rv_sqlite_check(struct rv_store *store, bool full,
 		broken(ctx, "file", sqlite3_errmsg(s->db));
 		err = RV_OK;
 	}
-	if (!sqlite3_get_autocommit(s->db))
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	rv_sqlite_undo(s);
 	return err;
 }

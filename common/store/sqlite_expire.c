@@ -39,6 +39,7 @@ int rv_sqlite_do_join(struct rv_sqlite *s, struct rv_req *req)
 	const struct rv_req_join *join = &req->u.join;
 	int64_t live = 1;
 	char boot[40];
+	char name[RV_WORKER_NAME_MAX];
 	int err;
 
 	if (join->incarnation == 0)
@@ -54,20 +55,19 @@ int rv_sqlite_do_join(struct rv_sqlite *s, struct rv_req *req)
 	if (boot[0] != '\0' && strcmp(boot, join->boot_id) != 0)
 		return rv_fail(&req->why, RV_E_STALE,
 			       "the store is used by a daemon of another boot");
-	return rv_sqlite_run(s, RV_SQL_WORKER_PUT, NULL, "iiititii", (int64_t)join->incarnation,
+	rv_rules_worker(name, join);
+	return rv_sqlite_run(s, RV_SQL_WORKER_PUT, NULL, "iiititiit", (int64_t)join->incarnation,
 			     join->pid, join->start_ticks, join->boot_id, (int64_t)join->slot,
-			     join->pool, s->now_us, join->beat_deadline_us);
+			     join->pool, s->now_us, join->beat_deadline_us, name);
 }
 
 /* The end of one life: its row is dead, its leases are ended; how many. */
 static int end_life(struct rv_sqlite *s, uint64_t incarnation, const struct rv_expire_one *how,
 		    int32_t *ret_released)
 {
-	char pool[RV_NAME_MAX];
 	char worker[RV_WORKER_NAME_MAX];
 	sqlite3_stmt *stmt;
 	bool live;
-	int slot;
 	int err = rv_sqlite_start(s, RV_SQL_WORKER_OF, &stmt, "i", (int64_t)incarnation);
 
 	PRE(s->open);
@@ -77,15 +77,13 @@ static int end_life(struct rv_sqlite *s, uint64_t incarnation, const struct rv_e
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_OK : err; /* it never joined */
 	live = sqlite3_column_int(stmt, 0) != 0;
-	slot = sqlite3_column_int(stmt, 1);
-	rv_sqlite_text(stmt, 2, pool, sizeof pool);
+	rv_sqlite_text(stmt, 1, worker, sizeof worker);
 	rv_sqlite_end(stmt);
 	if (!live)
 		return RV_OK;
 	err = rv_sqlite_run1(s, RV_SQL_WORKER_DIED, "ii", (int64_t)incarnation, s->now_us);
 	if (err != RV_OK)
 		return err;
-	rv_rules_worker(worker, pool, slot);
 	return rv_sqlite_release_all(s, incarnation, worker, how, ret_released);
 }
 

@@ -11,6 +11,8 @@
 /* Until when and for what the busy handler waits from here on. */
 void rv_sqlite_wait(struct rv_sqlite *s, enum rv_sqlite_wait wait, int64_t timeout_us);
 void rv_sqlite_doze(int count, int64_t left_us);
+/* ROLLBACK, if a transaction is open; the statement was prepared before. */
+void rv_sqlite_undo(struct rv_sqlite *s);
 int rv_sqlite_busy(void *ctx, int count);
 int64_t rv_sqlite_round_id(uint64_t area);
 

@@ -231,9 +231,7 @@ static int count_left(struct rv_sqlite *s, struct rv_req_turn *turn)
 static int worker_of(struct rv_sqlite *s, uint64_t incarnation, char *ret_name)
 {
 	sqlite3_stmt *stmt;
-	char pool[RV_NAME_MAX];
 	bool live;
-	int slot;
 	int err = rv_sqlite_start(s, RV_SQL_WORKER_OF, &stmt, "i", (int64_t)incarnation);
 
 	if (err == RV_OK)
@@ -241,10 +239,8 @@ static int worker_of(struct rv_sqlite *s, uint64_t incarnation, char *ret_name)
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_STALE : err;
 	live = sqlite3_column_int(stmt, 0) != 0;
-	slot = sqlite3_column_int(stmt, 1);
-	rv_sqlite_text(stmt, 2, pool, sizeof pool);
+	rv_sqlite_text(stmt, 1, ret_name, RV_WORKER_NAME_MAX);
 	rv_sqlite_end(stmt);
-	rv_rules_worker(ret_name, pool, slot);
 	return live ? RV_OK : RV_E_STALE;
 }
 

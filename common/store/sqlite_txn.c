@@ -78,13 +78,26 @@ static int set_durability(struct rv_sqlite *s, enum rv_durability durability)
 	return err;
 }
 
+/* Prepared before the transaction began: going back must not need memory. */
+void rv_sqlite_undo(struct rv_sqlite *s)
+{
+	sqlite3_stmt *rollback = s->stmts[RV_SQL_ROLLBACK];
+
+	if (sqlite3_get_autocommit(s->db))
+		return;
+	PRE(rollback);
+	(void)sqlite3_step(rollback);
+	(void)sqlite3_reset(rollback);
+	if (!sqlite3_get_autocommit(s->db)) /* the lock is given up with the handle */
+		s->base.dead = true;
+}
+
 static void end_transaction(struct rv_sqlite *s)
 {
 	s->open = false;
 	s->nfallen = 0;
 	s->names_seen = -1; /* may have been read from what is undone */
-	if (!sqlite3_get_autocommit(s->db))
-		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	rv_sqlite_undo(s);
 }
 
 static int begin_failed(struct rv_sqlite *s, int err, struct rv_why *why)
@@ -103,7 +116,7 @@ int rv_sqlite_begin(struct rv_store *store, enum rv_durability durability, int64
 		    struct rv_why *why)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
-	sqlite3_stmt *commit;
+	sqlite3_stmt *stmt;
 	int err = RV_FAULT(store_begin);
 
 	PRE(!s->open);
@@ -112,7 +125,9 @@ int rv_sqlite_begin(struct rv_store *store, enum rv_durability durability, int64
 	if (err == RV_OK)
 		err = set_durability(s, durability);
 	if (err == RV_OK) /* so that nothing can fail between the work and its COMMIT */
-		err = rv_sqlite_start(s, RV_SQL_COMMIT, &commit, "");
+		err = rv_sqlite_start(s, RV_SQL_COMMIT, &stmt, "");
+	if (err == RV_OK)
+		err = rv_sqlite_start(s, RV_SQL_ROLLBACK, &stmt, "");
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, timeout_us);
 	if (err == RV_OK)
 		err = rv_sqlite_run(s, RV_SQL_BEGIN, NULL, "");

@@ -152,6 +152,8 @@ static void ask_join(struct world *w, struct rv_req *req)
 	j->incarnation = chance(w, 85) ? w->start << 32 | ++w->next_worker : some_worker(w);
 	j->pid = 2147480000;
 	j->start_ticks = 5;
+	if (chance(w, 50))
+		(void)snprintf(j->name, sizeof j->name, "crew/%d", (int)below(w, 9));
 	j->slot = (int)(j->incarnation % 8); /* the place of a life never changes */
 	put(j->pool, sizeof j->pool, j->slot == 0 ? "" : "default");
 	(void)snprintf(j->boot_id, sizeof j->boot_id, "boot-%d", w->boot - (int)chance(w, 3));

@@ -166,6 +166,7 @@ int rv_child_join(struct rv_child *child, int64_t lease_us, struct rv_why *why)
 	join->start_ticks = (int64_t)ticks;
 	join->slot = (int32_t)child->slot;
 	(void)snprintf(join->pool, sizeof(join->pool), "%s", child->pool);
+	(void)snprintf(join->name, sizeof(join->name), "%s", child->name);
 	join->beat_deadline_us = rv_child_beat(child) + lease_us;
 	atomic_store(&child->hint->incarnation, child->incarnation);
 	return rv_child_do(child, &req, RV_DURABILITY_NORMAL, RV_CHILD_OPEN_US, why);

@@ -242,6 +242,7 @@ CREATE TABLE worker (
 	boot_id       TEXT NOT NULL,
 	slot          INTEGER NOT NULL,
 	pool          TEXT NOT NULL,
+	name          TEXT NOT NULL, -- as people see it
 	live          INTEGER NOT NULL,
 	joined_at     INTEGER NOT NULL,
 	ended_at      INTEGER NOT NULL,

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TRACED_US   (20 * RV_MS_US) /* between two looks at a child that its tracer holds */
 #define TURN_US     5000
 #define AGAIN_US    20000              /* between turns when no SIGCHLD comes */
 #define UNCLEAN_US  250000             /* between turns once all that is left is unclean */
@@ -197,19 +198,31 @@ static void end_first_start(struct rv_sup *sup, const struct rv_child *child, in
 	rv_step_end(sup, true, code);
 }
 
+/* Somebody traces it (strace, gdb): it has ended, but its tracer is told before its parent. */
+static void on_traced(struct rv_loop_timer *timer)
+{
+	rv_death(timer->ctx, rv_container_of(timer, struct rv_child, traced));
+}
+
 void rv_death(struct rv_sup *sup, struct rv_child *child)
 {
 	const struct rv_seam *seam = rv_seam();
 	struct rv_exit how = {.code = -1};
 	int64_t lived_us;
+	int err;
 
 	PRE(rv_life_has_process(child->life) && child->proc.pidfd >= 0);
 	rv_loop_proc_stop(&child->watch);
 	/* While it is not reaped the number of its group is its own. */
 	(void)seam->signal(seam->ctx, &child->proc, SIGKILL, true);
+	err = rv_proc_reap(&child->proc, &how);
+	if (err == RV_E_BUSY) {
+		rv_loop_timer_start(sup->loop, &child->traced, TRACED_US, on_traced, sup);
+		return;
+	}
 	rv_child_hear_rest(sup, child);
 	rv_words_close(child);
-	if (rv_proc_reap(&child->proc, &how) != RV_OK)
+	if (err != RV_OK)
 		rv_log(RV_LOG_ERROR, RV_EV_child_died, "%s ended and cannot be collected",
 		       rv_child_title(child));
 	INV(child->proc.pidfd < 0);

@@ -67,6 +67,7 @@ struct rv_child {
 	struct rv_proc proc; /* pidfd -1: no process */
 	pid_t pid;           /* of the process, also after it was reaped: for messages only */
 	struct rv_loop_proc watch;
+	struct rv_loop_timer traced; /* its tracer collects it first: then we look again */
 	int chan; /* our end of its descriptor 3; -1: none */
 	struct rv_loop_io chan_io;
 	uint64_t incarnation;

@@ -80,12 +80,32 @@ static void find_sentence(const struct rv_child_words *words, const char **ret_t
 	}
 }
 
+/* A line of the log below an error tells how a job went, not how its worker ended. */
+static bool is_routine(const struct rv_child_words *words)
+{
+	static const char json[] = "\"level\":\"";
+	static const char tail[] = " event=";
+	const char *line = words->line;
+	size_t head = words->size < 64 ? words->size : 64; /* time and level stand there */
+
+	if (line[0] == '{') {
+		const char *level = memmem(line, words->size, json, sizeof json - 1);
+
+		return level && !memmem(level, words->size - (size_t)(level - line),
+					"\"level\":\"error\"", 15);
+	}
+	return memmem(line, words->size, tail, sizeof tail - 1) && line[0] != '<' &&
+	       !memmem(line, head, "error", 5);
+}
+
 /* The end of the sentence is what is kept: its reason stands there. */
 static void keep_last(struct rv_child_words *words)
 {
 	const char *text;
 	size_t size;
 
+	if (is_routine(words))
+		return;
 	find_sentence(words, &text, &size);
 	words->nlast = size < RV_LAST_WORDS ? size : RV_LAST_WORDS;
 	POST(words->nlast <= sizeof words->last && text + size <= words->line + words->size);

@@ -37,7 +37,9 @@ Test(sup_death, the_last_words_are_in_the_obituary)
 	rv_fake_new(&fake, 1);
 	rv_fake_up(&fake, 1);
 	rv_fake_orders(&fake, "worker", "ready\n");
-	rv_fake_order(&fake, 1, "say first line\nsay out of luck\nexit 3\n");
+	rv_fake_order(&fake, 1,
+		      "say first line\nsay out of luck\n"
+		      "say {\"level\":\"info\",\"message\":\"job 8 failed\"}\nexit 3\n");
 	rv_fake_await(&fake, "died=1 code=3 signal=0 slot=1 left=0 words=out of luck");
 	rv_fake_await_err(&fake, "its last words: out of luck");
 	rv_fake_down(&fake);

@@ -134,10 +134,14 @@ int rv_status_degraded(const struct rv_sup *sup, rv_status_fn *fn, void *ctx)
 
 const char *rv_status_daemon(const struct rv_sup *sup)
 {
+	const struct rv_child *keeper = &sup->children[RV_PLAN_KEEPER];
+
 	if (sup->mode == RV_MODE_NOW)
 		return "stopping";
 	if (sup->mode == RV_MODE_DRAIN)
 		return "draining";
+	if (sup->is_ready && (keeper->generation != sup->generation || keeper->ready_us == 0))
+		return "reloading"; /* the store does not know the new tasks and queues yet */
 	if (rv_status_degraded(sup, NULL, NULL) > 0)
 		return "degraded";
 	return sup->is_ready ? "ready" : "starting";

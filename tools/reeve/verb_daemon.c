@@ -3,13 +3,19 @@
  */
 #include "daemon.h"
 
+#include "base/seam.h"
 #include "client/alive.h"
 #include "verb.h"
 #include "wire/control.h"
 #include "wire/json.h"
 
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define RELOAD_US (10 * RV_S_US) /* longer than any keeper takes; then the answer goes as it is */
+#define LOOK_MS   10
 
 #ifdef RV_FAULTS
 #define HAS_FAULTS true /* fault points are compiled in: not a build to use */
@@ -65,6 +71,30 @@ static void print_changes(const json_t *reply)
 	}
 }
 
+/*
+ * The daemon has answered; its new keeper stores the new tasks and queues next.  Who adds a job of
+ * a new task after `reeve reload` must find it there.  A keeper that cannot is status' to tell.
+ */
+static void await_keeper(struct rv_cli *cli)
+{
+	int64_t until = rv_mono_us() + RELOAD_US;
+	bool reloading = true;
+
+	while (reloading && rv_mono_us() < until) {
+		json_t *status = NULL;
+		json_t *request = rv_control_request("status");
+
+		if (!request || rv_alive_call(&cli->client, request, &status, NULL) != RV_OK)
+			status = NULL;
+		json_decref(request);
+		reloading = strcmp(field(json_object_get(status, "daemon"), "state", ""),
+				   "reloading") == 0;
+		json_decref(status);
+		if (reloading)
+			(void)poll(NULL, 0, LOOK_MS); /* the daemon rings nobody for this */
+	}
+}
+
 int rv_verb_reload(struct rv_cli *cli)
 {
 	json_t *reply = NULL;
@@ -74,6 +104,7 @@ int rv_verb_reload(struct rv_cli *cli)
 		err = rv_daemon_ask(cli, "reload", &reply);
 	if (err)
 		return rv_cli_fail(cli, err);
+	await_keeper(cli);
 	if (cli->json)
 		return rv_cli_json(cli, reply);
 	(void)puts(json_array_size(json_object_get(reply, "changes")) > 0

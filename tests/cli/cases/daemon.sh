@@ -206,6 +206,13 @@ expect 0 reeve reload
 says "workers: 2 -> 3"
 expect 0 reeve reload --json
 json changes:array=0
+# A job of a new task right after the reload: the store knows the task by then.
+cp r.ini before.ini
+printf '[task:newborn]\ncommand = /bin/true\n' >>r.ini
+expect 0 reeve reload
+expect 0 reeve run newborn
+cp before.ini r.ini
+expect 0 reeve reload
 printf '[task:\n' >>r.ini
 expect 78 reeve -c none.ini --store "$work/state/reeve.db" jobs
 sed -i '$d' r.ini

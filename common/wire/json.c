@@ -86,18 +86,30 @@ int rv_json_parse(const char *text, size_t size, size_t max, json_t **ret_json, 
 		       error.text);
 }
 
-static int add_to_buf(const char *text, size_t size, void *buf)
+/* Jansson does not look at the answer of every call: what failed once stays failed. */
+struct sink {
+	struct rv_buf *buf;
+	int err;
+};
+
+static int add_to_buf(const char *text, size_t size, void *ctx)
 {
-	return rv_buf_add(buf, text, size) == RV_OK ? 0 : -1;
+	struct sink *sink = ctx;
+
+	if (sink->err == RV_OK)
+		sink->err = rv_buf_add(sink->buf, text, size);
+	return sink->err == RV_OK ? 0 : -1;
 }
 
 int rv_json_dump(const json_t *json, bool indented, struct rv_buf *buf)
 {
+	struct sink sink = {.buf = buf, .err = RV_OK};
 	size_t before = buf->size;
 
 	PRE(json);
-	if (json_dump_callback(json, add_to_buf, buf,
-			       JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT)) == 0)
+	if (json_dump_callback(json, add_to_buf, &sink,
+			       JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT)) == 0 &&
+	    sink.err == RV_OK)
 		return RV_OK;
 	/* Values are valid by construction: what fails is memory. */
 	buf->size = before;

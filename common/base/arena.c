@@ -1,6 +1,8 @@
 /* Many small allocations, freed together.  Every process. */
 #include "base/arena.h"
 
+#include "base/check.h"
+
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,11 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef RV_TORTURE
-#define BLOCK_SIZE 64
-#else
-#define BLOCK_SIZE 4000 /* with its header below one page */
-#endif
+#define BLOCK_SIZE RV_LIMIT(4000, 64) /* with its header below one page */
 
 struct rv_arena_block {
 	struct rv_arena_block *next;
@@ -33,6 +31,7 @@ void rv_arena_reset(struct rv_arena *arena)
 	while (block) {
 		struct rv_arena_block *next = block->next;
 
+		DEEP(memset(block->data, 0xdd, block->space)); /* who still looks sees it */
 		free(block);
 		block = next;
 	}

@@ -1,6 +1,7 @@
 /* Growable bytes.  Every process. */
 #include "base/buf.h"
 
+#include "base/check.h"
 #include "base/err.h"
 
 #include <stdarg.h>
@@ -29,7 +30,7 @@ void rv_buf_reset(struct rv_buf *buf)
 
 int rv_buf_reserve(struct rv_buf *buf, size_t more)
 {
-	size_t space = buf->space ? buf->space : 64;
+	size_t space = buf->space ? buf->space : RV_LIMIT(64, 1);
 	char *data;
 
 	if (more > SIZE_MAX / 2 - buf->size - 1)

@@ -6,6 +6,8 @@
  *   PRE   the caller's duty        POST  our own promise
  *   INV   a truth about the data   IMPOSSIBLE  a line that must never run
  *   DEEP  a costly verification, torture builds only
+ * RV_LIMIT(usual, tiny) is a size of our own choice, of a page, a block, a read: a torture build
+ * takes the tiny one, so that its edge is met all the time.
  * Never use them for input, files, the network or the database's answers.
  */
 
@@ -21,9 +23,11 @@ void rv_check_failed(const char *kind, const char *what, const char *file, int l
 #define IMPOSSIBLE(what)      rv_check_failed("IMPOSSIBLE", what, __FILE__, __LINE__)
 
 #ifdef RV_TORTURE
-#define DEEP(stmt) (stmt)
+#define DEEP(stmt)            (stmt)
+#define RV_LIMIT(usual, tiny) (tiny)
 #else
-#define DEEP(stmt) ((void)0)
+#define DEEP(stmt)            ((void)0)
+#define RV_LIMIT(usual, tiny) (usual)
 #endif
 
 #endif

@@ -6,13 +6,14 @@
 #include "conf/file.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "conf/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#define CHUNK 65536u
+#define CHUNK RV_LIMIT(65536u, 64u)
 
 static int check_trust(const struct stat *st, struct rv_why *why)
 {

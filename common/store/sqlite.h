@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/seam.h"
 #include "os/fsinfo.h"
 #include "store/backend.h"
@@ -16,10 +17,11 @@
 
 #include <sqlite3.h>
 
-#define RV_SQLITE_ID        0x52656576 /* application_id: "Reev" */
-#define RV_SQLITE_PAGE      4096
-#define RV_SQLITE_PATH_MAX  4200 /* of the database, and the longest of the endings */
-#define RV_SQLITE_PAGE_ROWS 256  /* rows of a list collected before the caller sees the first */
+#define RV_SQLITE_ID       0x52656576 /* application_id: "Reev" */
+#define RV_SQLITE_PAGE     4096
+#define RV_SQLITE_PATH_MAX 4200 /* of the database, and the longest of the endings */
+/* Rows of a list collected before the caller sees the first. */
+#define RV_SQLITE_PAGE_ROWS RV_LIMIT(256, 2)
 
 enum rv_sqlite_stmt {
 #define STMT(name, sql) RV_SQL_##name,

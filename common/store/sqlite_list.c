@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_US  (5 * RV_S_US) /* waiting for a recovery of the log by somebody else */
-#define CHUNK    (256 << 10)   /* of a payload read under one snapshot */
-#define SORT_MAX 10000         /* ready jobs sorted for a page of their list: some 10 ms */
-#define PIECE    (64 << 10)    /* and handed over at once */
+#define READ_US  (5 * RV_S_US)             /* waiting for a recovery of the log by somebody else */
+#define CHUNK    RV_LIMIT(256 << 10, 4096) /* of a payload read under one snapshot */
+#define SORT_MAX 10000 /* ready jobs sorted for a page of their list: some 10 ms */
+#define PIECE    RV_LIMIT(64 << 10, 512) /* and handed over at once */
 
 int rv_sqlite_read_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view)
 {

@@ -258,7 +258,7 @@ static int note_fallen(struct rv_sqlite *s, int64_t id)
 {
 	INV(s->nfallen <= s->fallen_space);
 	if (s->nfallen == s->fallen_space) {
-		size_t space = s->fallen_space == 0 ? 16 : s->fallen_space * 2;
+		size_t space = s->fallen_space == 0 ? RV_LIMIT(16, 1) : s->fallen_space * 2;
 		int64_t *grown = reallocarray(s->fallen, space, sizeof *grown);
 
 		if (!grown)

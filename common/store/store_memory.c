@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/seam.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,9 +114,26 @@ static int memory_execute(struct rv_store *store, struct rv_req *req)
 	return RV_OK;
 }
 
+#define DEEP_JOBS 64 /* looking at all of them for each of them is dear */
+
+static void broken_oracle(void *ctx, const char *rule, const char *what)
+{
+	(void)ctx;
+	(void)fprintf(stderr, "%s: %s\n", rule, what);
+	IMPOSSIBLE("the oracle contradicts itself");
+}
+
+RV_UNUSED static void verify(struct mem_store *m)
+{
+	if (m->now.jobs.n <= DEEP_JOBS &&
+	    rv_memory_check(&m->base, true, broken_oracle, NULL) != RV_OK)
+		IMPOSSIBLE("the oracle cannot be checked");
+}
+
 static int memory_commit(struct rv_store *store, struct rv_why *why)
 {
 	(void)why;
+	DEEP(verify(MEM_OF(store)));
 	MEM_OF(store)->commits++;
 	return RV_OK;
 }

@@ -9,7 +9,7 @@
 #include "obs/log.h"
 #include "store/read.h"
 
-#define PROMOTE_MAX 100              /* in one transaction */
+#define PROMOTE_MAX RV_LIMIT(100, 2) /* in one transaction */
 #define FAR_US      (3600 * RV_S_US) /* the wall clock may be set: look again at least so often */
 
 static void on_due(struct rv_loop_timer *timer)

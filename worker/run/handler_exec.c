@@ -26,7 +26,7 @@
 #define TURN_US     (5 * RV_MS_US)   /* of one sweep */
 #define AGAIN_US    RV_MS_US         /* until the next one */
 #define COMPLAIN_US (5 * RV_S_US)
-#define READS       16 /* of a pipe in one go, each up to RV_OUTPUT_CHUNK */
+#define READS       RV_LIMIT(16, 1) /* of a pipe in one go, each up to RV_OUTPUT_CHUNK */
 
 static const int streams[RV_EXEC_PIPES] = {RV_OUTPUT_STDOUT, RV_OUTPUT_STDERR, RV_OUTPUT_PROGRESS};
 

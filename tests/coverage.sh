@@ -9,8 +9,13 @@ cd "$(dirname "$0")/.." || exit 1
 packages_need $packages_test gcovr || exit $?
 tools/build coverage || exit 1
 find build/coverage -name '*.gcda' -delete
-ctest --test-dir build/coverage -L '^(unit|contract|sim|process|cli|fault)$' >build/coverage/ctest.log 2>&1 ||
-	{ grep -E 'Failed|Timeout' build/coverage/ctest.log | head -20; echo "the tests themselves fail under coverage"; exit 1; }
+if ! ctest --test-dir build/coverage -L '^(unit|contract|sim|process|cli|fault)$' --output-on-failure \
+	>build/coverage/ctest.log 2>&1; then
+	grep -E '\[(FAIL|CRASH)|Assertion Failed|check failed|FAIL' -A 4 build/coverage/ctest.log | head -40
+	sed -n '/The following tests FAILED/,$p' build/coverage/ctest.log
+	echo "the tests themselves fail under coverage"
+	exit 1
+fi
 
 failed=0
 bound() { # NAME PERCENT FILTER…

@@ -176,7 +176,7 @@ static void add_load(void)
 		rv_e2e_submit(&scene.e, works[i / 3 % RV_ARRAY_LEN(works)], 3, scene.ids + i);
 }
 
-static int run_case(const struct point *point, const char *kind)
+static int r10_all_is_done_after_the_fault(const struct point *point, const char *kind)
 {
 	struct rv_e2e *e = &scene.e;
 	char plan[128];
@@ -304,7 +304,7 @@ int main(int argc, char **argv)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
 	if (argc == 4 && strcmp(argv[1], "case") == 0)
-		return run_case(&points[strtoul(argv[2], NULL, 10) % RV_ARRAY_LEN(points)],
+		return r10_all_is_done_after_the_fault(&points[strtoul(argv[2], NULL, 10) % RV_ARRAY_LEN(points)],
 				kinds[strtoul(argv[3], NULL, 10) % KINDS]);
 	if (n <= 0)
 		return 1;

@@ -60,7 +60,7 @@ static void kill_victims(struct rv_e2e *e, uint64_t *dice, enum victims victims,
 	}
 }
 
-static void play(uint64_t seed)
+static void f05_no_two_live_runs_whoever_dies(uint64_t seed)
 {
 	enum victims victims = (enum victims)(seed % VICTIMS);
 	int workers = victims == MANY_AT_ONCE ? MANY : FEW;
@@ -98,7 +98,7 @@ int main(void)
 
 		(void)printf("seed %llu: %s: ", (unsigned long long)seed, names[seed % VICTIMS]);
 		(void)fflush(stdout);
-		play(seed);
+		f05_no_two_live_runs_whoever_dies(seed);
 		(void)printf("%lld ms\n", (long long)((rv_mono_us() - before) / RV_MS_US));
 	}
 	return 0;

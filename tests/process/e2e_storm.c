@@ -88,7 +88,7 @@ static void live(struct storm *storm, int most)
 	storm->supervisors++;
 }
 
-static void play(uint64_t seed, int kills)
+static void f01_storm_of_kills(uint64_t seed, int kills)
 {
 	static struct storm storm;
 	int64_t before = rv_mono_us();
@@ -115,7 +115,7 @@ static void play(uint64_t seed, int kills)
 	rv_e2e_end(&storm.e);
 }
 
-/* f01_storm_of_kills: seeds FIRST COUNT, 50 kills each; RV_ALL=1: 20 seeds from FIRST on. */
+/* Seeds FIRST COUNT, 50 kills each; RV_ALL=1: 20 seeds from FIRST on. */
 int main(int argc, char **argv)
 {
 	const char *kills = getenv("RV_KILLS");
@@ -126,6 +126,6 @@ int main(int argc, char **argv)
 	if (argc > 1 && !getenv("RV_SEED"))
 		first = strtoull(argv[1], NULL, 10);
 	for (uint64_t seed = first; seed < first + count; seed++)
-		play(seed, kills ? atoi(kills) : 50);
+		f01_storm_of_kills(seed, kills ? atoi(kills) : 50);
 	return 0;
 }

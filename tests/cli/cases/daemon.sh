@@ -233,7 +233,7 @@ says "the store is well"
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	chmod 755 "$top" "$work" run
 	chmod 666 run/control
-	as_other() { HOME=/ setpriv --reuid 65534 --regid 65534 --clear-groups -- "$bin" "$@"; }
+	as_other() { HOME=/ setpriv --reuid 65534 --regid 65534 --clear-groups -- "$top/reeve" "$@"; }
 	chmod 644 r.ini
 	expect 4 as_other jobs
 	errs "you may not read this store"

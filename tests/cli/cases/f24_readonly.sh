@@ -2,7 +2,7 @@
 [ "$(id -u)" != 0 ] || command -v setpriv >/dev/null || skip "root needs setpriv"
 as_other() {
 	if [ "$(id -u)" = 0 ]; then
-		HOME=$work/home setpriv --reuid 65534 --regid 65534 --clear-groups -- "$bin" "$@"
+		HOME=$work/home setpriv --reuid 65534 --regid 65534 --clear-groups -- "$top/reeve" "$@"
 	else
 		"$bin" "$@"
 	fi

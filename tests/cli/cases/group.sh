@@ -15,8 +15,8 @@ cat >r.ini <<-INI
 INI
 chmod 644 r.ini
 export REEVE_CONFIG=$work/r.ini
-member() { HOME=/ setpriv --reuid 1 --regid 65534 --clear-groups -- "$bin" "$@"; }
-stranger() { HOME=/ setpriv --reuid 1 --regid 1 --clear-groups -- "$bin" "$@"; }
+member() { HOME=/ setpriv --reuid 1 --regid 65534 --clear-groups -- "$top/reeve" "$@"; }
+stranger() { HOME=/ setpriv --reuid 1 --regid 1 --clear-groups -- "$top/reeve" "$@"; }
 unset NOTIFY_SOCKET
 : >log
 "$build/bin/reeved" >log 2>&1 &

@@ -304,8 +304,9 @@ int main(int argc, char **argv)
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
 	if (argc == 4 && strcmp(argv[1], "case") == 0)
-		return r10_all_is_done_after_the_fault(&points[strtoul(argv[2], NULL, 10) % RV_ARRAY_LEN(points)],
-				kinds[strtoul(argv[3], NULL, 10) % KINDS]);
+		return r10_all_is_done_after_the_fault(
+			&points[strtoul(argv[2], NULL, 10) % RV_ARRAY_LEN(points)],
+			kinds[strtoul(argv[3], NULL, 10) % KINDS]);
 	if (n <= 0)
 		return 1;
 	self[n] = '\0';

@@ -271,24 +271,33 @@ static void act_look(void)
 	check();
 }
 
+/* run: in this program; else `reeve WORD…` on the store. */
 static const struct verb {
 	const char *name;
 	void (*run)(void);
 	bool from_nothing;
-	uint64_t seed_jobs;
+	const char *words[6];
+	const char *says; /* what a number that reeve prints means */
 } verbs[] = {
-	{"make", act_make, true, 0},         {"enqueue", act_enqueue, false, 8},
-	{"turn", act_turn, false, 8},        {"cancel", act_cancel, false, 8},
-	{"expire", act_expire, false, 8},    {"promote", act_promote, false, 8},
-	{"moved", act_checkpoint, false, 8}, {"seed", act_seed, true, 0},
-	{"look", act_look, false, 8},
+	{"make", act_make, true, {NULL}, NULL},
+	{"enqueue", act_enqueue, false, {NULL}, NULL},
+	{"turn", act_turn, false, {NULL}, NULL},
+	{"cancel", act_cancel, false, {NULL}, NULL},
+	{"expire", act_expire, false, {NULL}, NULL},
+	{"promote", act_promote, false, {NULL}, NULL},
+	{"moved", act_checkpoint, false, {NULL}, NULL},
+	{"seed", act_seed, true, {NULL}, NULL},
+	{"reeve add", NULL, false, {"add", "--", "true", NULL}, "there"},
+	{"reeve add, no store", NULL, true, {"add", "--", "true", NULL}, "there"},
+	{"reeve cancel", NULL, false, {"cancel", "2", "3", NULL}, NULL},
+	{"look", act_look, false, {NULL}, NULL},
 };
-#define KILLED_VERBS 8 /* all but look */
+#define KILLED_VERBS (RV_ARRAY_LEN(verbs) - 1) /* all but look */
 
 static int act(const char *name, const char *path)
 {
 	for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++) {
-		if (strcmp(verbs[i].name, name) != 0)
+		if (strcmp(verbs[i].name, name) != 0 || !verbs[i].run)
 			continue;
 		must_open(path);
 		verbs[i].run();
@@ -305,6 +314,7 @@ static const char *const calls[] = {"pwrite64", "fdatasync", "fsync", "fcntl",  
 				    "pread64",  "close",     "munmap"};
 
 static char self[4096];
+static char reeve[4096];
 static const char *dir;
 
 static void copy_file(const char *from, const char *to)
@@ -346,23 +356,56 @@ static int run(const char *const *words, char *said, size_t space)
 	return rv_test_output(words, said, space, 60000);
 }
 
+/* The whole run of a verb under strace with ${option} -e ${what}; what it said, as act says it. */
+static int trace(const struct verb *verb, const char *log, const char *what, char *said,
+		 size_t space)
+{
+	static char store_path[4096];
+	const char *words[24] = {"strace", "-qq", "-o", log, "-e", what};
+	size_t n = 6;
+	char first[64];
+	int code;
+
+	(void)snprintf(store_path, sizeof store_path, "%s/work/db", dir);
+	if (verb->run) {
+		words[n++] = self;
+		words[n++] = "act";
+		words[n++] = verb->name;
+		words[n++] = store_path;
+	} else {
+		words[n++] = reeve;
+		words[n++] = "--store";
+		words[n++] = store_path;
+		words[n++] = "-o";
+		words[n++] = "reeve.adhoc=yes";
+		for (size_t i = 0; verb->words[i]; i++)
+			words[n++] = verb->words[i];
+	}
+	code = run(words, said, space);
+	if (verb->run)
+		return code;
+	(void)snprintf(first, sizeof first, "%.*s", (int)strcspn(said, "\n"), said);
+	said[0] = '\0';
+	if (verb->says && first[0] != '\0')
+		(void)snprintf(said, space, "%s %s\n", verb->says, first);
+	return code == 0 ? FINISHED : code;
+}
+
 /* How often a whole run of the verb makes the call. */
 static int passages(const struct verb *verb, const char *call)
 {
-	char trace[32];
+	const char *log = rv_test_path("%s/trace", dir);
+	char only[32];
 	char said[4096];
-	const char *const words[] = {
-		"strace", "-qq", "-o",       rv_test_path("%s/trace", dir),   "-e", trace,
-		self,     "act", verb->name, rv_test_path("%s/work/db", dir), NULL};
 	char *text;
 	int count = 0;
 	int code;
 
-	(void)snprintf(trace, sizeof trace, "trace=%s", call);
+	(void)snprintf(only, sizeof only, "trace=%s", call);
 	make_clean(verb);
-	code = run(words, said, sizeof said);
+	code = trace(verb, log, only, said, sizeof said);
 	CHECK(code == FINISHED, "%s ends by itself: %d", verb->name, code);
-	text = rv_test_read_file(rv_test_path("%s/trace", dir));
+	text = rv_test_read_file(log);
 	for (const char *at = text; at && (at = strstr(at, call)); at++)
 		count += at[strlen(call)] == '(';
 	free(text);
@@ -410,20 +453,17 @@ static void compare(const char *said, const char *found, const char *what)
 /* Kills at passage ${n}; false when the run came to its end. */
 static bool kill_at(const struct verb *verb, const char *call, int n)
 {
+	const char *const look[] = {self, "act", "look", rv_test_path("%s/work/db", dir), NULL};
 	char inject[80];
 	char what[128];
 	char said[8192];
 	char found[8192];
-	const char *const path = rv_test_path("%s/work/db", dir);
-	const char *const words[] = {"strace", "-qq", "-o",       "/dev/null", "-e", inject,
-				     self,     "act", verb->name, path,        NULL};
-	const char *const look[] = {self, "act", "look", path, NULL};
 	int code;
 
 	(void)snprintf(inject, sizeof inject, "inject=%s:signal=KILL:when=%d", call, n);
 	(void)snprintf(what, sizeof what, "%s killed at %s %d", verb->name, call, n);
 	make_clean(verb);
-	code = run(words, said, sizeof said);
+	code = trace(verb, "/dev/null", inject, said, sizeof said);
 	CHECK(code == 137 || code == FINISHED, "%s: it ended with %d", what, code);
 	if (run(look, found, sizeof found) != FINISHED)
 		CHECK(false, "%s: it cannot be used any more", what);
@@ -484,6 +524,7 @@ int main(int argc, char **argv)
 		return act(argv[2], argv[3]);
 	CHECK(n > 0, "our own name");
 	self[n] = '\0';
+	CHECK(rv_self_sibling("reeve", reeve, sizeof reeve, &why) == RV_OK, "%s", why.text);
 	(void)printf("seed %llu\n", (unsigned long long)dice);
 	if (access("/dev/shm", W_OK) == 0)
 		(void)setenv("TMPDIR", "/dev/shm", 0);     /* where a sync costs nothing */

@@ -106,7 +106,8 @@ void rv_e2e_fail(struct rv_e2e *e, const char *file, int line, const char *condi
 
 /* ---- making */
 
-static void write_ini(struct rv_e2e *e, const char *more, va_list args)
+__attribute__((format(printf, 2, 0))) static void write_ini(struct rv_e2e *e, const char *more,
+							    va_list args)
 {
 	char text[8192];
 

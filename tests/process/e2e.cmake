@@ -10,7 +10,7 @@ add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob)
 foreach(test IN ITEMS work stop fault)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
-rv_main_test(process_e2e_death ROOM process USES e2e SOURCES e2e_death.c)
+rv_main_test(process_e2e_death ROOM process TIMEOUT 3600 USES e2e SOURCES e2e_death.c)
 # Storms: 500 kills in five entries of two seeds; RV_ALL=1: 20 seeds each, 5,000 kills.
 add_executable(e2e_storm e2e_storm.c)
 set_target_properties(e2e_storm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

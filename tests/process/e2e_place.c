@@ -34,7 +34,7 @@
 static struct rv_e2e e2e;
 static struct rv_e2e *const e = &e2e;
 
-static bool write_to(const char *path, const char *format, ...)
+RV_PRINTF(2, 3) static bool write_to(const char *path, const char *format, ...)
 {
 	char text[64];
 	va_list args;

@@ -68,7 +68,7 @@ struct rv_child {
 	pid_t pid;           /* of the process, also after it was reaped: for messages only */
 	struct rv_loop_proc watch;
 	struct rv_loop_timer traced; /* its tracer collects it first: then we look again */
-	int chan; /* our end of its descriptor 3; -1: none */
+	int chan;                    /* our end of its descriptor 3; -1: none */
 	struct rv_loop_io chan_io;
 	uint64_t incarnation;
 	int64_t ready_us;     /* 0: not yet */

@@ -140,10 +140,12 @@ const char *rv_status_daemon(const struct rv_sup *sup)
 		return "stopping";
 	if (sup->mode == RV_MODE_DRAIN)
 		return "draining";
-	if (sup->is_ready && (keeper->generation != sup->generation || keeper->ready_us == 0))
+	if (sup->is_ready && keeper->generation != sup->generation)
 		return "reloading"; /* the store does not know the new tasks and queues yet */
 	if (rv_status_degraded(sup, NULL, NULL) > 0)
 		return "degraded";
+	if (sup->is_ready && keeper->ready_us == 0)
+		return "reloading";
 	return sup->is_ready ? "ready" : "starting";
 }
 

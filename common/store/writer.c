@@ -257,55 +257,62 @@ bool rv_writer_busy(void *ctx)
 	return false;
 }
 
-/* With the mutex held: what the slot's last owner posted is nobody's any more. */
-static void move_in(struct rv_writer *writer)
+/*
+ * What the slot's last owner posted is nobody's any more.  It needs no mutex, for a leader writes to
+ * a slot only while it is TAKEN, and it was the leader that made it so.  False: it is TAKEN now.
+ */
+static bool move_in(struct rv_writer *writer)
 {
 	struct rv_area_slot *slot = writer->slot;
 
 	PRE(writer->how.slot < writer->nslots);
-	atomic_store(&writer->head->leader, writer->how.slot + 1);
 #ifndef RV_MUTANT_SLOT_NOT_CLEARED
 	uint32_t word = atomic_load(&slot->state);
 
-	while (!atomic_compare_exchange_weak(&slot->state, &word,
-					     (word & ~RV_SLOT_STATE_MASK) | RV_SLOT_EMPTY))
-		;
+	do {
+		if ((word & RV_SLOT_STATE_MASK) == RV_SLOT_TAKEN)
+			return false;
+	} while (!atomic_compare_exchange_weak(&slot->state, &word,
+					       (word & ~RV_SLOT_STATE_MASK) | RV_SLOT_EMPTY));
 	rv_writer_slot_unmark(writer, writer->how.slot);
 	atomic_store(&slot->tries, 0);
 	atomic_store(&slot->stamp, 0);
 	atomic_store(&slot->size, 0);
 #endif
 	atomic_store(&slot->owner, writer->how.incarnation);
+	return true;
 }
 
 /*
- * A round that a dead leader left open stays so, marked: the next leader takes it over.  The slot
- * can be cleared before that, for a take-over looks at TAKEN slots only, and it spares a newcomer
- * the wait for the write lock.
+ * The slot is TAKEN and the mutex ours: its leader is dead, as is who asked.  Whether that round is
+ * in the store is for the next leader to find out, who looks at slots that are TAKEN, no other.
  */
+static void untake(struct rv_writer *writer)
+{
+	(void)rv_writer_slot_move(writer->slot, RV_SLOT_TAKEN, RV_SLOT_EMPTY);
+	if (pthread_mutex_unlock(&writer->head->mutex) != 0)
+		IMPOSSIBLE("the mutex is not ours");
+	rv_writer_slot_nudge(writer);
+}
+
 static int enter(struct rv_writer *writer)
 {
 	struct watch watch;
 	int64_t now = rv_mono_us();
-	int err = RV_OK;
 
-	for (watch_start(writer, &watch, now);; now = rv_mono_us()) {
+	if (area_failed(writer))
+		return RV_E_FAILED;
+	for (watch_start(writer, &watch, now); !move_in(writer); now = rv_mono_us()) {
 		uint32_t word = atomic_load(&writer->slot->state);
+		int err = take_mutex(writer);
 
-		err = take_mutex(writer);
-		if (err != RV_E_BUSY)
-			break;
-		nap(writer, &watch, word, now, INT64_MAX);
+		if (err == RV_OK)
+			untake(writer);
+		else if (err != RV_E_BUSY)
+			return err;
+		else if ((word & RV_SLOT_STATE_MASK) == RV_SLOT_TAKEN)
+			nap(writer, &watch, word, now, INT64_MAX);
 	}
-	if (err != RV_OK)
-		return err;
-	move_in(writer);
-	uint32_t me = writer->how.slot + 1;
-
-	if (pthread_mutex_unlock(&writer->head->mutex) != 0)
-		IMPOSSIBLE("the mutex is not ours");
-	(void)atomic_compare_exchange_strong(&writer->head->leader, &me, 0);
-	rv_writer_slot_nudge(writer);
 	return RV_OK;
 }
 

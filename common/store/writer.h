@@ -26,8 +26,8 @@ struct rv_writer_open {
 };
 
 /*
- * A newcomer takes the mutex, clears the slot and writes its own incarnation; a take-over that is
- * due stays due, for the next leader.  RV_E_FAILED: the area is marked failed, exit 74.
+ * A newcomer clears the slot and writes its own incarnation; it waits only while its predecessor's
+ * request is being executed.  A take-over that is due stays due, for the next leader.  RV_E_FAILED: the area is marked failed, exit 74.
  */
 int rv_writer_open(const struct rv_writer_open *how, struct rv_writer **ret_writer,
 		   struct rv_why *why) RV_MUST_CHECK;

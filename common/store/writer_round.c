@@ -145,10 +145,6 @@ static void take(struct rv_writer *writer, struct round *round, unsigned index)
 			rv_writer_slot_mark(writer, index);
 		return;
 	}
-	/* Posted after the durability was chosen: the next round's. */
-	if (round->durability == RV_DURABILITY_NORMAL &&
-	    atomic_load_explicit(&slot->full, memory_order_relaxed) != 0)
-		return;
 	if (round->number == 0) {
 		round->number = atomic_load(&writer->head->round) + 1;
 		atomic_store(&writer->head->round, round->number);
@@ -156,6 +152,15 @@ static void take(struct rv_writer *writer, struct round *round, unsigned index)
 	}
 	if (!rv_writer_slot_move(slot, RV_SLOT_POSTED, RV_SLOT_TAKEN))
 		return; /* withdrawn */
+	/*
+	 * Posted after the durability was chosen: the next round's.  Looked at only now, for before
+	 * it was ours it might have been withdrawn and another posted.
+	 */
+	if (round->durability == RV_DURABILITY_NORMAL &&
+	    atomic_load_explicit(&slot->full, memory_order_relaxed) != 0) {
+		(void)rv_writer_slot_move(slot, RV_SLOT_TAKEN, RV_SLOT_POSTED);
+		return;
+	}
 	rv_writer_slot_unmark(writer, index);
 	INV(round->ntaken < writer->nslots);
 	round->taken[round->ntaken++] = (uint16_t)index;

@@ -269,6 +269,43 @@ Test(writer_wait, failed_area_is_left)
 	free(req);
 }
 
+/* At saturation the mutex is never free for one who only tries: a newcomer must not need it. */
+Test(writer_wait, newcomer_does_not_wait_for_the_leader)
+{
+	struct rv_writer_open theirs = how(OTHER, THEY + 1);
+	struct rv_writer *newcomer = NULL;
+
+	post(OTHER, claim(THEY, 1));
+	hold();
+	cr_assert(eq(int, rv_writer_open(&theirs, &newcomer, NULL), RV_OK));
+	cr_assert(eq(int, seen.beats, 0), "it did not wait");
+	release();
+	cr_assert(eq(u32, state_of(OTHER), RV_SLOT_EMPTY));
+	cr_assert(eq(u64, atomic_load(&fx.area.slots[OTHER].owner), THEY + 1));
+	rv_writer_close(newcomer);
+}
+
+static void beat_answers_the_dead(void)
+{
+	atomic_store(&fx.area.slots[OTHER].state, RV_SLOT_ANSWERED);
+}
+
+/* Its predecessor's request is being executed: the leader writes to the slot until it answers. */
+Test(writer_wait, newcomer_waits_while_its_slot_is_taken)
+{
+	struct rv_writer_open theirs = how(OTHER, THEY + 1);
+	struct rv_writer *newcomer = NULL;
+
+	atomic_store(&fx.area.slots[OTHER].state, RV_SLOT_TAKEN);
+	seen.on_beat = beat_answers_the_dead;
+	hold();
+	cr_assert(eq(int, rv_writer_open(&theirs, &newcomer, NULL), RV_OK));
+	release();
+	cr_assert(eq(int, seen.beats, 1));
+	cr_assert(eq(u32, state_of(OTHER), RV_SLOT_EMPTY));
+	rv_writer_close(newcomer);
+}
+
 Test(writer_wait, slots_are_bounded)
 {
 	struct rv_writer_open theirs = how(SLOTS, THEY);

@@ -103,7 +103,7 @@ static int print_enum(const struct rv_conf_key *key, const void *field, struct r
 static int set_bool(const struct rv_conf_key *key, const char *text, void *field,
 		    struct rv_arena *arena, struct rv_why *why)
 {
-	int value;
+	int value = 0; /* gcc does not see through to rv_fail that an error is one */
 	int err = find_word(key->type, text, &value, why);
 
 	(void)arena;

@@ -258,8 +258,8 @@ bool rv_writer_busy(void *ctx)
 }
 
 /*
- * What the slot's last owner posted is nobody's any more.  It needs no mutex, for a leader writes to
- * a slot only while it is TAKEN, and it was the leader that made it so.  False: it is TAKEN now.
+ * What the slot's last owner posted is nobody's any more.  It needs no mutex, for a leader writes
+ * to a slot only while it is TAKEN, and it was the leader that made it so.  False: it is TAKEN now.
  */
 static bool move_in(struct rv_writer *writer)
 {

@@ -27,7 +27,8 @@ struct rv_writer_open {
 
 /*
  * A newcomer clears the slot and writes its own incarnation; it waits only while its predecessor's
- * request is being executed.  A take-over that is due stays due, for the next leader.  RV_E_FAILED: the area is marked failed, exit 74.
+ * request is being executed.  A take-over that is due stays due, for the next leader.
+ * RV_E_FAILED: the area is marked failed, exit 74.
  */
 int rv_writer_open(const struct rv_writer_open *how, struct rv_writer **ret_writer,
 		   struct rv_why *why) RV_MUST_CHECK;

@@ -26,7 +26,7 @@
 
 #define LOG_SHOWN 12000 /* bytes of the daemon's log in a failure */
 
-static const char *program(const char *name)
+const char *rv_e2e_program(const char *name)
 {
 	static char paths[4][RV_PATH_MAX];
 	static unsigned next;
@@ -118,7 +118,7 @@ __attribute__((format(printf, 2, 0))) static void write_ini(struct rv_e2e *e, co
 			   "[task:job]\ncommand = '%s' '%s' ${arg.do}\n"
 			   "max_attempts = 50\nmax_crashes = 1000000\n"
 			   "[task:noop]\nhandler = builtin\nbuiltin = noop\n%s",
-			   e->dir, program("rv_testjob"), e->dir, text);
+			   e->dir, rv_e2e_program("rv_testjob"), e->dir, text);
 }
 
 void rv_e2e_ini(struct rv_e2e *e, const char *more, ...)
@@ -178,7 +178,8 @@ void rv_e2e_no_env(struct rv_e2e *e)
 
 void rv_e2e_launch(struct rv_e2e *e)
 {
-	const char *const words[] = {program("reeved"), "-c", rv_e2e_path(e, "reeve.ini"), NULL};
+	const char *const words[] = {rv_e2e_program("reeved"), "-c", rv_e2e_path(e, "reeve.ini"),
+				     NULL};
 	struct rv_test_start how = {.argv = words, .env = e->env};
 	char notify[320];
 	char log[320];
@@ -396,7 +397,7 @@ static void drain(struct rv_e2e *e, struct rv_test_child *child)
 
 int rv_e2e_reeve_words(struct rv_e2e *e, const char *const *words)
 {
-	const char *all[40] = {program("reeve"), "-c", rv_e2e_path(e, "reeve.ini")};
+	const char *all[40] = {rv_e2e_program("reeve"), "-c", rv_e2e_path(e, "reeve.ini")};
 	struct rv_test_start how = {.argv = all, .pipe_out = true, .pipe_err = true};
 	struct rv_test_child child;
 	size_t n = 3;

@@ -47,6 +47,8 @@ void rv_e2e_ini(struct rv_e2e *e, const char *more, ...) RV_PRINTF(2, 3);
 void rv_e2e_env(struct rv_e2e *e, const char *pair, ...) RV_PRINTF(2, 3);
 void rv_e2e_no_env(struct rv_e2e *e);
 const char *rv_e2e_path(const struct rv_e2e *e, const char *name);
+/* The path of "reeve", "reeved", "rv_testjob" as built. */
+const char *rv_e2e_program(const char *name);
 
 /* Starts reeved; start waits for its READY=1. */
 void rv_e2e_launch(struct rv_e2e *e);

@@ -19,10 +19,10 @@
 #include "os/notify.h"
 #include "os/self.h"
 #include "os/sweep.h"
-#include "os/user.h"
 #include "supervisor/control.h"
 #include "supervisor/doorbell.h"
 #include "supervisor/oom.h"
+#include "supervisor/place.h"
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
 #include "supervisor/step.h"
@@ -83,64 +83,6 @@ static int warm_loop(struct rv_loop *loop, size_t nslots, struct rv_why *why)
 	}
 	free(ios);
 	free(fds);
-	return err;
-}
-
-/* Ours and nobody else's to write, or with the group's members when one is configured. */
-static int make_folder(const char *path, const char *group, struct rv_why *why)
-{
-	struct stat st;
-	gid_t gid;
-	int err;
-
-	if (stat(path, &st) == 0) {
-		if (S_ISDIR(st.st_mode) && (st.st_mode & S_IWOTH) != 0)
-			return rv_fail(why, RV_E_CONF,
-				       "everyone may write to %s: whoever does can run commands as "
-				       "you; chmod o-w it, or choose another folder",
-				       path);
-		return rv_folder_make(path, 0700, why);
-	}
-	err = rv_folder_make(path, 0700, why);
-	if (err != RV_OK || !group)
-		return err;
-	err = rv_group_find(group, &gid, why);
-	if (err != RV_OK)
-		return rv_wrap(why, RV_E_CONF, "[reeve] group");
-	if (chown(path, (uid_t)-1, gid) != 0 || chmod(path, 02770) != 0)
-		return rv_fail(why, RV_E_DENIED, "cannot give %s to the group %s: %m", path, group);
-	return RV_OK;
-}
-
-static int check_group(const struct rv_conf *conf, struct rv_why *why)
-{
-	gid_t gid;
-	int err;
-
-	if (!conf->reeve.group)
-		return RV_OK;
-	err = rv_group_find(conf->reeve.group, &gid, why);
-	if (err != RV_OK)
-		return rv_wrap(why, RV_E_CONF, "[reeve] group");
-	if (geteuid() != 0 && !rv_group_mine(gid))
-		return rv_fail(why, RV_E_CONF, "[reeve] group: the daemon's user is not in %s",
-			       conf->reeve.group);
-	return RV_OK;
-}
-
-static int make_folders(const struct rv_conf *conf, struct rv_why *why)
-{
-	char folder[RV_PATH_MAX];
-	int err = check_group(conf, why);
-
-	if (err == RV_OK)
-		err = make_folder(conf->reeve.state_dir, conf->reeve.group, why);
-	if (err == RV_OK)
-		err = make_folder(conf->reeve.runtime_dir, conf->reeve.group, why);
-	if (err == RV_OK)
-		err = rv_path_folder(folder, sizeof folder, conf->store.path);
-	if (err == RV_OK)
-		err = make_folder(folder, conf->reeve.group, why);
 	return err;
 }
 
@@ -352,7 +294,7 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 	note_strangers(sup);
 	err = find_programs(sup, why);
 	if (err == RV_OK)
-		err = make_folders(conf, why);
+		err = rv_place_make(conf, why);
 	if (err == RV_OK)
 		err = take_lock(sup, why);
 	if (err != RV_OK)
@@ -366,6 +308,7 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 	rv_log_with(RV_LOG_INFO, RV_EV_daemon_starting,
 		    RV_FIELDS(RV_STR("store", conf->store.path), RV_STR("version", RV_VERSION)),
 		    "reeved %s starts", RV_VERSION);
+	rv_place_share(sup->conf);
 	err = await_predecessor(sup, why);
 	if (err == RV_OK)
 		err = make_table(sup, why);

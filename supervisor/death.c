@@ -161,6 +161,11 @@ static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_r
 	}
 }
 
+static int64_t time_us(const struct timeval *time)
+{
+	return (int64_t)time->tv_sec * RV_SECOND_US + time->tv_usec;
+}
+
 static void write_obituary(struct rv_sup *sup, const struct rv_child *child, enum rv_died died,
 			   const struct rv_exit *how)
 {
@@ -171,6 +176,9 @@ static void write_obituary(struct rv_sup *sup, const struct rv_child *child, enu
 		.code = how->code,
 		.signo = how->signo,
 		.core = how->core,
+		.user_us = time_us(&how->usage.ru_utime),
+		.sys_us = time_us(&how->usage.ru_stime),
+		.maxrss_bytes = (int64_t)how->usage.ru_maxrss * 1024,
 		.died_us = rv_mono_us(),
 		.nwords = child->words.nlast,
 	};

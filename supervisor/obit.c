@@ -119,11 +119,11 @@ int rv_obits_ack(struct rv_obits *obits, uint64_t number)
 
 void rv_obit_message(const struct rv_obit *obit, struct rv_sup_msg *ret_msg)
 {
-	static const char core[] = " (core dumped)";
 	unsigned code = obit->code >= 0 ? (unsigned)obit->code : 0;
 
-	_Static_assert(RV_LAST_WORDS + sizeof core <= RV_SUP_TEXT, "last words fit into a message");
+	_Static_assert(RV_LAST_WORDS <= RV_SUP_TEXT, "last words fit into a message");
 	PRE(obit->signo >= 0 && obit->signo < 128 && code <= 255);
+	PRE(obit->user_us >= 0 && obit->sys_us >= 0 && obit->maxrss_bytes >= 0);
 	*ret_msg = (struct rv_sup_msg){
 		.version = RV_SUP_VERSION,
 		.kind = RV_SUP_DIED,
@@ -131,14 +131,13 @@ void rv_obit_message(const struct rv_obit *obit, struct rv_sup_msg *ret_msg)
 		.a = obit->number,
 		.b = obit->incarnation,
 		.c = (uint64_t)obit->died,
-		.d = code << 8 | (unsigned)obit->signo,
+		.d = RV_SUP_END(code, obit->signo, obit->core),
 		.e = obit->slot,
+		.f = (uint64_t)obit->user_us,
+		.g = (uint64_t)obit->sys_us,
+		.h = (uint64_t)obit->maxrss_bytes,
 	};
 	memcpy(ret_msg->text, obit->words, obit->nwords);
-	if (obit->core) {
-		memcpy(ret_msg->text + obit->nwords, core, sizeof core - 1);
-		ret_msg->size += (uint32_t)sizeof core - 1;
-	}
 }
 
 void rv_living_message(uint64_t highest, const uint64_t *ids, size_t count, size_t from,

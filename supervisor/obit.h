@@ -35,8 +35,9 @@ struct rv_obit {
 	int code;  /* exit code, -1 by a signal */
 	int signo; /* 0 by an exit */
 	bool core;
-	int64_t died_us; /* CLOCK_MONOTONIC */
-	int64_t sent_us; /* the same, when it was told last */
+	int64_t user_us, sys_us, maxrss_bytes; /* of its whole life, its jobs' included */
+	int64_t died_us;                       /* CLOCK_MONOTONIC */
+	int64_t sent_us;                       /* the same, when it was told last */
 	unsigned char words[RV_LAST_WORDS];
 	size_t nwords;
 };
@@ -58,7 +59,8 @@ int rv_obits_reserve(struct rv_obits *obits) RV_MUST_CHECK;
 /* It was not started after all. */
 void rv_obits_unreserve(struct rv_obits *obits);
 
-/* It died: takes its place.  ${what}: incarnation, slot, died, code, signo, core, died_us, words.
+/* It died: takes its place.  ${what}: incarnation, slot, died, code, signo, core, usage, died_us,
+ * words.
  */
 struct rv_obit *rv_obits_add(struct rv_obits *obits, const struct rv_obit *what);
 

@@ -48,12 +48,17 @@ int rv_memory_do_join(struct mem_store *m, struct rv_req_join *req, struct rv_wh
 static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_expire_one *how)
 {
 	bool ran = j->started || how->started_job == j->id;
-	bool charged = ran && (how->died == RV_DIED_CRASH || how->died == RV_DIED_HUNG);
+	bool charged = ran && rv_rules_is_crash(how->died);
 	struct rv_ack end = {.exit_code = -1};
 	char says[RV_ERROR_MAX];
 
 	PRE(j->place == MEM_LEASE);
 	(void)snprintf(end.error, sizeof end.error, "%s", how->words);
+	if (charged) {
+		end.user_us = how->user_us;
+		end.sys_us = how->sys_us;
+		end.maxrss_bytes = how->maxrss_bytes;
+	}
 	if (ran && !j->started)
 		rv_memory_run_began(m, j, j->leased_us);
 	if (ran)

@@ -28,6 +28,7 @@ struct rv_job_view {
 };
 
 struct rv_attempt_view {
+	/* usage: the run's, but with outcome CRASHED the worker's in all its life */
 	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;
 	int run, attempt, outcome, exit_code,
 		signo; /* outcome: enum rv_outcome, -1 while it runs */

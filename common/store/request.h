@@ -126,7 +126,10 @@ struct rv_expire_one {
 	int32_t died;     /* enum rv_died of wire/sup.h; CRASH and HUNG count for the started job */
 	int32_t released; /* out: leases ended */
 	int64_t started_job; /* prefetching worker: its STARTED word; 0: what the lease rows say */
-	char words[160];     /* what killed it, in words, for the attempt's error */
+	/* of the worker in all its life: kept with the run that crashed (RV_OUTCOME_CRASHED), whose
+	 * own share nobody knows */
+	int64_t user_us, sys_us, maxrss_bytes;
+	char words[224]; /* what killed it, in words, for the attempt's error */
 };
 
 struct rv_req_expire {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/near.h"
 #include "os/self.h"
+#include "wire/sup.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,11 @@ int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 		return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\", did you mean \"%s\"?",
 			       thing, name, near);
 	return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\"", thing, name);
+}
+
+bool rv_rules_is_crash(int died)
+{
+	return died == RV_DIED_CRASH || died == RV_DIED_HUNG;
 }
 
 bool rv_rules_process_gone(int64_t pid, int64_t start_ticks)

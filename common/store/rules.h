@@ -55,6 +55,9 @@ void rv_rules_worker(char *out, const struct rv_req_join *join);
 int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 		     const char *const *names, size_t count);
 
+/* Whether a worker that ended like this (enum rv_died) did it by itself (R5). */
+bool rv_rules_is_crash(int died);
+
 /* Whether no process has this pid and start time any more (a zombie is none). */
 bool rv_rules_process_gone(int64_t pid, int64_t start_ticks);
 

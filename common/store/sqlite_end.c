@@ -200,9 +200,8 @@ int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
 
 /* How a worker ended. */
 struct death {
-	const char *worker, *words;
-	int died;
-	int64_t started_job;
+	const char *worker;
+	const struct rv_expire_one *how;
 };
 
 static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
@@ -213,7 +212,7 @@ static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum 
 	int max_crashes;
 	int err;
 
-	PRE(death->died == RV_DIED_CRASH || death->died == RV_DIED_HUNG);
+	PRE(rv_rules_is_crash(death->how->died));
 	place->crashes++;
 #ifdef RV_MUTANT_CRASH_BURNS_ATTEMPT
 	place->attempts++;
@@ -229,12 +228,13 @@ static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum 
 		return RV_E_CORRUPT;
 	if (rv_retry_after_crash(place->crashes, max_crashes) == RV_VERDICT_AGAIN)
 		return again(s, place, from, s->now_us, run);
-	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, place->crashes, death->words);
+	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, place->crashes, death->how->words);
 	return rv_sqlite_to_done(s, place, from, RV_JOB_DEAD, says, run);
 }
 
 static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *death)
 {
+	const struct rv_expire_one *how = death->how;
 	struct rv_sqlite_lease lease;
 	struct rv_sqlite_run run;
 	enum rv_job_state from;
@@ -242,16 +242,19 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 	bool charged;
 	int err = rv_sqlite_lease(s, id, &lease);
 
-	PRE(death->words && death->worker);
+	PRE(how && death->worker);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	ran = lease.started || death->started_job == id;
-	charged = ran && (death->died == RV_DIED_CRASH || death->died == RV_DIED_HUNG);
+	ran = lease.started || how->started_job == id;
+	charged = ran && rv_rules_is_crash(how->died);
 	run = (struct rv_sqlite_run){
 		.worker = lease.started ? lease.worker : death->worker,
-		.error = death->words,
+		.error = how->words,
 		.started = lease.started_at,
 		.ended = s->now_us,
+		.user = charged ? how->user_us : 0,
+		.sys = charged ? how->sys_us : 0,
+		.maxrss = charged ? how->maxrss_bytes : 0,
 		.attempt = lease.place.attempts + 1,
 		.outcome = charged ? RV_OUTCOME_CRASHED : RV_OUTCOME_INTERRUPTED,
 		.exit_code = -1,
@@ -270,10 +273,7 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
 			  const struct rv_expire_one *how, int32_t *ret_released)
 {
-	struct death death = {.worker = worker,
-			      .words = how->words,
-			      .died = how->died,
-			      .started_job = how->started_job};
+	struct death death = {.worker = worker, .how = how};
 	int64_t id = 0;
 	int32_t released = 0;
 	int err;

@@ -39,11 +39,18 @@ enum rv_died {
 	RV_DIED_LOST,  /* area failed, supervisor lost, killed while booting: counts nothing */
 };
 
+/* DIED.d: as the low 16 bits of a wait status, so the exit code stands above signal and core. */
+#define RV_SUP_END(code, signo, core)                                                              \
+	((uint64_t)(code) << 8 | ((core) ? 0x80U : 0U) | (uint64_t)(signo))
+#define RV_SUP_END_CODE(d)  ((unsigned)((d) >> 8 & 0xff))
+#define RV_SUP_END_CORE(d)  (((d)&0x80) != 0)
+#define RV_SUP_END_SIGNO(d) ((unsigned)((d)&0x7f))
+
 struct rv_sup_msg {
 	uint16_t version;
 	uint16_t kind; /* enum rv_sup_kind */
 	uint32_t size; /* bytes used of text */
-	uint64_t a, b, c, d, e;
+	uint64_t a, b, c, d, e, f, g, h;
 	unsigned char text[RV_SUP_TEXT];
 };
 

@@ -171,6 +171,8 @@ static void ask_expire(struct world *w, struct rv_req *req)
 		for (size_t l = w->nleases; l-- > 0 && !e->who[i].started_job;)
 			if (w->leases[l].who == e->who[i].incarnation && chance(w, 40))
 				e->who[i].started_job = w->leases[l].job;
+		e->who[i].user_us = below(w, 1000);
+		e->who[i].maxrss_bytes = below(w, 1000);
 		if (chance(w, 80))
 			put(e->who[i].words, sizeof e->who[i].words, "killed by signal 9");
 	}

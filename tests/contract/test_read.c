@@ -336,3 +336,36 @@ CONTRACT(read, a_full_check_of_a_store_in_use)
 	(void)add(f, JOB(.run_at_us = START_US + S(9), .ttl_us = S(2)));
 	ERR(rv_store_check(f->store, true, never, NULL), RV_OK);
 }
+
+/* Nobody knows the share of the run that crashed: it gets what its worker used, and says so by its
+ * outcome.  A run that was only interrupted gets nothing. */
+CONTRACT(read, what_a_worker_used_is_kept_with_the_run_that_crashed)
+{
+	struct rv_req_expire *e = &f->req.u.expire;
+	static const int how[] = {RV_DIED_LOST, RV_DIED_CRASH};
+	struct runs runs = {.n = 0};
+	int64_t id = add_task(f, "frail");
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(how); i++) {
+		ERR(join(f, W2 + 1 + i, 3), RV_OK);
+		(void)claim(f, W2 + 1 + i, id);
+		memset(e, 0, sizeof *e);
+		e->count = 1;
+		e->who[0] = (struct rv_expire_one){.incarnation = W2 + 1 + i,
+						   .died = how[i],
+						   .user_us = 21,
+						   .sys_us = 22,
+						   .maxrss_bytes = 4096,
+						   .words = "killed by signal 11 (core dumped)"};
+		ERR(ask_kind(f, RV_REQ_EXPIRE), RV_OK);
+	}
+	ERR(rv_store_attempts(f->store, id, note_run, &runs), RV_OK);
+	IS(runs.n, 2);
+	IS(runs.view[0].outcome, RV_OUTCOME_INTERRUPTED);
+	IS(runs.view[0].user_us + runs.view[0].sys_us + runs.view[0].maxrss_bytes, 0);
+	IS(runs.view[1].outcome, RV_OUTCOME_CRASHED);
+	IS(runs.view[1].user_us, 21);
+	IS(runs.view[1].sys_us, 22);
+	IS(runs.view[1].maxrss_bytes, 4096);
+	HAS(runs.view[1].error, "core dumped");
+}

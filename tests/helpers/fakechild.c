@@ -374,9 +374,11 @@ static void on_died(const struct rv_sup_msg *msg)
 {
 	note("DIED %llu %016llx died=%llu code=%llu signal=%llu slot=%llu left=%d words=%.*s",
 	     (unsigned long long)msg->a, (unsigned long long)msg->b, (unsigned long long)msg->c,
-	     (unsigned long long)msg->d >> 8, (unsigned long long)msg->d & 0xff,
-	     (unsigned long long)msg->e, living_escapees((unsigned)msg->e), (int)msg->size,
-	     (const char *)msg->text);
+	     (unsigned long long)RV_SUP_END_CODE(msg->d),
+	     (unsigned long long)RV_SUP_END_SIGNO(msg->d), (unsigned long long)msg->e,
+	     living_escapees((unsigned)msg->e), (int)msg->size, (const char *)msg->text);
+	note("USED %llu core=%d rss=%s", (unsigned long long)msg->a, RV_SUP_END_CORE(msg->d),
+	     msg->h > 65536 && msg->h < 1ULL << 40 && msg->f + msg->g < 60000000 ? "some" : "?");
 	if (!fake.no_ack)
 		send_up(RV_SUP_ACK, msg->a, 0, 0);
 }

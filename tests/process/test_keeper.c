@@ -128,13 +128,20 @@ Test(keeper, an_obituary_ends_the_leases_and_is_answered)
 	int64_t job = claim(crashed, false, NULL), other = claim(drained, false, NULL);
 
 	msg = died(1, crashed, 1, RV_DIED_CRASH, 9);
+	msg.d |= RV_SUP_END(0, 0, true);
+	msg.f = 5;
+	msg.g = 6;
+	msg.h = 7 << 20;
 	rv_fakesup_say(&subject, &msg);
 	hear(RV_SUP_ACK, &msg);
 	cr_expect(msg.a == 1);
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_READY);
 	cr_expect(eq(int, rv_fakesup_job(&sup, job)->crashes, 1));
 	HAS(rv_fakesup_attempt(&sup, job)->error, "killed by signal 9");
-	HAS(rv_fakesup_attempt(&sup, job)->error, "ouch!");
+	HAS(rv_fakesup_attempt(&sup, job)->error, "(core dumped): ouch!");
+	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->user_us, 5));
+	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->sys_us, 6));
+	cr_expect(eq(i64, rv_fakesup_attempt(&sup, job)->maxrss_bytes, 7 << 20));
 	msg = died(2, drained, 2, RV_DIED_LOST, 15);
 	rv_fakesup_say(&subject, &msg);
 	/* Told again: nothing more happens, and it is answered. */

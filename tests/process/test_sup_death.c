@@ -22,6 +22,7 @@ Test(sup_death, a_killed_worker_comes_back_and_its_obituary_says_how)
 	rv_fake_up(&fake, 2);
 	cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, &first), SIGKILL), 0));
 	rv_fake_await(&fake, "DIED 1 %016llx died=1 code=0 signal=9 slot=1", first);
+	rv_fake_await(&fake, "USED 1 core=0 rss=some");
 	rv_fake_await_count(&fake, " ready\n", 4);
 	(void)rv_fake_pid(&fake, 1, &second);
 	cr_assert(lt(ulong, first, second), "incarnations grow");

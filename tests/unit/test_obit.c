@@ -105,6 +105,9 @@ Test(obit, the_message_says_how_it_ended)
 		.slot = 9,
 		.died = RV_DIED_CRASH,
 		.code = 3,
+		.user_us = 11,
+		.sys_us = 12,
+		.maxrss_bytes = 4096,
 		.nwords = 4,
 		.words = "oops",
 	};
@@ -117,14 +120,17 @@ Test(obit, the_message_says_how_it_ended)
 	cr_assert(eq(ulong, msg.c, RV_DIED_CRASH));
 	cr_assert(eq(ulong, msg.d, 3 << 8));
 	cr_assert(eq(ulong, msg.e, 9));
+	cr_assert(eq(ulong, msg.f, 11));
+	cr_assert(eq(ulong, msg.g, 12));
+	cr_assert(eq(ulong, msg.h, 4096));
 	cr_assert(eq(uint, msg.size, 4));
 	cr_assert(eq(int, memcmp(msg.text, "oops", 4), 0));
 	obit.code = -1;
 	obit.signo = 11;
 	obit.core = true;
 	rv_obit_message(&obit, &msg);
-	cr_assert(eq(ulong, msg.d, 11));
-	rv_assert_text((const char *)msg.text, "oops (core dumped)");
+	cr_assert(eq(ulong, msg.d, 0x80 | 11));
+	rv_assert_text((const char *)msg.text, "oops");
 }
 
 Test(obit, the_list_of_the_living_comes_in_parts)

@@ -280,6 +280,8 @@ static int attempt_row(void *ctx, const struct rv_attempt_view *view)
 {
 	struct rv_table *table = ctx;
 	char text[RV_FMT_SPACE + 64];
+	/* What a crashed run used itself is lost with its worker. */
+	const char *whose = view->outcome == RV_OUTCOME_CRASHED ? " by worker" : "";
 
 	rv_table_int(table, view->run, RV_STYLE_NONE);
 	rv_table_text(table, rv_view_outcome(view->outcome), RV_STYLE_NONE);
@@ -292,8 +294,10 @@ static int attempt_row(void *ctx, const struct rv_attempt_view *view)
 			      ? rv_fmt_about(text, view->ended_us - view->started_us)
 			      : "",
 		      RV_STYLE_NONE);
-	rv_table_text(table, rv_fmt_about(text, view->user_us + view->sys_us), RV_STYLE_NONE);
-	rv_table_printf(table, RV_STYLE_NONE, "%lldK", (long long)(view->maxrss_bytes >> 10));
+	rv_table_printf(table, RV_STYLE_NONE, "%s%s",
+			rv_fmt_about(text, view->user_us + view->sys_us), whose);
+	rv_table_printf(table, RV_STYLE_NONE, "%lldK%s", (long long)(view->maxrss_bytes >> 10),
+			whose);
 	rv_table_text(table, view->worker, RV_STYLE_NONE);
 	rv_table_text(table, view->error, RV_STYLE_NONE);
 	return RV_OK;

@@ -169,6 +169,7 @@ json_t *rv_view_attempt(const struct rv_attempt_view *view)
 	put_text(&to, "error", view->error);
 	put_text(&to, "worker", view->worker);
 	put_int(&to, "fence", view->fence);
+	put_text(&to, "usage_of", view->outcome == RV_OUTCOME_CRASHED ? "worker" : "run");
 	put_int(&to, "user_us", view->user_us);
 	put_int(&to, "sys_us", view->sys_us);
 	put_int(&to, "maxrss_bytes", view->maxrss_bytes);

@@ -14,17 +14,23 @@
 
 static void describe(const struct rv_sup_msg *msg, char *out, size_t space)
 {
-	unsigned signo = (unsigned)(msg->d & 0xff);
-	unsigned code = (unsigned)(msg->d >> 8 & 0xff);
+	unsigned signo = RV_SUP_END_SIGNO(msg->d);
 	int size = msg->size <= RV_SUP_TEXT ? (int)msg->size : 0;
 	const char *hung = msg->c == RV_DIED_HUNG ? "hung, " : "";
+	const char *core = RV_SUP_END_CORE(msg->d) ? " (core dumped)" : "";
 
 	if (signo != 0)
-		(void)snprintf(out, space, "%skilled by signal %u%s%.*s", hung, signo,
+		(void)snprintf(out, space, "%skilled by signal %u%s%s%.*s", hung, signo, core,
 			       size > 0 ? ": " : "", size, (const char *)msg->text);
 	else
-		(void)snprintf(out, space, "exit code %u%s%.*s", code, size > 0 ? ": " : "", size,
-			       (const char *)msg->text);
+		(void)snprintf(out, space, "exit code %u%s%.*s", RV_SUP_END_CODE(msg->d),
+			       size > 0 ? ": " : "", size, (const char *)msg->text);
+}
+
+/* A number from the wire that a column can hold. */
+static int64_t amount(uint64_t value)
+{
+	return value <= INT64_MAX ? (int64_t)value : 0;
 }
 
 /* Of several leased jobs only the one whose word says STARTED can have been the cause. */
@@ -59,7 +65,11 @@ void rv_keep_on_died(struct rv_keeper *keeper, const struct rv_sup_msg *msg)
 	*died = (struct rv_keep_died){
 		.number = msg->a,
 		.slot = (unsigned)(msg->e < RV_AREA_SLOTS_MAX ? msg->e : RV_AREA_SLOTS_MAX),
-		.one = {.incarnation = msg->b, .died = (int32_t)msg->c},
+		.one = {.incarnation = msg->b,
+			.died = (int32_t)msg->c,
+			.user_us = amount(msg->f),
+			.sys_us = amount(msg->g),
+			.maxrss_bytes = amount(msg->h)},
 	};
 	died->one.started_job = started_job(keeper, died->slot);
 	describe(msg, died->one.words, sizeof(died->one.words));

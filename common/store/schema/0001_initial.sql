@@ -159,7 +159,8 @@ CREATE TABLE done (
 ) STRICT;
 CREATE INDEX done_dead ON done(id) WHERE state = 5;
 
--- Runs that ended without ending their job.
+-- Runs that ended without ending their job.  With outcome 6 (crashed) user_us, sys_us and maxrss are
+-- the worker's, over its whole life: the share of the run is not known.
 CREATE TABLE attempt (
 	job          INTEGER NOT NULL,
 	run          INTEGER NOT NULL,

@@ -82,7 +82,7 @@ expect 0 reeve why "$id"
 says "finished at"
 expect 0 reeve show "$id" --json
 json state:text=succeeded attempts:array=1 'attempts[0].outcome:text=succeeded' 'attempts[0].exit_code:int=0' \
-	'attempts[0].worker:text' 'attempts[0].maxrss_bytes:int'
+	'attempts[0].worker:text' 'attempts[0].maxrss_bytes:int' 'attempts[0].usage_of:text=run'
 expect 0 reeve show "$id"
 says "succeeded"
 

@@ -120,16 +120,23 @@ Test(sup_start, f09_of_many_starters_one_wins)
 		children[i] = fake.child;
 	}
 	rv_fake_await_count(&fake, " ready\n", 2);
-	for (int i = 0; i < STARTERS; i++) {
+	/* All but one end, whichever it is, and however long a busy machine takes. */
+	for (int left = STARTERS; left > 1;) {
+		struct pollfd fds[STARTERS];
 		struct rv_exit how;
 
-		if (rv_test_wait(&children[i], won < 0 && i == STARTERS - 1 ? 0 : 3000, &how)) {
+		for (int i = 0; i < STARTERS; i++)
+			fds[i] = (struct pollfd){.fd = children[i].pidfd, .events = POLLIN};
+		cr_assert(lt(int, 0, poll(fds, STARTERS, RV_FAKE_WAIT_MS)), "%d of them run", left);
+		for (int i = 0; i < STARTERS; i++) {
+			if (fds[i].revents == 0 || !rv_test_wait(&children[i], 0, &how))
+				continue;
 			cr_assert(eq(int, how.code, 75));
-		} else {
-			cr_assert(eq(int, won, -1), "two of them run");
-			won = i;
+			left--;
 		}
 	}
+	for (int i = 0; i < STARTERS; i++)
+		won = children[i].pidfd >= 0 ? i : won;
 	cr_assert(ne(int, won, -1));
 	fake.child = children[won];
 	rv_fake_down(&fake);

@@ -100,7 +100,8 @@ static void f14_a_full_disk_under_work(void)
 			ids[count++] = strtoll(rv_buf_text(&e->out), NULL, 10);
 		else
 			refused++;
-		RV_NEED(e, code == 0 || code == 6 || code == 74, "add returns %d", code);
+		RV_NEED(e, code == 0 || code == 6, "add returns %d: %s", code,
+			rv_buf_text(&e->err));
 		RV_NEED(e, code == 0 || e->err.size > 20, "it says why");
 		fill(fill_path);
 	}

@@ -24,6 +24,9 @@ Test(err, exit_codes_are_those_of_the_interface)
 {
 	cr_assert(eq(int, rv_err_exit(RV_E_LOCKED), 75));
 	cr_assert(eq(int, rv_err_exit(RV_E_NOTFOUND), 3));
+	cr_assert(eq(int, rv_err_exit(RV_E_NOSPACE), 6), "full");
+	cr_assert(eq(int, rv_err_exit(RV_E_REFUSED), 6));
+	cr_assert(eq(int, rv_err_exit(RV_E_IO), 74));
 	cr_assert(eq(int, rv_err_exit(RV_E_NOTRUN), 7));
 	cr_assert(eq(int, rv_err_exit(RV_E_CONF), 78));
 	cr_assert(eq(int, rv_err_exit(RV_E_TIMEOUT), 124));

@@ -53,7 +53,7 @@ command -v sqlite3 >/dev/null || skip "needs sqlite3"
 		RV_FAULT=enqueue_commit:kill reeve $s add -- true >/dev/null 2>&1
 		is "$(reeve $s db sql 'SELECT count(*) FROM job' | tail -n 1)" "$before"
 		RV_FAULT=enqueue_commit:enospc reeve $s add -- true >/dev/null 2>&1
-		is "$?" 74
+		is "$?" 6
 		is "$(reeve $s db sql 'SELECT count(*) FROM job' | tail -n 1)" "$before"
 		RV_FAULT=enqueue_ring:kill reeve $s add -- true >/dev/null 2>&1
 		is "$(reeve $s db sql 'SELECT count(*) FROM job' | tail -n 1)" "$((before + 1))"

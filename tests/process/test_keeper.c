@@ -5,6 +5,7 @@
 #include "process/worker_room.h"
 
 #include "os/fd.h"
+#include "os/self.h"
 #include "os/sock.h"
 #include "os/spawn.h"
 
@@ -333,6 +334,42 @@ Test(keeper, time_in_which_it_was_stopped_is_nobodys_fault)
 	/* It was stopped as well and beats again now. */
 	beat_until(1, rv_mono_us() + 3 * RV_S_US);
 	cr_assert(rv_test_wait_text(sup.log, "keeper.gap", 5000));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
+}
+
+static bool is_stopped(void *ctx)
+{
+	struct rv_procstat stat;
+
+	return rv_procstat(*(const pid_t *)ctx, &stat) == RV_OK && stat.state == 'T';
+}
+
+Test(keeper, stopped_in_the_middle_of_its_second_it_blames_nobody)
+{
+	static const char *const env[] = {"RV_FAULT=keeper_tick:stop:1:keeper", NULL};
+	struct rv_sup_msg msg;
+	uint64_t incarnation;
+	int64_t end, job;
+
+	cr_assert(eq(int, rv_fakesup_stop(&subject), 0));
+	sup.env = env;
+	rv_fakesup_start(&sup, 0, &subject);
+	sup.env = NULL;
+	incarnation = join(1, 900 * RV_MS_US);
+	job = claim(incarnation, false, NULL);
+	cr_assert(rv_test_wait_until(is_stopped, &subject.proc.pid, 10000));
+	end = rv_mono_us() + 4 * RV_S_US;
+	while (rv_mono_us() < end)
+		(void)rv_fakesup_hear(&subject, RV_SUP_NONE, 500, &msg);
+	cr_assert(rv_proc_signal(&subject.proc, SIGCONT, false) == RV_OK);
+	/* The worker was stopped as well; its first beat comes after the end of the keeper's
+	 * second. */
+	cr_assert(rv_test_wait_text(sup.log, "keeper.gap", 5000));
+	end = rv_mono_us() + 2 * RV_S_US;
+	while (rv_mono_us() < end) {
+		atomic_store(&sup.area.hints[1].beat_us, rv_mono_us());
+		cr_assert(not(rv_fakesup_hear(&subject, RV_SUP_HUNG, 50, &msg)));
+	}
 	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING);
 }
 

@@ -121,8 +121,11 @@ static bool is_first_of_lease(const struct rv_keeper *keeper, unsigned at)
 static void expire_silent(struct rv_keeper *keeper)
 {
 	struct rv_req_expire *expire = &keeper->req.u.expire;
-	int64_t now = rv_mono_us();
+	int64_t now = rv_keep_note_time(keeper);
 
+	/* We were stopped since the tick began, and perhaps not alone. */
+	if (keeper->missed_us > 0)
+		return;
 	keeper->req.kind = RV_REQ_EXPIRE;
 	memset(expire, 0, sizeof(*expire));
 	for (unsigned i = 0; i < keeper->nlives && expire->count < RV_EXPIRE_MAX; i++) {
@@ -193,9 +196,9 @@ static bool lives_are_old(const struct rv_keeper *keeper)
 
 void rv_keep_judge(struct rv_keeper *keeper)
 {
-	int64_t now = rv_mono_us();
+	int64_t now = rv_keep_note_time(keeper);
 
-	if (keeper->forgiving)
+	if (keeper->forgiving || keeper->missed_us > 0)
 		return;
 	if (lives_are_old(keeper))
 		rv_keep_read_lives(keeper);

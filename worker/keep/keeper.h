@@ -97,6 +97,8 @@ void rv_keep_kick(struct rv_keeper *keeper);
 void rv_keep_tick(struct rv_keeper *keeper);
 /* tick.c: how many jobs there are, and when the next one is due. */
 void rv_keep_read_totals(struct rv_keeper *keeper);
+/* tick.c: now; notes time in which we did not run at all: stopped, suspended, starved. */
+int64_t rv_keep_note_time(struct rv_keeper *keeper);
 /* tick.c: TICK alone, while a request of ours waits. */
 void rv_keep_tick_waiting(struct rv_keeper *keeper);
 

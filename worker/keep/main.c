@@ -215,6 +215,7 @@ static void work(struct rv_keeper *keeper)
 		.ctx = keeper,
 	};
 	rv_child_link_start(&keeper->link);
+	(void)rv_keep_note_time(keeper); /* from READY on our absence is noticed */
 	if (rv_child_send(&keeper->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
 		return; /* nobody there: the link would say so too */
 	rv_log(RV_LOG_DEBUG, RV_EV_keeper_ready, "ready");

@@ -60,8 +60,7 @@ static void look_at_writer(struct rv_keeper *keeper, int64_t now)
 		set_blocker(keeper, pid > 0 ? pid : 0);
 }
 
-/* Notes time in which we did not run at all: stopped, suspended, starved. */
-static int64_t note_time(struct rv_keeper *keeper)
+int64_t rv_keep_note_time(struct rv_keeper *keeper)
 {
 	int64_t now = rv_mono_us();
 	int64_t gap = keeper->seen_us != 0 ? now - keeper->seen_us : 0;
@@ -74,7 +73,7 @@ static int64_t note_time(struct rv_keeper *keeper)
 
 void rv_keep_tick_waiting(struct rv_keeper *keeper)
 {
-	int64_t now = note_time(keeper);
+	int64_t now = rv_keep_note_time(keeper);
 
 	if (now - keeper->ticked_us < RV_KEEP_TICK_US / 2)
 		return;
@@ -166,7 +165,7 @@ static void on_tick(struct rv_loop_timer *timer)
 
 void rv_keep_tick(struct rv_keeper *keeper)
 {
-	int64_t now = note_time(keeper);
+	int64_t now = rv_keep_note_time(keeper);
 	int err;
 
 	rv_loop_timer_start(keeper->loop, &keeper->tick, RV_KEEP_TICK_US, on_tick, keeper);
@@ -191,5 +190,5 @@ void rv_keep_tick(struct rv_keeper *keeper)
 		sweep_overdue(keeper, now);
 	if (!keeper->ending)
 		checkpoint(keeper);
-	(void)note_time(keeper);
+	(void)rv_keep_note_time(keeper);
 }

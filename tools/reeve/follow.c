@@ -8,6 +8,7 @@
 #include "obs/output.h"
 #include "os/file.h"
 #include "interrupt.h"
+#include "last.h"
 #include "view.h"
 
 #include <string.h>
@@ -112,14 +113,24 @@ int rv_follow_run(struct rv_follow *follow, int run, bool *ret_any)
 	return err ? err : drain(follow, ret_any);
 }
 
-static void note_retry(const struct rv_follow *follow, const struct rv_job_view *view)
+/* Once for each run that did not end it. */
+static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 {
 	char ago[RV_VIEW_AGO_SPACE];
+	char words[RV_LAST_SPACE];
+	int err;
 
-	if (!follow->emit.silent && view->state == RV_JOB_SCHEDULED && view->runs > 0)
-		rv_cli_note("job %lld: attempt %d of %d failed (%s); the next %s",
-			    (long long)follow->job, view->attempt, view->max_attempts,
-			    view->error ? view->error : "?", rv_view_ago(ago, view->run_at_us, 0));
+	if (view->state != RV_JOB_SCHEDULED || view->runs == follow->noted)
+		return RV_OK;
+	follow->noted = view->runs;
+	if (follow->emit.silent || view->runs == 0)
+		return RV_OK;
+	view->error = follow->error; /* the store's own goes with the next call */
+	err = rv_last_words(follow->cli->client.store, view, words);
+	if (!err)
+		rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job, words,
+			    rv_view_ago(ago, view->run_at_us, 0));
+	return err;
 }
 
 /* Reads the job; keeps how it ended.  ${*ret_runs}: how many runs there are. */
@@ -133,15 +144,13 @@ static int look(struct rv_follow *follow, int *ret_runs, enum rv_job_state *stat
 			       (long long)follow->job);
 	if (err)
 		return err;
-	if (view.state != *state)
-		note_retry(follow, &view);
 	*ret_runs = view.runs;
 	*state = view.state;
 	follow->state = view.state;
 	follow->exit_code = view.exit_code;
 	follow->signo = view.signo;
 	(void)snprintf(follow->error, sizeof(follow->error), "%s", view.error ? view.error : "");
-	return RV_OK;
+	return note_retry(follow, &view);
 }
 
 /* Prints until nothing more comes from this run, and goes on to the next one if there is one. */

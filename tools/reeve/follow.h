@@ -14,6 +14,7 @@ struct rv_follow {
 	struct rv_cli *cli;
 	int64_t job;
 	int run;                         /* whose output is read; 0: none yet */
+	int noted;                       /* the run of which was said that another follows */
 	struct rv_emit emit;             /* how it is printed */
 	struct rv_output_reader *reader; /* owned */
 	struct rv_waiter waiter;

@@ -8,6 +8,7 @@
 #include "base/seam.h"
 #include "client/alive.h"
 #include "conf/conf.h"
+#include "last.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -102,12 +103,17 @@ static void why_scheduled(struct why *why)
 
 	(void)rv_fmt_time(when, view->run_at_us);
 	(void)rv_view_ago(ago, view->run_at_us, why->now_us);
-	if (view->runs > 0)
-		add(why, "backoff", "attempt %d of %d failed%s%s; the next is due at %s (%s)",
-		    view->attempt, view->max_attempts, colon(view->error), or_nothing(view->error),
-		    when, ago);
-	else
+	if (view->runs > 0) {
+		char words[RV_LAST_SPACE];
+		int err = rv_last_words(why->cli->client.store, view, words);
+
+		if (err)
+			why->err = err;
+		else
+			add(why, "backoff", "%s; the next run is due at %s (%s)", words, when, ago);
+	} else {
 		add(why, "scheduled", "it is due at %s (%s)", when, ago);
+	}
 }
 
 static int each_parent(void *ctx, int64_t parent, enum rv_job_state state)

@@ -102,6 +102,19 @@ echo through >gate
 wait $follower
 is "$?" 0
 is "$(cat followed)" $'before\nthrough\nafter'
+# One that asks to be tried later burns no attempt; the words say so, once for each run.
+expect 0 reeve run -- sh -c 'test -e later || { touch later; echo not now >&2; exit 75; }; echo now'
+is "$out" now
+errs "it asked to be tried later (exit code 75"
+errs "no attempt was used; the next run is due in "
+is "$(grep -c "tried later" .err)" 1
+[[ $err != *"failed"* ]] || fail "nothing failed: $err"
+is "$(reeve jobs --limit 1 --json | sed 's/.*"attempt":\([0-9]*\).*/\1/')" 1
+id=$(reeve add -- sh -c 'exit 75')
+until reeve show "$id" --json | grep -q '"state":"scheduled"'; do :; done
+expect 0 reeve why "$id"
+says "it asked to be tried later (exit code 75); no attempt was used; the next run is due at "
+expect 0 reeve cancel "$id"
 expect 0 reeve run -- sh -c 'yes 0123456789abcde | head -c 40000000; echo the end'
 is "$(tail -n 1 .out)" "the end"
 expect 0 reeve jobs --limit 1 --json

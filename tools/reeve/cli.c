@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "conf/conf.h"
+#include "store/store.h"
 #include "wire/json.h"
 
 #include <stdarg.h>
@@ -118,6 +119,18 @@ int rv_cli_store_waiting(struct rv_cli *cli)
 	int err = rv_cli_store(cli, RV_CLIENT_WRITE);
 
 	return err == RV_E_DENIED ? rv_cli_store(cli, RV_CLIENT_READ) : err;
+}
+
+int rv_cli_same_store(struct rv_cli *cli)
+{
+	int err = rv_store_same_file(cli->client.store);
+
+	if (err == RV_E_REPLACED)
+		return rv_fail(&cli->why, err,
+			       "the store %s was removed or replaced while we waited; what becomes "
+			       "of its jobs is not known any more",
+			       cli->client.store_path);
+	return err;
 }
 
 json_t *rv_cli_object(void)

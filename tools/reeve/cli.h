@@ -32,6 +32,8 @@ int rv_cli_load(struct rv_cli *cli) RV_MUST_CHECK;
 int rv_cli_store(struct rv_cli *cli, enum rv_client_mode mode) RV_MUST_CHECK;
 /* For those who wait: to be rung takes a row; who may not write looks once a second. */
 int rv_cli_store_waiting(struct rv_cli *cli) RV_MUST_CHECK;
+/* While waiting: RV_E_REPLACED with a sentence once the open store is not the one at its path. */
+int rv_cli_same_store(struct rv_cli *cli) RV_MUST_CHECK;
 
 /* Prints ${object} (taken) with "v":1 first, on stdout.  The program's exit code. */
 int rv_cli_json(struct rv_cli *cli, json_t *object) RV_MUST_CHECK;

@@ -137,8 +137,10 @@ static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 static int look(struct rv_follow *follow, int *ret_runs, enum rv_job_state *state)
 {
 	struct rv_job_view view;
-	int err = rv_store_job(follow->cli->client.store, follow->job, &view);
+	int err = rv_cli_same_store(follow->cli);
 
+	if (!err)
+		err = rv_store_job(follow->cli->client.store, follow->job, &view);
 	if (err == RV_E_NOTFOUND)
 		return rv_fail(&follow->cli->why, err, "there is no job %lld",
 			       (long long)follow->job);

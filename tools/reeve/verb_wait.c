@@ -222,8 +222,10 @@ static bool is_late(const struct waiting *waiting)
 static int wake(struct waiting *waiting)
 {
 	bool rung_out = waiting->nwatched > 0;
-	int err = look_at_watched(waiting);
+	int err = rv_cli_same_store(waiting->cli);
 
+	if (!err)
+		err = look_at_watched(waiting);
 	if (err)
 		return err;
 	rung_out = rung_out && waiting->nwatched == 0;

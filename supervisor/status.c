@@ -12,13 +12,16 @@
 #include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/log.h"
+#include "os/file.h"
 #include "os/notify.h"
 #include "os/self.h"
 #include "supervisor/control.h"
 #include "wire/area.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define AREA_STABLE_US (60 * RV_SECOND_US) /* as in step.c: then its failures are history */
@@ -101,11 +104,41 @@ static void say_keeper(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, in
 	}
 }
 
+/* By the lock file: ours, as opened, against what stands at its path.  Nothing is opened. */
+static bool has_lost_store(const struct rv_sup *sup)
+{
+	char path[RV_PATH_MAX];
+	struct stat ours;
+	struct stat there;
+	int n = snprintf(path, sizeof path, "%s.lock", sup->conf->store.path);
+
+	PRE(sup->lock_fd >= 0);
+	if (n < 0 || (size_t)n >= sizeof path || fstat(sup->lock_fd, &ours) != 0)
+		return false;
+	if (stat(path, &there) != 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return there.st_dev != ours.st_dev || there.st_ino != ours.st_ino;
+}
+
+static void say_store(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, int *count)
+{
+	char text[RV_PATH_MAX + 160];
+
+	if (!has_lost_store(sup))
+		return;
+	(void)snprintf(text, sizeof text,
+		       "its store %s was removed or replaced: what was in it is gone; shut reeved "
+		       "down, then start it again",
+		       sup->conf->store.path);
+	say(fn, ctx, count, text);
+}
+
 int rv_status_degraded(const struct rv_sup *sup, rv_status_fn *fn, void *ctx)
 {
 	int count = 0;
 	char text[160];
 
+	say_store(sup, fn, ctx, &count);
 	say_keeper(sup, fn, ctx, &count);
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
 		enum rv_reason reason;
@@ -140,6 +173,8 @@ const char *rv_status_daemon(const struct rv_sup *sup)
 		return "stopping";
 	if (sup->mode == RV_MODE_DRAIN)
 		return "draining";
+	if (has_lost_store(sup))
+		return "degraded";
 	if (sup->is_ready && keeper->generation != sup->generation)
 		return "reloading"; /* the store does not know the new tasks and queues yet */
 	if (rv_status_degraded(sup, NULL, NULL) > 0)

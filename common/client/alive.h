@@ -15,6 +15,13 @@
 int rv_alive(struct rv_client *client, pid_t *ret_pid) RV_MUST_CHECK;
 
 /*
+ * RV_OK: a reeved runs (${*ret_pid}) whose lock file at this store's path was removed, and with it
+ * the way to its store; RV_E_NOTRUN.  Looks through /proc, so it sees our own processes only, or
+ * all as root.
+ */
+int rv_alive_lost(struct rv_client *client, pid_t *ret_pid) RV_MUST_CHECK;
+
+/*
  * One request on the control socket (see wire/control.h; ${request} borrowed), found through the
  * store if one is open, else by the configuration's runtime_dir.  RV_OK: the reply, to be
  * json_decref'ed.  RV_E_NOTRUN nobody listens, RV_E_TIMEOUT, RV_E_DENIED, and what the daemon says.

@@ -64,17 +64,22 @@ static int add_degraded(struct status *status, const char *text)
 /* No answer: is there no daemon, or one that does not answer? */
 static int judge_silence(struct status *status, int err)
 {
-	char text[RV_FMT_SPACE + sizeof(struct rv_why)];
+	char text[1024];
 	pid_t pid = 0;
 	bool held = rv_alive(&status->cli->client, &pid) == RV_OK;
+	bool lost = !held && rv_alive_lost(&status->cli->client, &pid) == RV_OK;
 	json_t *daemon = json_object();
 
+	held = held || lost;
 	status->running = held;
 	status->reply = json_object();
 	if (!status->reply || !daemon ||
 	    rv_json_set_new(daemon, "pid", held && pid > 0 ? json_integer(pid) : json_null()) ||
 	    rv_json_set_new(daemon, "uptime_s", json_null()) ||
-	    rv_json_set_text(daemon, "state", held ? "silent" : "stopped") ||
+	    rv_json_set_text(daemon, "state",
+			     lost   ? "lost"
+			     : held ? "silent"
+				    : "stopped") ||
 	    rv_json_set_new(status->reply, "daemon", json_incref(daemon))) {
 		json_decref(daemon);
 		return RV_E_NOMEM;
@@ -86,7 +91,12 @@ static int judge_silence(struct status *status, int err)
 	}
 	if (!held)
 		return RV_OK;
-	if (err == RV_E_NOTRUN)
+	if (lost)
+		(void)snprintf(text, sizeof(text),
+			       "its store %s and its sockets were removed: what was in it is gone; "
+			       "end it with kill %ld, then start it again",
+			       status->cli->client.store_path, (long)pid);
+	else if (err == RV_E_NOTRUN)
 		(void)snprintf(text, sizeof(text),
 			       "reeved (pid %ld) has no control socket: it is starting or ending",
 			       (long)pid);

@@ -8,7 +8,6 @@
 #include "obs/output.h"
 #include "os/file.h"
 #include "interrupt.h"
-#include "last.h"
 #include "view.h"
 
 #include <string.h>
@@ -117,7 +116,7 @@ int rv_follow_run(struct rv_follow *follow, int run, bool *ret_any)
 static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 {
 	char ago[RV_VIEW_AGO_SPACE];
-	char words[RV_LAST_SPACE];
+	char words[RV_VIEW_LAST_SPACE];
 	int err;
 
 	if (view->state != RV_JOB_SCHEDULED || view->runs == follow->noted)
@@ -126,7 +125,7 @@ static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 	if (follow->emit.silent || view->runs == 0)
 		return RV_OK;
 	view->error = follow->error; /* the store's own goes with the next call */
-	err = rv_last_words(follow->cli->client.store, view, words);
+	err = rv_view_last(follow->cli->client.store, view, words);
 	if (!err)
 		rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job, words,
 			    rv_view_ago(ago, view->run_at_us, 0));

@@ -8,7 +8,6 @@
 #include "base/seam.h"
 #include "client/alive.h"
 #include "conf/conf.h"
-#include "last.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -104,8 +103,8 @@ static void why_scheduled(struct why *why)
 	(void)rv_fmt_time(when, view->run_at_us);
 	(void)rv_view_ago(ago, view->run_at_us, why->now_us);
 	if (view->runs > 0) {
-		char words[RV_LAST_SPACE];
-		int err = rv_last_words(why->cli->client.store, view, words);
+		char words[RV_VIEW_LAST_SPACE];
+		int err = rv_view_last(why->cli->client.store, view, words);
 
 		if (err)
 			why->err = err;

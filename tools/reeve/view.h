@@ -28,4 +28,13 @@ const char *rv_view_exit(int exit_code, int signo, char *out, size_t space);
 #define RV_VIEW_AGO_SPACE 64
 const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
 
+/*
+ * Why ${view}'s job is SCHEDULED after a run: "attempt 1 of 5 failed: exit code 1", or, when it
+ * asked for it, "it asked to be tried later (exit code 75); no attempt was used".  Reads the store:
+ * ${view}'s texts must be copies.  In view_last.c.
+ */
+#define RV_VIEW_LAST_SPACE 640
+int rv_view_last(struct rv_store *store, const struct rv_job_view *view,
+		 char out[RV_VIEW_LAST_SPACE]) RV_MUST_CHECK;
+
 #endif

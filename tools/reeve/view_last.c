@@ -1,5 +1,5 @@
 /* How the last run of a job ended, in words for people.  Runs in the CLI. */
-#include "last.h"
+#include "view.h"
 
 #include <stdio.h>
 
@@ -16,7 +16,8 @@ static int each_run(void *ctx, const struct rv_attempt_view *view)
 	return RV_OK;
 }
 
-int rv_last_words(struct rv_store *store, const struct rv_job_view *view, char out[RV_LAST_SPACE])
+int rv_view_last(struct rv_store *store, const struct rv_job_view *view,
+		 char out[RV_VIEW_LAST_SPACE])
 {
 	struct last last = {.outcome = -1};
 	const char *error = view->error ? view->error : "";
@@ -25,11 +26,11 @@ int rv_last_words(struct rv_store *store, const struct rv_job_view *view, char o
 	if (err)
 		return err;
 	if (last.outcome == RV_OUTCOME_LATER)
-		(void)snprintf(out, RV_LAST_SPACE,
+		(void)snprintf(out, RV_VIEW_LAST_SPACE,
 			       "it asked to be tried later%s%s%s; no attempt was used",
 			       *error ? " (" : "", error, *error ? ")" : "");
 	else
-		(void)snprintf(out, RV_LAST_SPACE, "attempt %d of %d failed%s%s", view->attempt,
-			       view->max_attempts, *error ? ": " : "", error);
+		(void)snprintf(out, RV_VIEW_LAST_SPACE, "attempt %d of %d failed%s%s",
+			       view->attempt, view->max_attempts, *error ? ": " : "", error);
 	return RV_OK;
 }

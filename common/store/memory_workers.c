@@ -47,7 +47,7 @@ int rv_memory_do_join(struct mem_store *m, struct rv_req_join *req, struct rv_wh
 
 static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_expire_one *how)
 {
-	bool ran = j->started || how->started_job == j->id;
+	bool ran = j->started || how->started_fence == j->fence;
 	bool charged = ran && rv_rules_is_crash(how->died);
 	struct rv_ack end = {.exit_code = -1};
 	char says[RV_ERROR_MAX];

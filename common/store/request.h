@@ -125,7 +125,9 @@ struct rv_expire_one {
 	uint64_t incarnation;
 	int32_t died;     /* enum rv_died of wire/sup.h; CRASH and HUNG count for the started job */
 	int32_t released; /* out: leases ended */
-	int64_t started_job; /* prefetching worker: its STARTED word; 0: what the lease rows say */
+	/* prefetching worker: the fence in its STARTED word, void unless it is that of a lease of
+	 * its; 0: what the lease rows say */
+	int64_t started_fence;
 	/* of the worker in all its life: kept with the run that crashed (RV_OUTCOME_CRASHED), whose
 	 * own share nobody knows */
 	int64_t user_us, sys_us, maxrss_bytes;

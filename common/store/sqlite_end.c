@@ -245,7 +245,7 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 	PRE(how && death->worker);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	ran = lease.started || how->started_job == id;
+	ran = lease.started || how->started_fence == lease.place.fence;
 	charged = ran && rv_rules_is_crash(how->died);
 	run = (struct rv_sqlite_run){
 		.worker = lease.started ? lease.worker : death->worker,

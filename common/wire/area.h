@@ -79,7 +79,11 @@ struct rv_area_slot {
 	_Atomic uint32_t full;  /* 1: it wants a commit that survives a power cut */
 	_Atomic int32_t
 		result; /* RV_OK: the answer is in body; else nothing of it was done, and why */
-	uint32_t spare[5];
+	uint32_t spare;
+	/* whose words these are; 0: anybody's who has the slot.  Only the keeper gives them free,
+	 * when it has buried their owner. */
+	_Atomic uint64_t words_owner;
+	uint64_t spares;
 	struct rv_area_word words[RV_AREA_WORDS];
 	_Alignas(64) unsigned char body[RV_AREA_SLOT_SIZE];
 };

@@ -168,9 +168,9 @@ static void ask_expire(struct world *w, struct rv_req *req)
 	for (uint32_t i = 0; i < e->count; i++) {
 		e->who[i].incarnation = some_worker(w);
 		e->who[i].died = below(w, 4);
-		for (size_t l = w->nleases; l-- > 0 && !e->who[i].started_job;)
+		for (size_t l = w->nleases; l-- > 0 && !e->who[i].started_fence;)
 			if (w->leases[l].who == e->who[i].incarnation && chance(w, 40))
-				e->who[i].started_job = w->leases[l].job;
+				e->who[i].started_fence = w->leases[l].fence;
 		e->who[i].user_us = below(w, 1000);
 		e->who[i].maxrss_bytes = below(w, 1000);
 		if (chance(w, 80))

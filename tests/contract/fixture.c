@@ -290,14 +290,14 @@ int leave(struct fixture *f, uint64_t who)
 	return ask_kind(f, RV_REQ_LEAVE);
 }
 
-int died(struct fixture *f, uint64_t who, int how, int64_t started_job, const char *words)
+int died(struct fixture *f, uint64_t who, int how, int64_t started_fence, const char *words)
 {
 	struct rv_req_expire *e = &f->req.u.expire;
 
 	memset(e, 0, sizeof *e);
 	e->count = 1;
-	e->who[0] =
-		(struct rv_expire_one){.incarnation = who, .died = how, .started_job = started_job};
+	e->who[0] = (struct rv_expire_one){
+		.incarnation = who, .died = how, .started_fence = started_fence};
 	(void)snprintf(e->who[0].words, sizeof e->who[0].words, "%s", words);
 	ERR(ask_kind(f, RV_REQ_EXPIRE), RV_OK);
 	return e->who[0].released;

@@ -66,7 +66,7 @@ int pause_queue(struct fixture *f, const char *queue, int paused);
 int wait_for(struct fixture *f, int64_t id, const char *path, int64_t expires_us);
 int join(struct fixture *f, uint64_t who, int slot);
 int leave(struct fixture *f, uint64_t who);
-int died(struct fixture *f, uint64_t who, int how, int64_t started_job, const char *words);
+int died(struct fixture *f, uint64_t who, int how, int64_t started_fence, const char *words);
 struct rv_req_promote *promote(struct fixture *f, uint32_t limit);
 
 /* What a job looks like (strings until the next call on the store). */

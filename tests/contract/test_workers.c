@@ -142,11 +142,14 @@ CONTRACT(workers, clean_and_lost_count_nothing)
 CONTRACT(workers, of_the_prefetched_only_the_started_is_charged)
 {
 	int64_t ids[3];
+	int64_t fence;
 
 	for (int i = 0; i < 3; i++)
 		ids[i] = add_task(f, "t");
 	IS(prefetch(f, W1, 3, "default")->nclaimed, 3);
-	IS(died(f, W1, RV_DIED_CRASH, ids[1], "killed by signal 11"), 3);
+	IS(f->req.u.turn.claimed[1].job, ids[1]);
+	fence = f->req.u.turn.claimed[1].fence;
+	IS(died(f, W1, RV_DIED_CRASH, fence, "killed by signal 11"), 3);
 	for (int i = 0; i < 3; i++) {
 		STATE(ids[i], "ready");
 		IS(see(f, ids[i])->crashes, i == 1);
@@ -157,6 +160,12 @@ CONTRACT(workers, of_the_prefetched_only_the_started_is_charged)
 	IS(died(f, W2 + 1, RV_DIED_CRASH, 0, "killed by signal 11"), 3);
 	for (int i = 0; i < 3; i++)
 		IS(see(f, ids[i])->crashes, i == 1);
+	/* The fence of a lease that was another's charges nobody, though the job is the same. */
+	ERR(join(f, W2 + 2, 1), RV_OK);
+	IS(prefetch(f, W2 + 2, 3, "default")->nclaimed, 3);
+	IS(died(f, W2 + 2, RV_DIED_CRASH, fence, "killed by signal 11"), 3);
+	for (int i = 0; i < 3; i++)
+		IS(see(f, ids[i])->crashes, i == 1);
 }
 
 CONTRACT(workers, a_prefetched_job_that_crashes_too_often_is_dead)
@@ -164,7 +173,7 @@ CONTRACT(workers, a_prefetched_job_that_crashes_too_often_is_dead)
 	int64_t id = add_task(f, "frail");
 
 	IS(prefetch(f, W1, 3, "default")->nclaimed, 1);
-	IS(died(f, W1, RV_DIED_CRASH, id, "killed by signal 11"), 1);
+	IS(died(f, W1, RV_DIED_CRASH, f->req.u.turn.claimed[0].fence, "killed by signal 11"), 1);
 	STATE(id, "dead");
 	IS(see(f, id)->runs, 1);
 }

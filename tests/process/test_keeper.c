@@ -153,27 +153,75 @@ Test(keeper, an_obituary_ends_the_leases_and_is_answered)
 	cr_expect(eq(int, rv_fakesup_job(&sup, other)->crashes, 0));
 }
 
-Test(keeper, of_a_prefetch_only_the_started_job_is_charged)
+/* ${n} jobs prefetched by ${incarnation}, in the words of slot 3, the second of them STARTED. */
+static void prefetch(uint64_t incarnation, int64_t *jobs, int n)
 {
-	struct rv_sup_msg msg;
-	uint64_t incarnation = join(3, RV_S_US * 60);
-	int64_t fences[3], jobs[3];
+	struct rv_area_slot *slot = &sup.area.slots[3];
 
-	for (int i = 0; i < 3; i++) {
-		struct rv_area_word *word = &sup.area.slots[3].words[i];
+	for (int i = 0; i < n; i++) {
+		int64_t fence;
 
-		jobs[i] = claim(incarnation, true, &fences[i]);
-		atomic_store(&word->job, jobs[i]);
-		atomic_store(&word->fence, fences[i]);
-		atomic_store(&word->word, i == 1 ? RV_WORD_STARTED : RV_WORD_WAITING);
+		jobs[i] = claim(incarnation, true, &fence);
+		atomic_store(&slot->words[i].job, jobs[i]);
+		atomic_store(&slot->words[i].fence, fence);
+		atomic_store(&slot->words[i].word, i == 1 ? RV_WORD_STARTED : RV_WORD_WAITING);
 	}
-	msg = died(1, incarnation, 3, RV_DIED_CRASH, 11);
+	atomic_store(&slot->words_owner, incarnation);
+}
+
+static void expect_crashes(const int64_t *jobs, int n, int of_second)
+{
+	for (int i = 0; i < n; i++) {
+		cr_expect(rv_fakesup_job(&sup, jobs[i])->state == RV_JOB_READY);
+		cr_expect(eq(int, rv_fakesup_job(&sup, jobs[i])->crashes, i == 1 ? of_second : 0));
+	}
+}
+
+static void tell_died(uint64_t number, uint64_t incarnation)
+{
+	struct rv_sup_msg msg = died(number, incarnation, 3, RV_DIED_CRASH, 11);
+
 	rv_fakesup_say(&subject, &msg);
 	hear(RV_SUP_ACK, &msg);
-	for (int i = 0; i < 3; i++) {
-		cr_expect(rv_fakesup_job(&sup, jobs[i])->state == RV_JOB_READY);
-		cr_expect(eq(int, rv_fakesup_job(&sup, jobs[i])->crashes, i == 1));
-	}
+	cr_assert(msg.a == number);
+}
+
+Test(keeper, of_a_prefetch_only_the_started_job_is_charged)
+{
+	uint64_t incarnation = join(3, RV_S_US * 60);
+	int64_t jobs[3];
+
+	prefetch(incarnation, jobs, 3);
+	tell_died(1, incarnation);
+	expect_crashes(jobs, 3, 1);
+	cr_expect(atomic_load(&sup.area.slots[3].words_owner) == 0, "the words are free again");
+}
+
+/* The slot has a new worker before the obituary of the old one is there. */
+Test(keeper, the_words_of_another_charge_nobody)
+{
+	uint64_t dead = join(3, RV_S_US * 60);
+	int64_t jobs[3];
+
+	prefetch(dead, jobs, 3);
+	uint64_t successor = join(3, RV_S_US * 60);
+
+	atomic_store(&sup.area.slots[3].words_owner, successor);
+	tell_died(1, dead);
+	expect_crashes(jobs, 3, 0);
+	cr_expect(atomic_load(&sup.area.slots[3].words_owner) == successor, "not the keeper's");
+	/* Words that were left of a lease that is over do not charge the job's next one. */
+	for (int i = 0; i < 3; i++)
+		cancel(jobs[i], false);
+	uint64_t third = join(3, RV_S_US * 60);
+	int64_t fence = atomic_load(&sup.area.slots[3].words[1].fence);
+	int64_t more[2];
+
+	prefetch(third, more, 2);
+	atomic_store(&sup.area.slots[3].words[1].job, more[1]);
+	atomic_store(&sup.area.slots[3].words[1].fence, fence);
+	tell_died(2, third);
+	expect_crashes(more, 2, 0);
 }
 
 /* LIVING in parts of at most ${part}. */

@@ -384,6 +384,38 @@ Test(worker, many_quick_jobs_are_fetched_many_at_once)
 		cr_assert(rv_fakesup_job(&sup, id)->state == RV_JOB_SUCCEEDED);
 }
 
+static void five_hundred_noops(void)
+{
+	struct rv_job_new job = {.task = "noop", .priority = -1};
+	int64_t last = 0;
+
+	for (int i = 0; i < 500; i++)
+		last = rv_fakesup_add(&sup, &job);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(last, SUCCEEDED);
+}
+
+/* They tell the keeper what their owner died of, until it has buried it. */
+Test(worker, the_words_of_a_predecessor_are_left_alone)
+{
+	struct rv_area_slot *slot = &sup.area.slots[1];
+	uint64_t predecessor = 4711;
+
+	atomic_store(&slot->words[0].job, 17);
+	atomic_store(&slot->words[0].fence, 18);
+	atomic_store(&slot->words[0].word, RV_WORD_STARTED);
+	atomic_store(&slot->words_owner, predecessor);
+	five_hundred_noops();
+	cr_expect(atomic_load(&slot->words_owner) == predecessor);
+	cr_expect(eq(i64, atomic_load(&slot->words[0].job), 17));
+	cr_expect(eq(i64, atomic_load(&slot->words[0].fence), 18));
+	cr_expect(eq(uint, atomic_load(&slot->words[0].word), RV_WORD_STARTED));
+	atomic_store(&slot->words_owner, 0);
+	five_hundred_noops();
+	cr_expect(atomic_load(&slot->words_owner) == subject.incarnation);
+	cr_expect(lt(i64, 500, atomic_load(&slot->words[0].job)), "it prefetches now");
+}
+
 Test(worker, a_slow_job_of_a_batch_gives_the_others_back)
 {
 	struct rv_job_new quick = {.task = "noop", .priority = -1};

@@ -60,7 +60,7 @@ struct sim_worker {
 struct sim_death {
 	uint64_t who;
 	int died;
-	int64_t started_job;
+	int64_t started_fence;
 };
 
 struct sim {

@@ -69,7 +69,7 @@ static void tell_deaths(struct sim *s)
 
 		who->incarnation = s->deaths[i].who;
 		who->died = s->deaths[i].died;
-		who->started_job = s->deaths[i].started_job;
+		who->started_fence = s->deaths[i].started_fence;
 		(void)snprintf(who->words, sizeof who->words, "killed by signal 9");
 	}
 	e->overdue_us = s->clock.mono_us;

@@ -45,7 +45,7 @@ void sim_worker_dies(struct sim *s, int i)
 	s->crashes++;
 	sim_note(s, "worker %d (%" PRIx64 ") dies", i, w->incarnation);
 	if (w->run >= 0)
-		death.started_job = s->runs[w->run].job;
+		death.started_fence = s->runs[w->run].fence;
 	if (sim_chance(s, 40))
 		death.died = w->nheld == 0       ? RV_DIED_CLEAN
 			     : sim_chance(s, 50) ? RV_DIED_LOST

@@ -33,20 +33,39 @@ static int64_t amount(uint64_t value)
 	return value <= INT64_MAX ? (int64_t)value : 0;
 }
 
-/* Of several leased jobs only the one whose word says STARTED can have been the cause. */
-static int64_t started_job(const struct rv_keeper *keeper, unsigned slot)
+/*
+ * Of several leased jobs only the one whose word says STARTED can have been the cause; its fence.
+ * A successor leaves the words alone until they are given free.
+ */
+static int64_t started_fence(const struct rv_keeper *keeper, uint64_t incarnation, unsigned slot)
 {
 	const struct rv_area *area = &keeper->child.area;
 
-	if (slot >= area->head->nslots || slot >= RV_AREA_SLOTS_MAX)
+	if (slot >= area->head->nslots || slot >= RV_AREA_SLOTS_MAX ||
+	    atomic_load(&area->slots[slot].words_owner) != incarnation)
 		return 0;
 	for (unsigned i = 0; i < RV_AREA_WORDS; i++) {
 		const struct rv_area_word *word = &area->slots[slot].words[i];
 
 		if (atomic_load(&word->word) == RV_WORD_STARTED)
-			return atomic_load(&word->job);
+			return atomic_load(&word->fence);
 	}
 	return 0;
+}
+
+/* The dead are in the store: whoever has their slots now may prefetch. */
+static void free_words(struct rv_keeper *keeper, const struct rv_req_expire *expire)
+{
+	const struct rv_area *area = &keeper->child.area;
+
+	for (unsigned slot = 0; slot < area->head->nslots && slot < RV_AREA_SLOTS_MAX; slot++) {
+		for (unsigned i = 0; i < expire->count && i < RV_EXPIRE_MAX; i++) {
+			uint64_t dead = expire->who[i].incarnation;
+
+			(void)atomic_compare_exchange_strong(&area->slots[slot].words_owner, &dead,
+							     0);
+		}
+	}
 }
 
 void rv_keep_on_died(struct rv_keeper *keeper, const struct rv_sup_msg *msg)
@@ -71,7 +90,7 @@ void rv_keep_on_died(struct rv_keeper *keeper, const struct rv_sup_msg *msg)
 			.sys_us = amount(msg->g),
 			.maxrss_bytes = amount(msg->h)},
 	};
-	died->one.started_job = started_job(keeper, died->slot);
+	died->one.started_fence = started_fence(keeper, msg->b, died->slot);
 	describe(msg, died->one.words, sizeof(died->one.words));
 }
 
@@ -142,6 +161,7 @@ static void bury_unlisted(struct rv_keeper *keeper)
 	}
 	if (!rv_keep_do(keeper, RV_DURABILITY_NORMAL, "expire the unlisted"))
 		return;
+	free_words(keeper, expire);
 	rv_log_with(RV_LOG_INFO, RV_EV_keeper_expired, RV_FIELDS(RV_INT("lives", expire->count)),
 		    "%u workers were gone when this keeper came", expire->count);
 	/* Another look, in case there were more of them than fit. */
@@ -165,6 +185,7 @@ static void bury_died(struct rv_keeper *keeper)
 		return;
 	if (RV_FAULT(keeper_expired) != RV_OK)
 		return;
+	free_words(keeper, expire);
 	for (unsigned i = 0; i < count; i++) {
 		released += expire->who[i].released;
 		if (rv_child_send(&keeper->child, RV_SUP_ACK, keeper->died[i].number, 0, 0) !=

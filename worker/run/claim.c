@@ -29,6 +29,25 @@ void rv_claim_init(struct rv_worker *worker)
 	worker->words = worker->child->area.slots[worker->child->slot].words;
 }
 
+/*
+ * The words tell the keeper which job its worker died of.  Those of a predecessor are not ours to
+ * overwrite before its obituary was dealt with; until then we claim one job at a time.
+ */
+static bool have_words(struct rv_worker *worker)
+{
+	struct rv_area_slot *slot = &worker->child->area.slots[worker->child->slot];
+	uint64_t nobody = 0;
+
+	if (atomic_load(&slot->words_owner) == worker->child->incarnation)
+		return true;
+	if (!atomic_compare_exchange_strong(&slot->words_owner, &nobody,
+					    worker->child->incarnation))
+		return false;
+	for (unsigned i = 0; i < RV_AREA_WORDS; i++)
+		atomic_store(&worker->words[i].word, RV_WORD_NONE);
+	return true;
+}
+
 void rv_claim_took(struct rv_worker *worker, int64_t took_us, bool quick)
 {
 	rv_batch_note(worker->batch, took_us, quick);
@@ -211,6 +230,8 @@ int rv_claim(struct rv_worker *worker)
 		INV(worker->turn.phase != RV_TURN_NONE);
 	if (may_claim(worker))
 		want = rv_batch_next(worker->batch, worker->more, (unsigned)worker->pool->workers);
+	if (want > 1 && !have_words(worker))
+		want = 1;
 	if (want == 0 && worker->nacks == 0)
 		return RV_OK;
 	err = post(worker, want, &why);

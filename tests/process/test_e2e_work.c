@@ -399,6 +399,29 @@ Test(e2e_work, a_paused_queue_waits)
 	rv_e2e_end(e);
 }
 
+/* A daemon that may not run it (root without -o reeve.adhoc=yes) keeps it, and says how to go on.
+ */
+Test(e2e_work, a_command_that_may_not_run_is_kept_with_its_reason)
+{
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	job = rv_e2e_add(e, "--", "echo", "kept", NULL);
+	rv_e2e_env(e, "REEVE_REEVE__ADHOC=no");
+	rv_e2e_start(e);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	cr_assert(eq(int, rv_e2e_reeve(e, "why", id_text(job), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "[reeve] adhoc = no");
+	rv_assert_has(rv_buf_text(&e->out), "-o reeve.adhoc=yes, then reeve retry");
+	rv_e2e_stop(e);
+	rv_e2e_no_env(e);
+	rv_e2e_start(e);
+	cr_assert(eq(int, rv_e2e_reeve(e, "retry", id_text(job), NULL), 0));
+	SUCCEEDS(job);
+	rv_assert_text(output(job), "kept\n");
+	rv_e2e_end(e);
+}
+
 /* ---- cancelling what runs */
 
 Test(e2e_work, a_running_job_is_cancelled)

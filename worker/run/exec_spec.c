@@ -373,8 +373,12 @@ static int build_command(const struct rv_exec_input *in, const json_t *spec, str
 
 	if (in->adhoc) {
 		if (!in->adhoc_allowed)
-			return rv_fail(why, RV_E_REFUSED,
-				       "commands of jobs are not allowed here (reeve.adhoc = no)");
+			return rv_fail(
+				why, RV_E_REFUSED,
+				"commands of jobs are not allowed here ([reeve] adhoc = no): "
+				"set adhoc = yes there, or start reeved with -o "
+				"reeve.adhoc=yes, then reeve retry %lld",
+				(long long)in->claim->job);
 		err = adhoc_argv(spec, arena, out, why);
 		return err == RV_OK ? adhoc_cwd(spec, arena, out, why) : err;
 	}

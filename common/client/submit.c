@@ -77,7 +77,8 @@ static int transact(struct rv_client *client, struct rv_req *const *reqs, size_t
 		rv_store_rollback(client->store);
 		return RV_OK;
 	}
-	err = enqueues(reqs, count) ? RV_FAULT(enqueue_commit) : RV_OK;
+	if (enqueues(reqs, count))
+		err = RV_FAULT(enqueue_commit);
 	if (err) {
 		rv_store_rollback(client->store);
 		return rv_fail(why, err, "the commit failed (fault point)");

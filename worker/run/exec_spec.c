@@ -230,7 +230,7 @@ static int shell_env(const json_t *spec, struct env *env, struct rv_why *why)
 		return err == RV_E_NOTFOUND ? RV_OK : err;
 	json_object_foreach(args, name, value)
 	{
-		const char *text;
+		const char *text = NULL;
 		char *pair;
 
 		if (json_is_null(value))

@@ -27,6 +27,9 @@ struct rv_job_view {
 	size_t payload_size;
 };
 
+/* The error of a job that was cancelled because its parent was; its parents are forgotten then. */
+#define RV_SAYS_PARENT_CANCELLED "parent %lld was cancelled"
+
 struct rv_attempt_view {
 	/* usage: the run's, but with outcome CRASHED the worker's in all its life */
 	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;

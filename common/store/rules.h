@@ -20,10 +20,9 @@
 #define RV_ADHOC_CRASHES    3
 #define RV_ADHOC_TIMEOUT_US (3600LL * 1000000)
 
-/* Errors that end up in a job's row. */
+/* Errors that end up in a job's row; one more in read.h. */
 #define RV_SAYS_EXPIRED          "expired: not started within its ttl"
 #define RV_SAYS_CANCELLED        "cancelled"
-#define RV_SAYS_PARENT_CANCELLED "parent %lld was cancelled"
 #define RV_SAYS_CRASHES          "crashed its worker %d times: %s"
 
 /* "" means "not said", as NULL does; never NULL. */

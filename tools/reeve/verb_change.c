@@ -8,12 +8,14 @@
 #include "client/bell.h"
 #include "client/submit.h"
 #include "core/job.h"
+#include "store/read.h"
 #include "store/request.h"
 #include "verb.h"
 #include "wire/control.h"
 #include "wire/json.h"
 #include "wire/sup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct change {
@@ -21,6 +23,7 @@ struct change {
 	struct rv_req *req; /* owned */
 	json_t *jobs;       /* NULL: words instead */
 	const char *done;   /* "retried" */
+	int64_t parent;     /* of a child that is retried without it; 0 none */
 	int code;           /* of the first that failed */
 };
 
@@ -70,6 +73,31 @@ int rv_change_cancel(struct rv_cli *cli, int64_t id)
 	return err;
 }
 
+/* The parent with which the job was cancelled; 0: it was not. */
+static int64_t lost_parent(struct change *change, int64_t id)
+{
+	struct rv_job_view view;
+	long long parent = 0;
+
+	if (change->req->kind != RV_REQ_RETRY ||
+	    rv_store_job(change->cli->client.store, id, &view) != RV_OK ||
+	    view.state != RV_JOB_CANCELLED || !view.error ||
+	    sscanf(view.error, RV_SAYS_PARENT_CANCELLED, &parent) != 1)
+		return 0;
+	return parent;
+}
+
+/* Retried alone, such a child runs without its parent: that was asked for, and it is told. */
+static void tell_parent(struct change *change)
+{
+	struct rv_job_view view;
+	int err = rv_store_job(change->cli->client.store, change->parent, &view);
+
+	rv_cli_note("job %lld does not wait for its parent %lld, which %s%s",
+		    (long long)job_of(change->req), (long long)change->parent,
+		    err ? "is gone" : "is ", err ? "" : rv_job_state_name(view.state));
+}
+
 static int report_json(struct change *change, int err)
 {
 	json_t *item = json_object();
@@ -83,6 +111,8 @@ static int report_json(struct change *change, int err)
 		failed = rv_json_set_bool(item, "ok", err == RV_OK);
 	if (!failed && !err && req->kind == RV_REQ_CANCEL)
 		failed = rv_json_set_bool(item, "cancel_requested", running);
+	if (!failed && !err && change->parent > 0)
+		failed = rv_json_set_int(item, "without_parent", change->parent);
 	if (!failed)
 		failed = rv_json_set_text(item, "error",
 					  err ? rv_why_text(&change->cli->why, err) : NULL);
@@ -100,6 +130,8 @@ static void report(struct change *change, int err)
 	if (!err && !change->jobs)
 		(void)printf("%lld %s\n", (long long)job_of(req),
 			     running ? "is being cancelled" : change->done);
+	if (!err && !change->jobs && change->parent > 0)
+		tell_parent(change);
 	if (err) {
 		int code = rv_cli_fail(change->cli, err);
 
@@ -122,6 +154,7 @@ static int change_one(struct change *change, int64_t id)
 		req->u.retry = (struct rv_req_retry){.job = id};
 	else
 		req->u.remove = (struct rv_req_remove){.job = id};
+	change->parent = lost_parent(change, id);
 	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
 	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
 		kick(change->cli, &req->u.cancel);

@@ -53,6 +53,8 @@ static int ends(const char *text, size_t space)
 	return memchr(text, '\0', space) != NULL;
 }
 
+#define ENDS(array) ends((array), sizeof(array))
+
 static void is_sane(const struct rv_req *req)
 {
 	if (req->kind == RV_REQ_TURN) {
@@ -63,11 +65,11 @@ static void is_sane(const struct rv_req *req)
 		cr_assert(le(u32, t->nqueues, RV_QUEUES_MAX));
 		cr_assert(le(u32, t->nclaimed, RV_TURN_MAX));
 		for (uint32_t i = 0; i < t->nqueues; i++)
-			cr_assert(ends(t->queues[i], sizeof t->queues[i]));
+			cr_assert(ENDS(t->queues[i]));
 		for (uint32_t i = 0; i < t->nacks; i++)
-			cr_assert(ends(t->acks[i].error, sizeof t->acks[i].error));
+			cr_assert(ENDS(t->acks[i].error));
 		for (uint32_t i = 0; i < t->nclaimed; i++) {
-			cr_assert(ends(t->claimed[i].task, sizeof t->claimed[i].task));
+			cr_assert(ENDS(t->claimed[i].task));
 			cr_assert(lt(i32, t->claimed[i].queue, RV_QUEUES_MAX));
 			cr_assert(ge(i32, t->claimed[i].queue, 0));
 		}
@@ -75,19 +77,19 @@ static void is_sane(const struct rv_req *req)
 	if (req->kind == RV_REQ_EXPIRE) {
 		cr_assert(le(u32, req->u.expire.count, RV_EXPIRE_MAX));
 		for (uint32_t i = 0; i < req->u.expire.count; i++)
-			cr_assert(ends(req->u.expire.who[i].words, 160));
+			cr_assert(ENDS(req->u.expire.who[i].words));
 	}
 	if (req->kind == RV_REQ_BEATS)
 		cr_assert(le(u32, req->u.beats.count, 256));
 	if (req->kind == RV_REQ_JOIN)
-		cr_assert(ends(req->u.join.pool, RV_NAME_MAX) && ends(req->u.join.boot_id, 40));
+		cr_assert(ENDS(req->u.join.pool) && ENDS(req->u.join.boot_id));
 	if (req->kind == RV_REQ_RAISE)
-		cr_assert(ends(req->u.raise.boot_id, 40) && ends(req->u.raise.runtime_dir, 256));
+		cr_assert(ENDS(req->u.raise.boot_id) && ENDS(req->u.raise.runtime_dir));
 	if (req->kind == RV_REQ_PAUSE)
-		cr_assert(ends(req->u.pause.queue, RV_NAME_MAX));
+		cr_assert(ENDS(req->u.pause.queue));
 	if (req->kind == RV_REQ_WAITER)
-		cr_assert(ends(req->u.waiter.path, 108));
-	cr_assert(ends(req->why.text, sizeof req->why.text));
+		cr_assert(ENDS(req->u.waiter.path));
+	cr_assert(ENDS(req->why.text));
 }
 
 /* Mostly a known kind and counts near their bounds, else nothing but refusals would be seen. */

@@ -129,29 +129,35 @@ static int each_parent(void *ctx, int64_t parent, enum rv_job_state state)
 	return why->err;
 }
 
+/* What the store says of the job's queue. */
 struct queue_look {
-	struct why *why;
-	bool found;
+	const char *queue;
+	enum rv_strategy strategy;
+	int64_t ready;
+	bool paused;
 };
 
 static int each_queue(void *ctx, const struct rv_queue_view *view)
 {
 	struct queue_look *look = ctx;
-	struct why *why = look->why;
-	int64_t others = view->counts[RV_JOB_READY] - 1;
 
-	if (strcmp(view->name, or_nothing(why->view->queue)) != 0)
-		return RV_OK;
-	look->found = true;
-	if (view->paused)
-		add(why, "queue_paused", "its queue %s is paused: reeve queue resume %s",
-		    view->name, view->name);
-	if (why->view->state == RV_JOB_READY && others > 0)
-		add(why, "queue_depth", "%lld other %s ready in its queue %s (%s)",
-		    (long long)others, others == 1 ? "job is" : "jobs are", view->name,
-		    view->strategy == RV_STRATEGY_PRIORITY ? "the lowest priority number goes first"
-							   : "first come, first served");
+	if (strcmp(view->name, look->queue) == 0) {
+		look->paused = view->paused;
+		look->strategy = view->strategy;
+		look->ready = view->counts[RV_JOB_READY];
+	}
 	return RV_OK;
+}
+
+static void why_depth(struct why *why, const struct queue_look *look)
+{
+	int64_t others = look->ready - 1;
+
+	if (others > 0)
+		add(why, "queue_depth", "%lld other %s ready in its queue %s (%s)",
+		    (long long)others, others == 1 ? "job is" : "jobs are", look->queue,
+		    look->strategy == RV_STRATEGY_PRIORITY ? "the lowest priority number goes first"
+							   : "first come, first served");
 }
 
 static bool serves(const struct rv_conf_pool *pool, const char *queue)
@@ -164,102 +170,156 @@ static bool serves(const struct rv_conf_pool *pool, const char *queue)
 }
 
 /* Workers of the pools that serve the queue, by what the daemon said. */
-static void why_workers(struct why *why, const char *queue)
+struct workers {
+	int64_t total, running, busy;
+};
+
+static struct workers count_workers(const struct why *why, const char *queue)
 {
 	const struct rv_conf *conf = why->cli->client.conf;
+	struct workers count = {0};
 	const json_t *worker;
-	int64_t total = 0;
-	int64_t busy = 0;
 	size_t i;
 
 	json_array_foreach(json_object_get(why->status, "workers"), i, worker)
 	{
 		const char *name = json_string_value(json_object_get(worker, "pool"));
+		const char *state = json_string_value(json_object_get(worker, "state"));
 		const struct rv_conf_pool *pool = name ? rv_conf_pool_find(conf, name) : NULL;
 
-		if (!pool || !serves(pool, queue))
+		if (!pool || !state || !serves(pool, queue))
 			continue;
-		total++;
-		busy += json_is_integer(json_object_get(worker, "job"));
+		count.total++;
+		count.busy += strcmp(state, "busy") == 0;
+		count.running += strcmp(state, "busy") == 0 || strcmp(state, "idle") == 0;
 	}
-	if (total > 0 && busy == total)
-		add(why, "workers_busy", "all %lld workers that serve queue %s are busy",
-		    (long long)total, queue);
-	else if (total == 0 && json_array_size(json_object_get(why->status, "workers")) > 0)
-		add(why, "no_worker", "no worker of the running daemon is known to serve queue %s",
-		    queue);
+	return count;
 }
 
-static void why_daemon(struct why *why)
+static void why_degraded(struct why *why)
 {
-	const struct rv_conf *conf = why->cli->client.conf;
-	const char *queue = or_nothing(why->view->queue);
 	const json_t *reason;
-	bool served = false;
-	pid_t pid;
 	size_t i;
 
-	for (size_t p = 0; p < conf->npools; p++)
-		served = served || serves(&conf->pools[p], queue);
-	if (!served)
-		add(why, "no_pool", "no pool of the configuration serves queue %s", queue);
-	if (!why->status) {
-		if (rv_alive(&why->cli->client, &pid) == RV_E_NOTRUN)
-			add(why, "not_running", "reeved is not running");
-		else
-			add(why, "daemon_silent", "reeved does not answer");
-		return;
-	}
 	json_array_foreach(json_object_get(why->status, "degraded"), i, reason)
 	{
 		add(why, "degraded", "reeved is degraded: %s",
 		    or_nothing(json_string_value(reason)));
 	}
-	if (served && why->view->state == RV_JOB_READY)
-		why_workers(why, queue);
 }
 
-static void why_ready(struct why *why)
+static void why_no_pool(struct why *why, const char *queue)
+{
+	const struct rv_conf *conf = why->cli->client.conf;
+	bool served = false;
+
+	for (size_t p = 0; p < conf->npools; p++)
+		served = served || serves(&conf->pools[p], queue);
+	if (!served)
+		add(why, "no_pool",
+		    "no pool of the configuration serves queue %s: add it to the queues of one, "
+		    "then reeve reload",
+		    queue);
+}
+
+static void why_silent(struct why *why)
+{
+	pid_t pid;
+
+	if (rv_alive(&why->cli->client, &pid) == RV_E_NOTRUN)
+		add(why, "not_running", "reeved is not running");
+	else
+		add(why, "daemon_silent", "reeved does not answer");
+}
+
+/* What keeps every job of the queue from starting, the hardest first. */
+static void why_queue(struct why *why, const struct queue_look *look)
+{
+	const char *state =
+		json_string_value(json_object_get(json_object_get(why->status, "daemon"), "state"));
+	size_t before;
+	struct workers count;
+
+	if (look->paused)
+		add(why, "queue_paused", "its queue %s is paused: reeve queue resume %s",
+		    look->queue, look->queue);
+	before = json_array_size(why->reasons);
+	why_no_pool(why, look->queue);
+	if (!why->status) {
+		why_silent(why);
+		return;
+	}
+	count = count_workers(why, look->queue);
+	if (state && (strcmp(state, "draining") == 0 || strcmp(state, "stopping") == 0))
+		add(why, "stopping", "reeved is %s: it starts no more jobs", state);
+	else if (json_array_size(why->reasons) == before && count.total == 0)
+		add(why, "no_worker",
+		    "no worker of the running daemon serves queue %s: reeve reload, or see reeve "
+		    "status",
+		    look->queue);
+	else if (count.total > 0 && count.running == 0)
+		add(why, "no_worker", "none of the %lld workers that serve queue %s runs",
+		    (long long)count.total, look->queue);
+	why_degraded(why);
+	if (why->view->state == RV_JOB_READY && count.running > 0 && count.busy == count.running)
+		add(why, "workers_busy", "every worker that serves queue %s is busy (%lld of them)",
+		    look->queue, (long long)count.busy);
+}
+
+/* The state itself is a reason only where nothing stands in the way. */
+static void why_ready(struct why *why, const struct queue_look *look)
 {
 	const struct rv_job_view *view = why->view;
+	char ago[RV_VIEW_AGO_SPACE];
 
 	if (view->prefetched)
 		add(why, "prefetched", "worker %s has fetched it and starts it next",
 		    view->worker ? view->worker : "?");
-	else if (view->runs > 0)
-		add(why, "again", "it is ready to run again, after %d %s%s%s", view->runs,
-		    view->runs == 1 ? "run" : "runs", colon(view->error), or_nothing(view->error));
 	else
+		why_queue(why, look);
+	if (json_array_size(why->reasons) == 0)
 		add(why, "ready", "it is ready to run");
-	if (view->expires_us > 0) {
-		char ago[RV_VIEW_AGO_SPACE];
-
+	if (!view->prefetched)
+		why_depth(why, look);
+	if (view->runs > 0)
+		add(why, "again", "it has run %d %s%s%s, and is to run again", view->runs,
+		    view->runs == 1 ? "time" : "times", colon(view->error),
+		    or_nothing(view->error));
+	if (view->expires_us > 0)
 		add(why, "ttl", "if it is not started it is cancelled %s (its ttl)",
 		    rv_view_ago(ago, view->expires_us, why->now_us));
-	}
 }
 
-/* From the nearest reason to the farthest. */
+/* From what must change first to what comes after that. */
 static int collect(struct why *why)
 {
 	struct rv_store *store = why->cli->client.store;
 	const struct rv_job_view *view = why->view;
-	struct queue_look look = {.why = why};
-	int err = RV_OK;
+	struct queue_look look = {.queue = or_nothing(view->queue)};
+	int err;
 
 	if (rv_job_state_final(view->state)) {
 		why_final(why);
 		return why->err;
 	}
-	if (view->state == RV_JOB_RUNNING)
+	if (view->state == RV_JOB_RUNNING) {
 		why_running(why);
-	else if (view->state == RV_JOB_SCHEDULED)
-		why_scheduled(why);
-	else if (view->state == RV_JOB_READY)
-		why_ready(why);
-	if (view->state != RV_JOB_RUNNING)
-		err = rv_store_queues(store, each_queue, &look);
-	why_daemon(why);
+		if (why->status)
+			why_degraded(why);
+		else
+			why_silent(why);
+		return why->err;
+	}
+	err = rv_store_queues(store, each_queue, &look);
+	if (view->state == RV_JOB_READY) {
+		why_ready(why, &look);
+	} else {
+		if (view->state == RV_JOB_SCHEDULED)
+			why_scheduled(why);
+		else if (!err)
+			err = rv_store_parents(store, view->id, each_parent, why);
+		why_queue(why, &look);
+	}
 	return err ? err : why->err;
 }
 
@@ -339,11 +399,7 @@ int rv_verb_why(struct rv_cli *cli)
 	if (!rv_job_state_final(kept.view.state) &&
 	    rv_daemon_ask(cli, "status", &why.status) != RV_OK)
 		cli->why = silent;
-	err = why.reasons ? RV_OK : RV_E_NOMEM;
-	if (!err && kept.view.state == RV_JOB_BLOCKED)
-		err = rv_store_parents(cli->client.store, id, each_parent, &why);
-	if (!err)
-		err = collect(&why);
+	err = why.reasons ? collect(&why) : RV_E_NOMEM;
 	if (err)
 		code = rv_cli_fail(cli, err);
 	else if (cli->json)

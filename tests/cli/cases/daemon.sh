@@ -152,7 +152,7 @@ expect 0 reeve wait --all --timeout 60s
 expect 0 reeve add -q alone -- true
 id=$out
 expect 0 reeve why "$id" --json
-json 'reasons[1].code:text=no_pool'
+json 'reasons[0].code:text=no_pool'
 expect 124 reeve wait -q alone --timeout 50ms
 
 # cancel: pending, running; ^C once on run cancels, HUP leaves it.

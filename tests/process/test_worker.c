@@ -35,6 +35,7 @@ static const char ini[] =
 	"[task:five]\ncommand = /bin/sh -c 'exit 5'\nsuccess_exit = 0, 5\n"
 	"[task:noop]\nhandler = builtin\nbuiltin = noop\n"
 	"[task:nap]\nhandler = builtin\nbuiltin = sleep\n"
+	"[task:long]\ncommand = /bin/sleep 600\n"
 	"[task:flop]\nhandler = builtin\nbuiltin = fail\n";
 
 static const char *const child_env[] = {"PASSED=through", "SECRET=not", NULL};
@@ -440,6 +441,82 @@ Test(worker, a_slow_job_of_a_batch_gives_the_others_back)
 	cancel(nap, true);
 	UNTIL(nap, CANCELLED);
 	cr_expect(eq(int, rv_fakesup_stop(&other), 0));
+}
+
+static int64_t add_many(const char *task, const char *spec, int n)
+{
+	struct rv_job_new job = {.task = task, .spec = spec, .priority = -1};
+	int64_t first = 0;
+
+	for (int i = 0; i < n; i++) {
+		int64_t id = rv_fakesup_add(&sup, &job);
+
+		first = first ? first : id;
+	}
+	return first;
+}
+
+static bool is_running(void *ctx)
+{
+	return atomic_load(&sup.area.hints[1].job) >= *(const int64_t *)ctx;
+}
+
+struct span {
+	int64_t first, last;
+};
+
+static bool nobody_waits(void *ctx)
+{
+	const struct span *span = ctx;
+
+	for (int64_t id = span->first; id <= span->last; id++) {
+		if (rv_fakesup_job(&sup, id)->prefetched)
+			return false;
+	}
+	return true;
+}
+
+/* ${slow} stands among quick ones: those behind it are anybody's 20 ms and a round later. */
+static void expect_release(const char *slow, const char *spec)
+{
+	int64_t quick = add_many("noop", NULL, 300);
+	int64_t job = add_many(slow, spec, 1);
+	struct span behind = {job + 1, job + 200};
+
+	(void)add_many("noop", NULL, 200);
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
+	cr_assert(rv_test_wait_until(is_running, &job, 20000));
+	cr_assert(rv_test_wait_until(nobody_waits, &behind, 20000));
+	/* Wide, for a busy machine: the job itself takes 600 s. */
+	cr_expect(lt(i64, rv_mono_us() - atomic_load(&sup.area.hints[1].started_us),
+		     20 * RV_MS_US + 2 * RV_S_US));
+	cr_expect(rv_fakesup_job(&sup, job)->state == RV_JOB_RUNNING ||
+		  rv_fakesup_job(&sup, job)->prefetched);
+	cancel(job, true);
+	UNTIL(job, CANCELLED);
+	UNTIL(behind.last, SUCCEEDED);
+	UNTIL(quick, SUCCEEDED);
+}
+
+Test(worker, no_prefetched_job_waits_behind_a_slow_one)
+{
+	expect_release("nap", "{\"args\":{\"duration\":\"600s\"}}");
+	expect_release("long", NULL);
+}
+
+/* None of them takes 20 ms, all of them together a second. */
+Test(worker, no_prefetched_job_waits_behind_many_that_are_not_quick)
+{
+	int64_t quick = add_many("noop", NULL, 300);
+	int64_t nap = add_many("nap", "{\"args\":{\"duration\":\"15ms\"}}", 100);
+	int64_t fifth = nap + 4;
+	struct span behind = {nap + 6, nap + 99};
+
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
+	cr_assert(rv_test_wait_until(is_running, &fifth, 20000));
+	cr_expect(nobody_waits(&behind), "the rest of the batch was given back");
+	UNTIL(quick, SUCCEEDED);
+	UNTIL(behind.last, SUCCEEDED);
 }
 
 Test(worker, builtin_tasks)

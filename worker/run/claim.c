@@ -132,6 +132,7 @@ static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn
 	worker->nclaimed = count;
 	worker->prefetched = turn->prefetch != 0;
 	worker->more = turn->more;
+	worker->claimed_us = rv_mono_us();
 	for (unsigned i = 0; i < count; i++) {
 		struct rv_area_word *word = &worker->words[i];
 		int32_t queue = turn->claimed[i].queue;
@@ -269,6 +270,12 @@ void rv_claim_release(struct rv_worker *worker)
 	for (unsigned i = worker->next; i < worker->nclaimed; i++)
 		give_back(worker, i, RV_OUTCOME_INTERRUPTED);
 	worker->nclaimed = worker->next;
+}
+
+bool rv_claim_is_stale(const struct rv_worker *worker)
+{
+	return worker->prefetched && worker->next < worker->nclaimed &&
+	       rv_mono_us() - worker->claimed_us > RV_BATCH_US && someone_idle(worker);
 }
 
 bool rv_claim_cancel(struct rv_worker *worker, int64_t job, int64_t fence)

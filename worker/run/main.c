@@ -67,7 +67,7 @@ static void run_claimed(struct rv_worker *worker)
 {
 	while (!worker->ending && worker->turn.phase == RV_TURN_NONE &&
 	       worker->next < worker->nclaimed) {
-		if (worker->draining || worker->quiet)
+		if (worker->draining || worker->quiet || rv_claim_is_stale(worker))
 			rv_claim_release(worker);
 		else
 			rv_start(worker);

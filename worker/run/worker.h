@@ -41,6 +41,7 @@ struct rv_worker {
 	const char *queues[RV_TURN_MAX]; /* of each of those */
 	unsigned nclaimed, next;
 	bool prefetched;
+	int64_t claimed_us; /* mono, of those */
 	struct rv_ack acks[RV_TURN_MAX]; /* waiting for the next round */
 	unsigned nacks;
 	enum rv_durability durability; /* of those acks */
@@ -66,6 +67,8 @@ int rv_claim(struct rv_worker *worker);
 bool rv_claim_due(const struct rv_worker *worker);
 /* claim.c: the claimed jobs that were not started are given back in the next round. */
 void rv_claim_release(struct rv_worker *worker);
+/* claim.c: some wait for longer than they may, and somebody is there who could run them. */
+bool rv_claim_is_stale(const struct rv_worker *worker);
 /* claim.c: one claimed job that waits is given back as cancelled; false: it does not wait. */
 bool rv_claim_cancel(struct rv_worker *worker, int64_t job, int64_t fence);
 /* claim.c: WAKE. */

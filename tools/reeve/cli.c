@@ -14,12 +14,61 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool as_json; /* what we say on stderr: a JSON object a line */
+
+void rv_cli_speak_json(void)
+{
+	as_json = true;
+}
+
+/* ${object} (taken) as a line on stderr; false when there is no memory for it. */
+static bool say_json(json_t *object)
+{
+	struct rv_buf buf;
+	bool said;
+
+	rv_buf_init(&buf);
+	said = object && rv_json_dump(object, false, &buf) == RV_OK;
+	if (said)
+		(void)fprintf(stderr, "%s\n", rv_buf_text(&buf));
+	rv_buf_fini(&buf);
+	json_decref(object);
+	return said;
+}
+
+static void say_plain(const char *text)
+{
+	(void)fputs("reeve: ", stderr);
+	rv_out_text(stderr, text);
+	(void)fputc('\n', stderr);
+}
+
+/* {"v":1,"error":{"code":3,"name":"NOTFOUND","message":…}}, of a broken configuration "findings".
+ */
+static json_t *error_object(struct rv_cli *cli, int err)
+{
+	json_t *object = rv_cli_object();
+	json_t *error = json_object();
+
+	if (object && error && rv_json_set_int(error, "code", rv_err_exit(err)) == RV_OK &&
+	    rv_json_set_text(error, "name", rv_err_name(err) + strlen("RV_E_")) == RV_OK &&
+	    rv_json_set_text(error, "message", rv_why_text(&cli->why, err)) == RV_OK &&
+	    (!cli->findings ||
+	     rv_json_set_new(error, "findings", json_incref(cli->findings)) == RV_OK) &&
+	    rv_json_set_new(object, "error", json_incref(error)) == RV_OK) {
+		json_decref(error);
+		return object;
+	}
+	json_decref(error);
+	json_decref(object);
+	return NULL;
+}
+
 int rv_cli_fail(struct rv_cli *cli, int err)
 {
 	(void)fflush(stdout);
-	(void)fputs("reeve: ", stderr);
-	rv_out_text(stderr, rv_why_text(&cli->why, err));
-	(void)fputc('\n', stderr);
+	if (!as_json || !say_json(error_object(cli, err)))
+		say_plain(rv_why_text(&cli->why, err));
 	return rv_err_exit(err);
 }
 
@@ -36,15 +85,20 @@ int rv_cli_say(struct rv_cli *cli, int err, const char *format, ...)
 void rv_cli_note(const char *format, ...)
 {
 	char text[1024];
+	json_t *object;
 	va_list args;
 
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	(void)fflush(stdout);
-	(void)fputs("reeve: ", stderr);
-	rv_out_text(stderr, text);
-	(void)fputc('\n', stderr);
+	object = as_json ? rv_cli_object() : NULL;
+	if (object && rv_json_set_text(object, "note", text) != RV_OK) {
+		json_decref(object);
+		object = NULL;
+	}
+	if (!object || !say_json(object))
+		say_plain(text);
 }
 
 static int collect_overrides(const struct rv_args *args, const char ***ret_list)
@@ -61,10 +115,38 @@ static int collect_overrides(const struct rv_args *args, const char ***ret_list)
 	return RV_OK;
 }
 
+json_t *rv_cli_findings(const struct rv_conf_errors *errors, bool warnings)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < errors->count; i++) {
+		const struct rv_conf_error *error = &errors->items[i];
+		json_t *item;
+
+		if (error->warning && !warnings)
+			continue;
+		item = json_object();
+		if (!item || rv_json_set_text(item, "where", error->where) ||
+		    rv_json_set_text(item, "text", error->text) ||
+		    rv_json_set_bool(item, "warning", error->warning) ||
+		    json_array_append(list, item) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+		json_decref(item);
+	}
+	return list;
+}
+
 /* Errors make us give up and are all shown; warnings are the daemon's and `config check`'s to tell.
  */
-static void show_errors(const struct rv_conf_errors *errors)
+static void show_errors(struct rv_cli *cli, const struct rv_conf_errors *errors)
 {
+	if (as_json) {
+		json_decref(cli->findings);
+		cli->findings = rv_cli_findings(errors, false);
+		return;
+	}
 	for (size_t i = 0; i < errors->count; i++) {
 		if (!errors->items[i].warning)
 			(void)fprintf(stderr, "%s: %s\n", errors->items[i].where,
@@ -93,7 +175,7 @@ int rv_cli_load(struct rv_cli *cli)
 	rv_conf_errors_init(&errors);
 	err = rv_client_init(&cli->client, &how, &errors, &cli->why);
 	if (err)
-		show_errors(&errors);
+		show_errors(cli, &errors);
 	cli->loaded = err == RV_OK;
 	rv_conf_errors_fini(&errors);
 	free(overrides);

@@ -10,21 +10,32 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+struct rv_conf_errors;
+
 struct rv_cli {
 	struct rv_args args;
 	struct rv_out out;
 	struct rv_client client;
 	bool loaded; /* the configuration is read */
 	bool json;
+	json_t *findings;  /* owned; the mistakes of a configuration, for an error in JSON */
 	struct rv_why why; /* of the last error; verbs pass &cli->why down */
 };
 
-/* Says why on stderr ("reeve: …") and gives the program's exit code for ${err}. */
+/*
+ * Says why on stderr ("reeve: …"; with --json an object, see reeve(1)) and gives the program's exit
+ * code for ${err}.
+ */
 int rv_cli_fail(struct rv_cli *cli, int err) RV_MUST_CHECK;
 /* The same with a sentence of its own. */
 int rv_cli_say(struct rv_cli *cli, int err, const char *format, ...) RV_PRINTF(3, 4) RV_MUST_CHECK;
 /* A remark on stderr; changes nothing. */
 void rv_cli_note(const char *format, ...) RV_PRINTF(1, 2);
+
+/* From now on errors and remarks are JSON, an object a line. */
+void rv_cli_speak_json(void);
+/* [{"where":…,"text":…,"warning":…}]; NULL when out of memory. */
+json_t *rv_cli_findings(const struct rv_conf_errors *errors, bool warnings) RV_MUST_CHECK;
 
 /* Reads the configuration; every mistake goes to stderr.  Once. */
 int rv_cli_load(struct rv_cli *cli) RV_MUST_CHECK;

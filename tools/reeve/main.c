@@ -29,9 +29,29 @@ static int usage_error(struct rv_cli *cli, int err)
 {
 	int code = rv_cli_fail(cli, err);
 
-	if (cli->args.verb)
+	if (cli->args.verb && !cli->json)
 		(void)fprintf(stderr, "see: reeve help %s\n", cli->args.verb->name);
 	return code;
+}
+
+/* Also where what stands before or behind it cannot be understood. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The program's exit code once everything is written. */
+static int end(struct rv_cli *cli, int code)
+{
+	int err = rv_out_end(&cli->why);
+
+	if (err == RV_E_CLOSED)
+		return 128 + SIGPIPE; /* as if it had ended us: the reader has seen enough */
+	return err ? rv_cli_fail(cli, err) : code;
 }
 
 static int dispatch(struct rv_cli *cli, int argc, char **argv)
@@ -40,6 +60,9 @@ static int dispatch(struct rv_cli *cli, int argc, char **argv)
 
 	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
 		return rv_verb_version(cli);
+	cli->json = wants_json(argc, argv);
+	if (cli->json)
+		rv_cli_speak_json();
 	err = rv_args_parse(&cli->args, argc, argv, &cli->why);
 	if (err)
 		return usage_error(cli, err);
@@ -60,7 +83,8 @@ int main(int argc, char **argv)
 		return rv_err_exit(RV_E_IO);
 	inherit_signals();
 	rv_out_init(&cli.out);
-	code = rv_out_end(dispatch(&cli, argc, argv));
+	code = end(&cli, dispatch(&cli, argc, argv));
+	json_decref(cli.findings);
 	rv_client_fini(&cli.client);
 	rv_args_fini(&cli.args);
 	return code;

@@ -52,15 +52,14 @@ static bool reader_is_gone(void)
 	return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
 }
 
-int rv_out_end(int code)
+int rv_out_end(struct rv_why *why)
 {
 	if (rv_out_alive())
-		return code;
+		return RV_OK;
 	if (reader_is_gone())
-		return 128 + 13; /* as if SIGPIPE had ended us: the reader has seen enough */
-	(void)fprintf(stderr, "reeve: cannot write to standard output%s%s\n", failure ? ": " : "",
-		      failure ? strerror(failure) : "");
-	return rv_err_exit(RV_E_IO);
+		return RV_E_CLOSED;
+	return rv_fail(why, RV_E_IO, "cannot write to standard output%s%s", failure ? ": " : "",
+		       failure ? strerror(failure) : "");
 }
 
 const char *rv_out_on(const struct rv_out *out, enum rv_style style)

@@ -35,9 +35,8 @@ struct rv_out {
 
 void rv_out_init(struct rv_out *out);
 
-/* Flushes stdout.  The program's exit code: ${code}, 74 when stdout could not be written, 141 when
- * its reader is gone. */
-int rv_out_end(int code);
+/* Flushes stdout.  RV_E_CLOSED: its reader is gone; RV_E_IO: it could not be written. */
+int rv_out_end(struct rv_why *why) RV_MUST_CHECK;
 /* Whether stdout still takes data (flushes). */
 bool rv_out_alive(void);
 

@@ -133,7 +133,9 @@ static void report(struct change *change, int err)
 	if (!err && !change->jobs && change->parent > 0)
 		tell_parent(change);
 	if (err) {
-		int code = rv_cli_fail(change->cli, err);
+		/* In JSON each job has its own error in the answer; the first is the program's. */
+		int code = change->jobs && change->code != 0 ? change->code
+							     : rv_cli_fail(change->cli, err);
 
 		if (change->code == 0)
 			change->code = code;

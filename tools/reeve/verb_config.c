@@ -25,26 +25,6 @@ static const char **overrides_of(const struct rv_args *args)
 	return list;
 }
 
-static json_t *list_of(const struct rv_conf_errors *errors)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; list && i < errors->count; i++) {
-		const struct rv_conf_error *error = &errors->items[i];
-		json_t *item = json_object();
-
-		if (!item || rv_json_set_text(item, "where", error->where) ||
-		    rv_json_set_text(item, "text", error->text) ||
-		    rv_json_set_bool(item, "warning", error->warning) ||
-		    json_array_append(list, item) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
-		json_decref(item);
-	}
-	return list;
-}
-
 static int print_check(struct rv_cli *cli, const char *file, const struct rv_conf_errors *errors)
 {
 	json_t *object;
@@ -62,7 +42,7 @@ static int print_check(struct rv_cli *cli, const char *file, const struct rv_con
 	object = rv_cli_object();
 	if (object && (rv_json_set_bool(object, "ok", errors->nerrors == 0) ||
 		       rv_json_set_text(object, "file", file) ||
-		       rv_json_set_new(object, "findings", list_of(errors)))) {
+		       rv_json_set_new(object, "findings", rv_cli_findings(errors, true)))) {
 		json_decref(object);
 		object = NULL;
 	}

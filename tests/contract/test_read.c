@@ -131,6 +131,7 @@ static int note_run(void *ctx, const struct rv_attempt_view *view)
 
 	cr_assert(lt(sz, to->n, RV_ARRAY_LEN(to->view)));
 	to->view[to->n] = *view;
+	to->view[to->n].error = to->view[to->n].worker = NULL; /* theirs until we return */
 	(void)snprintf(to->error[to->n], 64, "%s", view->error ? view->error : "");
 	(void)snprintf(to->worker[to->n], 64, "%s", view->worker ? view->worker : "");
 	to->n++;
@@ -367,5 +368,5 @@ CONTRACT(read, what_a_worker_used_is_kept_with_the_run_that_crashed)
 	IS(runs.view[1].user_us, 21);
 	IS(runs.view[1].sys_us, 22);
 	IS(runs.view[1].maxrss_bytes, 4096);
-	HAS(runs.view[1].error, "core dumped");
+	HAS(runs.error[1], "core dumped");
 }

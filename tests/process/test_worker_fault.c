@@ -264,6 +264,43 @@ Test(task_gone, a_worker_of_the_old_configuration_burns_no_attempt_of_a_new_task
 	close_room();
 }
 
+static const char wants_x[] = "[defaults]\nbackoff = none\n[pool:default]\nworkers = 1\n"
+			      "[task:old]\ncommand = /bin/echo ${arg.x}\nmax_attempts = 1\n";
+
+/* A reload drops an argument, and a worker with the old definition claims a job without it. */
+Test(task_gone, a_worker_of_the_old_definition_burns_no_attempt_of_a_job_of_the_new)
+{
+	int64_t job;
+
+	rv_fakesup_open(&sup, with_old);
+	rv_fakesup_store(&sup);
+	rv_fakesup_conf(&sup, wants_x);
+	rv_fakesup_start(&sup, 1, &subject);
+	job = rv_fakesup_run(&sup, &subject, "old", NULL);
+	UNTIL(job, SCHEDULED);
+	cr_expect(eq(int, rv_fakesup_job(&sup, job)->attempt, 0));
+	HAS(rv_fakesup_attempt(&sup, job)->error, "no argument x");
+	cr_expect(eq(int, rv_fakesup_stop(&subject), 0));
+	rv_fakesup_conf(&sup, with_old);
+	rv_fakesup_start(&sup, 1, &subject);
+	until_after_looks(job, RV_JOB_SUCCEEDED);
+	close_room();
+}
+
+/* Where every worker wants it, it is the job's failure in the end. */
+Test(task_gone, a_job_without_an_argument_fails_with_its_name)
+{
+	int64_t job;
+
+	rv_fakesup_open(&sup, wants_x);
+	rv_fakesup_store(&sup);
+	rv_fakesup_start(&sup, 1, &subject);
+	job = rv_fakesup_run(&sup, &subject, "old", NULL);
+	until_after_looks(job, RV_JOB_DEAD);
+	HAS(rv_fakesup_job(&sup, job)->error, "no argument x");
+	close_room();
+}
+
 Test(task_gone, a_job_whose_task_is_not_configured_fails_with_its_name)
 {
 	int64_t job;

@@ -39,7 +39,15 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec_
 		return err;
 	input.spec = turn->spec;
 	input.idem_key = turn->idem_key;
-	return rv_exec_spec_build(&input, &turn->arena, spec, why);
+	err = rv_exec_spec_build(&input, &turn->arena, spec, why);
+	/*
+	 * An argument that this definition wants and the job's does not have: ours may be the one
+	 * that a reload has yet to replace.  As with a task that we do not know: later.
+	 */
+	if (err == RV_E_MISSING)
+		return rv_wrap(why, RV_E_BUSY, "the task %s as this worker knows it",
+			       turn->task->name);
+	return err;
 }
 
 /* Pipes for 1, 2 and progress: ours in exec->fds, the job's in ${ends}. */

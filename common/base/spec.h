@@ -15,6 +15,8 @@
 #define RV_QUEUES_MAX       32  /* queues that one pool may serve */
 #define RV_PRIORITY_MAX     65535
 #define RV_PRIORITY_DEFAULT 100
+#define RV_WEIGHT_MAX       1000
+#define RV_AGING_MAX_US     (24LL * 3600 * 1000000) /* of a level of priority */
 #define RV_PAYLOAD_MAX      (16LL << 20)
 #define RV_QUEUE_DEFAULT    "default"
 #define RV_TASK_ADHOC       "" /* the task of a job that carries its own command */
@@ -33,7 +35,15 @@ struct rv_backoff {
 	int jitter_percent; /* 0..100: the delay is spread over ± this part of it */
 };
 
-enum rv_strategy { RV_STRATEGY_FIFO, RV_STRATEGY_PRIORITY };
+/* In which order a queue is served; the numbers stand in stores. */
+enum rv_strategy {
+	RV_STRATEGY_FIFO,
+	RV_STRATEGY_PRIORITY,
+	RV_STRATEGY_LIFO,
+	RV_STRATEGY_WEIGHTED, /* by chance, in proportion to the jobs' weights */
+	RV_STRATEGY_DEADLINE, /* the earliest deadline first */
+	RV_STRATEGY_FAIR,     /* the keys in turn, in proportion to the jobs' weights */
+};
 
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
@@ -42,6 +52,7 @@ enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 struct rv_queue_def {
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
+	int64_t aging_us; /* PRIORITY: a level is worth so much waiting; 0: no aging */
 };
 
 /* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI.
@@ -51,6 +62,7 @@ struct rv_task_def {
 	char queue[RV_NAME_MAX];
 	int max_attempts;   /* ≥ 1 */
 	int max_crashes;    /* ≥ 0 */
+	int weight;         /* 1 … RV_WEIGHT_MAX, 0 is 1: of its jobs that say none themselves */
 	int64_t timeout_us; /* 0: none */
 	struct rv_backoff backoff;
 	enum rv_durability durability; /* of its acks */

@@ -84,6 +84,13 @@ static bool is_served(const struct rv_conf *conf, const char *queue)
 static void check_queue(struct rv_builder *b, const struct rv_conf *conf,
 			const struct rv_instance *in)
 {
+	const struct rv_conf_queue *queue = in->base;
+
+	if (queue->aging_us > 0 && queue->strategy != RV_STRATEGY_PRIORITY &&
+	    !rv_build_is_bad(in, "strategy"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "aging"),
+				  "[%s] aging: only strategy = priority has levels that could age",
+				  in->title);
 	if (!in->implied && !is_served(conf, in->name))
 		rv_conf_warning_add(b->errors, &in->where, "no pool serves [%s]: its jobs wait",
 				    in->title);

@@ -187,6 +187,7 @@ static void task_def(const struct rv_conf_task *task, struct rv_task_def *ret_de
 		.timeout_us = task->timeout_us,
 		.backoff = task->backoff,
 		.durability = task->durability,
+		.weight = task->weight,
 	};
 	copy_name(ret_def->name, task->name);
 	copy_name(ret_def->queue, task->queue);
@@ -194,7 +195,7 @@ static void task_def(const struct rv_conf_task *task, struct rv_task_def *ret_de
 
 static void queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def)
 {
-	*ret_def = (struct rv_queue_def){.strategy = queue->strategy};
+	*ret_def = (struct rv_queue_def){.strategy = queue->strategy, .aging_us = queue->aging_us};
 	copy_name(ret_def->name, queue->name);
 }
 

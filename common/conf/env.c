@@ -149,7 +149,8 @@ int rv_env_file_read(const char *path, struct rv_arena *arena, struct rv_conf_li
 			err = RV_E_NOMEM;
 	}
 	if (err == RV_OK)
-		*ret_env = (struct rv_conf_list){items, pairs.size / sizeof(*items)};
+		*ret_env =
+			(struct rv_conf_list){.items = items, .count = pairs.size / sizeof(*items)};
 	rv_buf_fini(&text);
 	rv_buf_fini(&pairs);
 	return err;

@@ -70,26 +70,52 @@ static int each_item(const struct rv_conf_key *key, const char *text, void *fiel
 	return err;
 }
 
+/* The weight of the item just appended (${err}: how that went), in an array as new as the list's.
+ */
+static int weigh(struct rv_conf_list *list, int weight, struct rv_arena *arena, int err)
+{
+	int *weights;
+
+	if (err != RV_OK || (weight == 0 && !list->weights))
+		return err;
+	weights = rv_arena_alloc(arena, list->count * sizeof(*weights));
+	if (!weights)
+		return RV_E_NOMEM;
+	memset(weights, 0, list->count * sizeof(*weights));
+	if (list->weights)
+		memcpy(weights, list->weights, (list->count - 1) * sizeof(*weights));
+	weights[list->count - 1] = weight;
+	list->weights = weights;
+	return RV_OK;
+}
+
 static int take_name(const struct rv_conf_key *key, const char *item, size_t size, void *field,
 		     struct rv_arena *arena, struct rv_why *why)
 {
 	struct rv_conf_list *list = field;
 	const char *colon = memchr(item, ':', size);
 	int shown = (int)(size > 60 ? 60 : size);
+	int64_t weight = 0;
+	char text[8] = "";
 
 	(void)key;
-	if (colon && rv_text_is_name(item, (size_t)(colon - item)))
-		return rv_fail(why, RV_E_PARSE,
-			       "%.*s: this release knows no weights; queues are served strictly in "
-			       "the order written",
-			       shown, item);
+	if (colon) {
+		size_t digits = size - (size_t)(colon + 1 - item);
+
+		if (digits < sizeof(text))
+			memcpy(text, colon + 1, digits);
+		if (rv_parse_int(text, 1, RV_WEIGHT_MAX, &weight) != RV_OK)
+			return rv_fail(why, RV_E_PARSE, "%.*s: a weight is a number from 1 to %d",
+				       shown, item, RV_WEIGHT_MAX);
+		size = (size_t)(colon - item);
+	}
 	if (!rv_text_is_name(item, size))
 		return rv_fail(why, RV_E_PARSE, "\"%.*s\" is not a name", shown, item);
 	if (has_item(list, item, size))
 		return rv_fail(why, RV_E_PARSE, "has %.*s twice", shown, item);
 	if (list->count >= RV_QUEUES_MAX)
 		return rv_fail(why, RV_E_PARSE, "has more than %d queues", RV_QUEUES_MAX);
-	return append(list, item, size, arena, why);
+	return weigh(list, (int)weight, arena, append(list, item, size, arena, why));
 }
 
 int rv_value_set_names(const struct rv_conf_key *key, const char *text, void *field,
@@ -137,8 +163,11 @@ int rv_value_print_list(const struct rv_conf_key *key, const void *field, struct
 	const char *between = rv_conf_key_is_lines(key) ? "\n" : ", ";
 	int err = RV_OK;
 
-	for (size_t i = 0; err == RV_OK && i < list->count; i++)
+	for (size_t i = 0; err == RV_OK && i < list->count; i++) {
 		err = rv_buf_printf(out, "%s%s", i ? between : "", list->items[i]);
+		if (err == RV_OK && list->weights && list->weights[i] > 0)
+			err = rv_buf_printf(out, ":%d", list->weights[i]);
+	}
 	return err;
 }
 

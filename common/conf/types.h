@@ -13,6 +13,7 @@
 struct rv_conf_list {
 	const char *const *items; /* NULL-terminated; NULL when empty */
 	size_t count;
+	const int *weights; /* of queues: count of them, 0 not said; NULL: none has one */
 };
 
 struct rv_conf_codes {

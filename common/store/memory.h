@@ -2,12 +2,9 @@
 #define RV_STORE_MEMORY_H
 
 /*
- * The memory backend's data: plain arrays, searched from front to back.  It is the oracle of the
- * tests, so it is written to be obviously right, not fast: a transaction and each request in it
- * start with a copy of everything, and going back is putting the copy in place.  Nothing here is
- * shared with the other backend but store/rules.h and core.  Strings live until the store is
- * closed, so rows can be copied.  Out of memory ends the process: it only ever holds tests. Private
- * to store_memory.c and memory_*.c; pointers to rows last until the next row is added.
+ * The memory backend's data: plain arrays, searched from front to back.  The oracle of the tests:
+ * obviously right, not fast.  A transaction and each request start with a copy of everything; going
+ * back puts it in place.  Strings live until the store is closed, pointers until the next row.
  */
 
 #include "base/arena.h"
@@ -17,10 +14,12 @@
 enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM_PLACES };
 
 struct mem_job {
-	int64_t id, ord, created_us, asked_us, expires_us, timeout_us, payload_size;
+	int64_t id, seq, ord, created_us, deadline_us, asked_us, expires_us, timeout_us,
+		payload_size;
 	const char *task, *spec, *unique_key, *idem_key, *key, *labels;
 	const void *payload;
-	int queue, priority, max_attempts, max_crashes; /* queue: index, queues are never removed */
+	int queue, priority, weight, max_attempts,
+		max_crashes; /* queue: index, queues are never removed */
 	uid_t uid;
 	enum mem_place place;
 	bool ttl; /* still counts: neither started nor final */
@@ -51,8 +50,15 @@ struct mem_queue {
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
 	bool paused;
-	int64_t next_sequence;
+	bool rekeying; /* its jobs above rekey_at, up to rekey_until, still have their old places */
+	int64_t aging_us, vtime, rekey_at, rekey_until;
 	int64_t counts[RV_JOB_STATES];
+};
+
+struct mem_fair {
+	const char *key;
+	int queue;
+	int64_t finish;
 };
 
 struct mem_worker {
@@ -97,6 +103,7 @@ struct mem_instance {
 #define MEM_ROW_attempts  struct mem_attempt
 #define MEM_ROW_events    struct mem_event
 #define MEM_ROW_queues    struct mem_queue
+#define MEM_ROW_fairs     struct mem_fair
 #define MEM_ROW_tasks     struct rv_task_def
 #define MEM_ROW_workers   struct mem_worker
 #define MEM_ROW_uniques   struct mem_unique
@@ -110,6 +117,7 @@ struct mem_instance {
 	T(attempts)                                                                                \
 	T(events)                                                                                  \
 	T(queues)                                                                                  \
+	T(fairs)                                                                                   \
 	T(tasks)                                                                                   \
 	T(workers)                                                                                 \
 	T(uniques)                                                                                 \

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "core/job.h"
-#include "core/order.h"
 
 #include <string.h>
 
@@ -45,7 +44,6 @@ int rv_memory_do_cancel(struct mem_store *m, struct rv_req_cancel *req, struct r
 int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_why *why)
 {
 	struct mem_job *j = rv_memory_job(m, req->job);
-	struct mem_queue *q;
 
 	if (!j)
 		return no_job(why, req->job);
@@ -58,8 +56,8 @@ int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_
 			       (long long)u->id);
 	if (j->unique_key)
 		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
-	q = &m->now.queues.rows[j->queue];
-	j->ord = rv_order(q->strategy, j->priority, q->next_sequence++);
+	j->seq = m->now.next_id;
+	rv_memory_order(m, j, m->wall_us);
 	j->granted++;
 	j->crashes = 0;
 	rv_memory_to_ready(m, j);

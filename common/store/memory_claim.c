@@ -142,8 +142,11 @@ static struct mem_job *first_in(struct mem_store *m, int queue)
 static void give(struct mem_store *m, struct rv_req_turn *turn, struct mem_job *j, int queue)
 {
 	struct rv_claimed *c = &turn->claimed[turn->nclaimed++];
+	struct mem_queue *q = &m->now.queues.rows[j->queue];
 
 	PRE(turn->nclaimed <= turn->want);
+	if (rv_order_passes(q->strategy, q->vtime, j->ord))
+		q->vtime = j->ord;
 	rv_memory_to_lease(m, j, turn->incarnation, turn->prefetch == 0);
 	memset(c, 0, sizeof *c);
 	c->job = j->id;

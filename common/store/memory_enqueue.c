@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "core/job.h"
-#include "core/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +143,9 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->payload = rv_memory_keep_bytes(m, new->payload, new->payload_size);
 	j->payload_size = (int64_t) new->payload_size;
 	j->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
-	j->ord = rv_order(q->strategy, j->priority, q->next_sequence++);
+	j->weight = rv_rules_weight(new, task);
+	j->deadline_us = new->deadline_us;
+	j->seq = j->id;
 	j->created_us = m->wall_us;
 	j->asked_us = new->run_at_us ? new->run_at_us : m->wall_us;
 	j->expires_us = new->ttl_us ? rv_rules_later(m->wall_us, new->ttl_us) : 0;
@@ -157,6 +158,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->key = rv_memory_keep(m, rv_rules_said(new->key));
 	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
 	j->uid = new->uid;
+	rv_memory_order(m, j, m->wall_us);
 	POST(j->id < m->now.next_id && j->max_attempts > 0);
 	remember_keys(m, new, j);
 	rv_memory_created(m, j, add_parents(m, new, j->id));
@@ -208,14 +210,6 @@ int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct
 	return RV_OK;
 }
 
-/* A place under the new strategy, from the sequence that stands in the low bits of the old one. */
-static void rekey(struct mem_store *m, const struct mem_queue *q)
-{
-	MEM_EACH(m, jobs, j)
-	if (&m->now.queues.rows[j->queue] == q && j->place != MEM_DONE)
-		j->ord = rv_order(q->strategy, j->priority, j->ord & ((1LL << 47) - 1));
-}
-
 /* Tasks are what the configuration says now; queues stay as long as the store does. */
 int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct rv_why *why)
 {
@@ -229,11 +223,12 @@ int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct r
 		if (!q) {
 			q = MEM_ADD(m, queues);
 			memcpy(q->name, req->queues[i].name, sizeof q->name);
+		} else if (q->strategy != req->queues[i].strategy ||
+			   q->aging_us != req->queues[i].aging_us) {
+			rv_memory_rekey(m, q);
 		}
-		if (q->strategy != req->queues[i].strategy) {
-			q->strategy = req->queues[i].strategy;
-			rekey(m, q);
-		}
+		q->strategy = req->queues[i].strategy;
+		q->aging_us = req->queues[i].aging_us;
 	}
 	return RV_OK;
 }

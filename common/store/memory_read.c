@@ -57,6 +57,8 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->labels = j->labels;
 	v->state = rv_memory_shown(j);
 	v->priority = j->priority;
+	v->weight = j->weight;
+	v->deadline_us = j->deadline_us;
 	v->attempt = j->attempts + (v->state == RV_JOB_RUNNING);
 	v->max_attempts = j->max_attempts + j->granted;
 	v->crashes = j->crashes;

@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "core/job.h"
-#include "core/order.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 
 /* What the files of the memory backend do for one another.  Private to them; see memory.h. */
 
+#include "core/order.h"
 #include "store/memory.h"
 
 #define MEM_OF(store) rv_container_of(store, struct mem_store, base)
@@ -44,6 +45,9 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
 			 const struct rv_ack *ack);
 
+/* memory_order.c: gives the job its place; all that waits in ${q} shall get a new one. */
+void rv_memory_order(struct mem_store *m, struct mem_job *j, int64_t since_us);
+void rv_memory_rekey(struct mem_store *m, struct mem_queue *q);
 /* memory_claim.c, memory_workers.c, memory_admin.c: one function for each kind of request. */
 #define REQ(sym, member, who, what)                                                                \
 	int rv_memory_do_##member(struct mem_store *m, struct rv_req_##member *req,                \

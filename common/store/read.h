@@ -16,8 +16,8 @@ struct rv_job_view {
 	int64_t id, parent_left; /* parents that have not succeeded yet */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *error, *worker;
 	enum rv_job_state state;
-	int priority, attempt, max_attempts, crashes, max_crashes, runs;
-	int64_t run_at_us, created_us, started_us, finished_us, expires_us, timeout_us;
+	int priority, weight, attempt, max_attempts, crashes, max_crashes, runs;
+	int64_t run_at_us, created_us, started_us, finished_us, expires_us, deadline_us, timeout_us;
 	int exit_code, signo; /* of the last attempt; -1 / 0 none */
 	int64_t fence;
 	uint64_t incarnation; /* of the worker that holds the lease */

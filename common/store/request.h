@@ -32,11 +32,13 @@ struct rv_job_new {
 	const char *spec; /* JSON: {"args":{…}} or {"command":[…],"cwd":…,"env":{…}}; ≤ 1 MiB */
 	const void *payload; /* stdin of the job; ≤ RV_PAYLOAD_MAX */
 	size_t payload_size;
-	int priority;       /* -1: default */
-	int64_t run_at_us;  /* wall; 0 now */
-	int64_t ttl_us;     /* 0 none: from now, ends the job if it was not started by then */
-	int max_attempts;   /* 0: the task's */
-	int64_t timeout_us; /* 0: the task's */
+	int priority;        /* -1: default */
+	int64_t run_at_us;   /* wall; 0 now */
+	int64_t ttl_us;      /* 0 none: from now, ends the job if it was not started by then */
+	int64_t deadline_us; /* wall; 0 none: when it should be done; orders a queue by deadline */
+	int weight;          /* 0: the task's; of its share in a weighted or fair queue */
+	int max_attempts;    /* 0: the task's */
+	int64_t timeout_us;  /* 0: the task's */
 	const char
 		*unique_key;  /* refused (CONFLICT, ret id = the holder) until that one is final */
 	const char *idem_key; /* the same key: the same id again, for 30 days; other content:
@@ -148,6 +150,11 @@ struct rv_req_promote {
 	uint32_t promoted;   /* out */
 	uint32_t expired;    /* out: ttl */
 	int64_t next_due_us; /* out: wall time of the next one; 0 none */
+};
+
+struct rv_req_tidy {
+	uint32_t limit; /* jobs looked at */
+	uint32_t more;  /* out: 1, there is more to do */
 };
 
 struct rv_req_beats {

@@ -80,6 +80,10 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused, struct rv_w
 	if (err == RV_OK)
 		err = check_number(job->ttl_us, 0, INT64_MAX / 2, "ttl", why);
 	if (err == RV_OK)
+		err = check_number(job->deadline_us, 0, INT64_MAX / 2, "deadline", why);
+	if (err == RV_OK)
+		err = check_number(job->weight, 0, RV_WEIGHT_MAX, "weight", why);
+	if (err == RV_OK)
 		err = check_number(job->max_attempts, 0, 1000000, "max_attempts", why);
 	if (err == RV_OK)
 		err = check_number(job->timeout_us, 0, INT64_MAX / 2, "timeout", why);
@@ -125,6 +129,7 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	hash = hash_bytes(hash, job->payload, job->payload_size);
 	hash = hash_number(hash, job->priority);
 	hash = hash_number(hash, job->ttl_us);
+	hash = hash_number(hash, job->weight);
 	hash = hash_number(hash, job->max_attempts);
 	hash = hash_number(hash, job->timeout_us);
 	hash = hash_text(hash, job->unique_key);
@@ -134,6 +139,13 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	for (size_t i = 0; i < job->nafter; i++)
 		hash = hash_number(hash, job->after[i]);
 	return hash;
+}
+
+int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task)
+{
+	if (job->weight > 0)
+		return job->weight;
+	return task->weight > 0 ? task->weight : 1;
 }
 
 int64_t rv_rules_later(int64_t wall_us, int64_t delay_us)

@@ -39,10 +39,13 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
 
 /*
  * Equal for enqueues that ask for the same work: what was said of task, queue, spec, payload,
- * priority, ttl, attempts, timeout, keys, labels and parents.  Not the time to run at: a repeat of
- * "in five minutes" comes later and must be the same.  Not who asks.
+ * priority, ttl, weight, attempts, timeout, keys, labels and parents.  Not the time to run at: a
+ * repeat of "in five minutes" comes later and must be the same.  Not who asks.
  */
 uint64_t rv_rules_hash(const struct rv_job_new *job);
+
+/* The job's own weight, else its task's, else 1. */
+int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task);
 
 /* wall + delay, without overflow; a negative delay is none. */
 int64_t rv_rules_later(int64_t wall_us, int64_t delay_us);

@@ -4,11 +4,10 @@
  */
 #include "store/sqlite.h"
 #include "store/sqlite_move.h"
-#include "store/sqlite_tally.h"
+#include "store/sqlite_order.h"
 
 #include "base/check.h"
 #include "core/job.h"
-#include "core/order.h"
 
 static int no_job(struct rv_req *req, int64_t id)
 {
@@ -89,33 +88,35 @@ static int take_key(struct rv_sqlite *s, struct rv_req *req, int64_t id, const c
 /* The job's row, as RETRY needs it: its queue, a new place there, its key. */
 static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlite_place *place)
 {
+	struct rv_order job = {.sequence = s->tally.job + 1}; /* behind all that are there */
+	char unique[RV_KEY_MAX];
 	char key[RV_KEY_MAX];
 	sqlite3_stmt *stmt;
-	int priority;
-	int err = rv_sqlite_start(s, RV_SQL_JOB_LIMITS, &stmt, "i", place->id);
+	int err = rv_sqlite_start(s, RV_SQL_JOB_PLACE, &stmt, "i", place->id);
 
 	PRE(place->id == req->u.retry.job);
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	priority = sqlite3_column_int(stmt, 2);
-	rv_sqlite_text(stmt, 3, key, sizeof key);
-	place->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 4));
+	place->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 0));
+	rv_sqlite_text(stmt, 1, unique, sizeof unique);
+	err = rv_sqlite_order_read(stmt, 2, &job, key);
 	rv_sqlite_end(stmt);
-	if (!rv_sqlite_sane(place) || priority < 0 || priority > RV_PRIORITY_MAX)
+	if (err != RV_OK || !rv_sqlite_sane(place))
 		return RV_E_CORRUPT;
 	err = rv_sqlite_queue_touch(s, place->queue);
-	if (err == RV_OK && key[0] != '\0') {
+	if (err == RV_OK && unique[0] != '\0') {
 		place->marks |= RV_MARK_UNIQUE;
-		err = take_key(s, req, place->id, key);
+		err = take_key(s, req, place->id, unique);
 	}
+	job.since_us = s->now_us;
+	if (err == RV_OK)
+		err = rv_sqlite_order(s, place->queue, &job, key, &place->ord);
 	if (err != RV_OK)
 		return err;
-	place->ord = rv_order(place->queue->strategy, priority, place->queue->now.seq++);
-	place->queue->now.dirty = true;
 	place->marks |= RV_MARK_MOVED;
-	return rv_sqlite_run(s, RV_SQL_MOVED_PUT, NULL, "ii", place->id, place->ord);
+	return rv_sqlite_run(s, RV_SQL_MOVED_PUT, NULL, "iii", place->id, place->ord, job.sequence);
 }
 
 int rv_sqlite_do_retry(struct rv_sqlite *s, struct rv_req *req)

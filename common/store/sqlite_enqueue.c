@@ -5,11 +5,10 @@
  */
 #include "store/sqlite.h"
 #include "store/sqlite_move.h"
-#include "store/sqlite_tally.h"
+#include "store/sqlite_order.h"
 
 #include "base/check.h"
 #include "core/job.h"
-#include "core/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@ struct accept {
 	struct rv_sqlite_place place;
 	int64_t waits; /* parents that have not succeeded */
 	int64_t run_at, expires_at;
-	int priority;
+	int priority, weight;
 };
 
 static int find_task(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
@@ -137,14 +136,15 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"b",
+		"bii",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
 		(int64_t)task->max_crashes, new->timeout_us ? new->timeout_us : task->timeout_us,
 		(int64_t) new->uid, rv_rules_said(new->unique_key), rv_rules_said(new->idem_key),
 		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
-		new->payload_size ? new->payload : NULL, new->payload_size);
+		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
+		(int64_t)a->weight);
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)
@@ -167,6 +167,18 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 	return err;
 }
 
+static int find_place(struct rv_sqlite *s, struct accept *a)
+{
+	struct rv_order job = {.sequence = a->place.id,
+			       .priority = a->priority,
+			       .since_us = s->now_us,
+			       .deadline_us = a->new->deadline_us,
+			       .weight = a->weight};
+	const char *key = rv_rules_said(a->new->key);
+
+	return rv_sqlite_order(s, a->place.queue, &job, key ? key : "", &a->place.ord);
+}
+
 static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 {
 	struct rv_sqlite_queue *queue = a->place.queue;
@@ -186,9 +198,10 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	a->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
 	a->run_at = new->run_at_us ? new->run_at_us : s->now_us;
 	a->expires_at = new->ttl_us ? rv_rules_later(s->now_us, new->ttl_us) : 0;
-	a->place.ord = rv_order(queue->strategy, a->priority, queue->now.seq++);
-	queue->now.dirty = true;
-	err = put_job(s, a);
+	a->weight = rv_rules_weight(new, a->task);
+	err = find_place(s, a);
+	if (err == RV_OK)
+		err = put_job(s, a);
 	if (err == RV_OK)
 		err = put_keys(s, a);
 	if (err != RV_OK)

@@ -21,7 +21,7 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place)
 		if (numbers[i] < 0 || numbers[i] > INT32_MAX / 2)
 			return false;
 	}
-	return place->queue && place->id > 0 && place->ord >= 0 && place->event >= 0;
+	return place->queue && place->id > 0 && place->event >= 0;
 }
 
 int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,

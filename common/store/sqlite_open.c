@@ -10,7 +10,6 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
-#include "core/order.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +20,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LENGTH_MAX    (20 << 20)        /* bytes of a row: a payload, a spec, labels, and room */
-#define SEQUENCE_MASK ((1LL << 47) - 1) /* of a place: core/order.c */
+#define LENGTH_MAX (20 << 20) /* bytes of a row: a payload, a spec, labels, and room */
 
 static uint32_t be32(const unsigned char *at)
 {
@@ -130,21 +128,6 @@ static int may_write(const struct rv_sqlite *s, struct rv_why *why)
 	return err;
 }
 
-static void order_function(sqlite3_context *context, int count, sqlite3_value **values)
-{
-	int strategy = sqlite3_value_int(values[0]);
-	int priority = sqlite3_value_int(values[1]);
-
-	PRE(count == 3);
-	if ((strategy != RV_STRATEGY_FIFO && strategy != RV_STRATEGY_PRIORITY) || priority < 0 ||
-	    priority > RV_PRIORITY_MAX) {
-		sqlite3_result_error(context, "no such strategy or priority", -1);
-		return;
-	}
-	sqlite3_result_int64(context, rv_order((enum rv_strategy)strategy, priority,
-					       sqlite3_value_int64(values[2]) & SEQUENCE_MASK));
-}
-
 static int set_up(struct rv_sqlite *s)
 {
 	static const struct {
@@ -166,10 +149,6 @@ static int set_up(struct rv_sqlite *s)
 		rc = sqlite3_busy_handler(s->db, rv_sqlite_busy, s);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_wal_autocheckpoint(s->db, 0);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_create_function(s->db, "reeve_order", 3,
-					     SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-					     order_function, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return rv_sqlite_error(rc);
 	(void)sqlite3_wal_hook(s->db, rv_sqlite_log_hook, s);

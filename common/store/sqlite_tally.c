@@ -7,11 +7,10 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "core/order.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define SEQUENCE_END (1LL << 47) /* of core/order.c */
 
 int rv_sqlite_tally_load(struct rv_sqlite *s)
 {
@@ -32,7 +31,8 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	t->deps = sqlite3_column_int64(stmt, 5);
 	t->waiters = sqlite3_column_int64(stmt, 6);
 	rv_sqlite_end(stmt);
-	return RV_OK;
+	/* The next job's number is its sequence. */
+	return t->job >= 0 && rv_order_sequence_sane(t->job + 1) ? RV_OK : RV_E_CORRUPT;
 }
 
 static int store_queue(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
@@ -45,7 +45,7 @@ static int store_queue(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 		if (of[i] < 0)
 			return RV_E_CORRUPT; /* the rows say otherwise than the counts did */
 	}
-	err = rv_sqlite_run1(s, RV_SQL_COUNTS_SET, "iiiiiiiiii", queue->id, queue->now.seq,
+	err = rv_sqlite_run1(s, RV_SQL_COUNTS_SET, "iiiiiiiiii", queue->id, queue->now.vtime,
 			     queue->now.prefetched, of[RV_JOB_SCHEDULED], of[RV_JOB_READY],
 			     of[RV_JOB_BLOCKED], of[RV_JOB_RUNNING], of[RV_JOB_SUCCEEDED],
 			     of[RV_JOB_DEAD], of[RV_JOB_CANCELLED]);
@@ -108,13 +108,11 @@ int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 		if (err != RV_OK)
 			return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 		queue->now.dirty = false;
-		queue->now.seq = sqlite3_column_int64(stmt, 0);
+		queue->now.vtime = sqlite3_column_int64(stmt, 0);
 		queue->now.prefetched = sqlite3_column_int64(stmt, 1);
 		for (int i = 0; i < RV_JOB_STATES; i++)
 			queue->now.of[i] = sqlite3_column_int64(stmt, 2 + i);
 		rv_sqlite_end(stmt);
-		if (queue->now.seq < 0 || queue->now.seq >= SEQUENCE_END)
-			return RV_E_CORRUPT;
 		queue->loaded = s->transaction;
 	}
 	if (queue->saved != s->request) {
@@ -166,11 +164,15 @@ static int load_queues(struct rv_sqlite *s)
 		}
 		queue->id = sqlite3_column_int64(stmt, 0);
 		rv_sqlite_text(stmt, 1, queue->name, sizeof queue->name);
-		queue->strategy = sqlite3_column_int(stmt, 2) == RV_STRATEGY_PRIORITY
-					  ? RV_STRATEGY_PRIORITY
-					  : RV_STRATEGY_FIFO;
 		queue->paused = sqlite3_column_int(stmt, 3) != 0;
+		queue->aging_us = sqlite3_column_int64(stmt, 4);
 		s->nqueues++;
+		if (!rv_strategy_sane(sqlite3_column_int(stmt, 2)) || queue->aging_us < 0 ||
+		    queue->aging_us > RV_AGING_MAX_US) {
+			rv_sqlite_end(stmt);
+			return RV_E_CORRUPT;
+		}
+		queue->strategy = (enum rv_strategy)sqlite3_column_int(stmt, 2);
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
@@ -181,6 +183,7 @@ static bool task_is_sane(const struct rv_task_def *task)
 	const struct rv_backoff *backoff = &task->backoff;
 
 	return task->max_attempts >= 1 && task->max_crashes >= 0 && task->timeout_us >= 0 &&
+	       task->weight >= 0 && task->weight <= RV_WEIGHT_MAX &&
 	       backoff->kind >= RV_BACKOFF_NONE && backoff->kind <= RV_BACKOFF_EXPONENTIAL &&
 	       backoff->min_us >= 0 && backoff->max_us >= backoff->min_us &&
 	       backoff->max_us <= INT64_MAX / 4 && backoff->jitter_percent >= 0 &&
@@ -201,6 +204,7 @@ static void read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
 	task->durability = sqlite3_column_int(stmt, 9) == RV_DURABILITY_NORMAL
 				   ? RV_DURABILITY_NORMAL
 				   : RV_DURABILITY_FULL;
+	task->weight = sqlite3_column_int(stmt, 10);
 }
 
 static int load_tasks(struct rv_sqlite *s)

@@ -13,12 +13,14 @@ struct rv_sqlite_queue {
 	int64_t id;
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
+	int64_t aging_us;
 	bool paused;
 	uint64_t loaded; /* transaction whose numbers these are */
 	uint64_t saved;  /* request before which ${before} was taken */
 	struct rv_sqlite_counts {
 		bool dirty;
-		int64_t seq, prefetched, of[RV_JOB_STATES];
+		int64_t vtime; /* of core/order.h: the place of the last claim */
+		int64_t prefetched, of[RV_JOB_STATES];
 	} now, before;
 };
 

@@ -4,7 +4,7 @@
  */
 #include "store/sqlite.h"
 #include "store/sqlite_move.h"
-#include "store/sqlite_tally.h"
+#include "store/sqlite_order.h"
 
 #include "base/check.h"
 #include "core/job.h"
@@ -135,6 +135,7 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	PRE(turn->nclaimed < turn->want && turn->want <= RV_TURN_MAX);
 	if (err != RV_OK)
 		return err;
+	rv_sqlite_order_passed(place->queue, place->ord);
 	place->incarnation = turn->incarnation;
 	place->fence = s->tally.epoch << 40 | ++s->tally.fence;
 	s->tally.dirty = true;

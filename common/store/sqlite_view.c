@@ -56,6 +56,8 @@ enum column {
 	A_SIGNO,
 	A_ERROR,
 	PARENTS,
+	DEADLINE,
+	WEIGHT,
 	COLUMNS,
 };
 
@@ -113,6 +115,8 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->created_us = number(r, CREATED);
 	v->expires_us = number(r, EXPIRES);
 	v->timeout_us = number(r, TIMEOUT);
+	v->deadline_us = number(r, DEADLINE);
+	v->weight = small(r, WEIGHT);
 	v->uid = (uid_t)number(r, UID);
 	v->payload_size = (size_t)number(r, PAYLOAD);
 	v->runs = small(r, RUNS);

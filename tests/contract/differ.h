@@ -43,6 +43,7 @@ struct world {
 	struct rv_job_new news[BLOCK_MAX];
 	char texts[BLOCK_MAX][4][32];
 	int64_t parents[BLOCK_MAX][3];
+	struct rv_queue_def turned;
 	long step;
 	bool verbose;
 	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];

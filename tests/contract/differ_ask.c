@@ -83,8 +83,12 @@ static void new_job(struct world *w, size_t i)
 		job->payload = texts[2];
 		job->payload_size = strlen(texts[2]);
 	}
-	if (chance(w, 5))
-		job->key = "key";
+	if (chance(w, 30))
+		job->key = chance(w, 50) ? "key" : "other";
+	if (chance(w, 20))
+		job->weight = below(w, 5);
+	if (chance(w, 20))
+		job->deadline_us = w->clock.wall_us + some_delay(w);
 	if (chance(w, 5))
 		job->labels = "[\"l\"]";
 	if (chance(w, 30)) {
@@ -192,10 +196,10 @@ static void ask_beats(struct world *w, struct rv_req *req)
 
 void mirror_request(struct rv_req *req)
 {
-	static const struct rv_queue_def defs[] = {{"default", RV_STRATEGY_FIFO},
-						   {"bulk", RV_STRATEGY_FIFO},
-						   {"prio", RV_STRATEGY_PRIORITY}};
-	static const struct rv_queue_def other[] = {{"default", RV_STRATEGY_PRIORITY}};
+	static const struct rv_queue_def defs[] = {
+		{.name = "default", .strategy = RV_STRATEGY_FIFO},
+		{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
+		{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
 	static const struct rv_task_def known[] = {
 		{.name = "t",
 		 .queue = "default",
@@ -205,11 +209,24 @@ void mirror_request(struct rv_req *req)
 		{.name = "once", .queue = "bulk", .max_attempts = 1, .max_crashes = 1},
 		{.name = "frail", .queue = "default", .max_attempts = 2, .max_crashes = 0},
 		{.name = "ranked", .queue = "prio", .max_attempts = 2, .max_crashes = 2}};
-	bool turned = req->u.mirror.nqueues == 1;
 
 	req->kind = RV_REQ_MIRROR;
-	req->u.mirror = (struct rv_req_mirror){known, RV_ARRAY_LEN(known), turned ? other : defs,
-					       turned ? RV_ARRAY_LEN(other) : RV_ARRAY_LEN(defs)};
+	req->u.mirror =
+		(struct rv_req_mirror){known, RV_ARRAY_LEN(known), defs, RV_ARRAY_LEN(defs)};
+}
+
+/* One queue gets another strategy; TIDY, in batches of any size, does the rest. */
+static void ask_mirror(struct world *w, struct rv_req *req)
+{
+	struct rv_queue_def *queue = &w->turned;
+
+	mirror_request(req);
+	*queue = (struct rv_queue_def){.strategy = (enum rv_strategy)below(w, 6)};
+	put(queue->name, sizeof queue->name, queues[below(w, 3)]);
+	if (chance(w, 30))
+		queue->aging_us = below(w, 3) * RV_S_US;
+	req->u.mirror.queues = queue;
+	req->u.mirror.nqueues = 1;
 }
 
 void raise_request(struct world *w, struct rv_req *req)
@@ -236,6 +253,9 @@ static void ask_small(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_PROMOTE:
 		req->u.promote.limit = (uint32_t)below(w, 12);
+		break;
+	case RV_REQ_TIDY:
+		req->u.tidy.limit = (uint32_t)below(w, 12);
 		break;
 	case RV_REQ_CANCEL:
 		req->u.cancel.job = some_job(w);
@@ -264,9 +284,9 @@ void choose(struct world *w, struct rv_req *req)
 	static const unsigned char weights[RV_REQ_KINDS] = {
 		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,  [RV_REQ_JOIN] = 8,
 		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5, [RV_REQ_PROMOTE] = 6,
-		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 1, [RV_REQ_RAISE] = 1,
-		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,  [RV_REQ_DELETE] = 12,
-		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,
+		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2, [RV_REQ_RAISE] = 1,
+		[RV_REQ_TIDY] = 5,     [RV_REQ_CANCEL] = 8, [RV_REQ_RETRY] = 8,
+		[RV_REQ_DELETE] = 12,  [RV_REQ_PAUSE] = 2,  [RV_REQ_WAITER] = 4,
 	};
 	int all = 0;
 	int n;
@@ -301,8 +321,7 @@ void choose(struct world *w, struct rv_req *req)
 		ask_beats(w, req);
 		break;
 	case RV_REQ_MIRROR:
-		req->u.mirror.nqueues = chance(w, 30);
-		mirror_request(req);
+		ask_mirror(w, req);
 		break;
 	case RV_REQ_RAISE:
 		raise_request(w, req);

@@ -174,13 +174,17 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	add(t, "id=%" PRId64 " task=%s queue=%s spec=%s unique=%s idem=%s key=%s labels=%s ", v->id,
 	    v->task, v->queue, shown(v->spec), shown(v->unique_key), shown(v->idem_key),
 	    shown(v->key), shown(v->labels));
-	add(t, "state=%s error=%s worker=%s priority=%d attempt=%d/%d crashes=%d/%d runs=%d ",
+	add(t,
+	    "state=%s error=%s worker=%s priority=%d weight=%d attempt=%d/%d crashes=%d/%d "
+	    "runs=%d ",
 	    rv_job_state_name(v->state), shown_error(v->error), shown(v->worker), v->priority,
-	    v->attempt, v->max_attempts, v->crashes, v->max_crashes, v->runs);
+	    v->weight, v->attempt, v->max_attempts, v->crashes, v->max_crashes, v->runs);
 	add(t, "run_at=%" PRId64 " created=%" PRId64 " started=%" PRId64 " finished=%" PRId64 " ",
 	    v->run_at_us, v->created_us, v->started_us, v->finished_us);
-	add(t, "expires=%" PRId64 " timeout=%" PRId64 " exit=%d signo=%d fence=%" PRId64 " ",
-	    v->expires_us, v->timeout_us, v->exit_code, v->signo, v->fence);
+	add(t,
+	    "expires=%" PRId64 " deadline=%" PRId64 " timeout=%" PRId64
+	    " exit=%d signo=%d fence=%" PRId64 " ",
+	    v->expires_us, v->deadline_us, v->timeout_us, v->exit_code, v->signo, v->fence);
 	add(t,
 	    "incarnation=%" PRIx64
 	    " slot=%d cancel=%d prefetched=%d uid=%d payload=%zu left=%" PRId64 "\n",

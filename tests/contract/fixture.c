@@ -64,10 +64,11 @@ void tick(struct fixture *f, int64_t us)
 
 static void mirror(struct fixture *f)
 {
-	static const struct rv_queue_def queues[] = {{"default", RV_STRATEGY_FIFO},
-						     {"critical", RV_STRATEGY_FIFO},
-						     {"bulk", RV_STRATEGY_FIFO},
-						     {"prio", RV_STRATEGY_PRIORITY}};
+	static const struct rv_queue_def queues[] = {
+		{.name = "default", .strategy = RV_STRATEGY_FIFO},
+		{.name = "critical", .strategy = RV_STRATEGY_FIFO},
+		{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
+		{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
 	static const struct rv_task_def tasks[] = {
 		{.name = "t",
 		 .queue = "default",

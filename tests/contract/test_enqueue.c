@@ -520,25 +520,3 @@ CONTRACT(enqueue, mirror_replaces_the_tasks_and_keeps_the_queues)
 	TEXT(see(f, id)->queue, "fresh");
 	STATE(add(f, JOB(.task = "new", .queue = "default")), "ready");
 }
-
-/* A queue that becomes one of priorities serves what already waits by priority as well. */
-CONTRACT(enqueue, a_new_strategy_holds_for_what_waits)
-{
-	struct rv_queue_def queue = {.name = "default", .strategy = RV_STRATEGY_PRIORITY};
-	struct rv_task_def task = {.name = "t", .queue = "default", .max_attempts = 3};
-	int64_t low = add(f, JOB(.priority = 200));
-	int64_t high = add(f, JOB(.priority = 1));
-	int64_t low_too = add(f, JOB(.priority = 200));
-
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
-	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
-	int64_t highest = add(f, JOB(.priority = 0));
-	run(f, highest, RV_OUTCOME_SUCCEEDED);
-	run(f, high, RV_OUTCOME_SUCCEEDED);
-	queue.strategy = RV_STRATEGY_FIFO;
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
-	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
-	(void)add(f, JOB(.priority = 0));
-	run(f, low, RV_OUTCOME_SUCCEEDED);
-	run(f, low_too, RV_OUTCOME_SUCCEEDED);
-}

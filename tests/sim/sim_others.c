@@ -8,14 +8,19 @@
 
 static void mirror(struct sim *s)
 {
-	static const struct rv_queue_def queues[] = {{"default", RV_STRATEGY_FIFO},
-						     {"bulk", RV_STRATEGY_FIFO},
-						     {"prio", RV_STRATEGY_PRIORITY}};
+	struct rv_queue_def queues[] = {
+		{.name = "default", .strategy = RV_STRATEGY_FIFO},
+		{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
+		{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
 	static const struct rv_task_def tasks[] = {
 		{.name = "t", .queue = "default", .max_attempts = 3, .max_crashes = 2},
 		{.name = "b", .queue = "bulk", .max_attempts = 2, .max_crashes = 1},
 		{.name = "p", .queue = "prio", .max_attempts = 4, .max_crashes = 0}};
 
+	for (size_t i = 0; i < RV_ARRAY_LEN(queues) && sim_chance(s, 60); i++) {
+		queues[i].strategy = (enum rv_strategy)sim_below(s, RV_STRATEGY_FAIR + 1);
+		queues[i].aging_us = sim_below(s, 3) * RV_S_US;
+	}
 	s->req.u.mirror =
 		(struct rv_req_mirror){tasks, RV_ARRAY_LEN(tasks), queues, RV_ARRAY_LEN(queues)};
 	if (sim_ask(s, RV_REQ_MIRROR) && s->req.err != RV_OK)
@@ -115,6 +120,9 @@ void sim_keeper_tick(struct sim *s)
 	s->req.u.promote = (struct rv_req_promote){.limit = 1 + (uint32_t)sim_below(s, 20)};
 	if (sim_ask(s, RV_REQ_PROMOTE) && s->req.err != RV_OK)
 		sim_fail(s, "promote: %s", s->req.why.text);
+	s->req.u.tidy = (struct rv_req_tidy){.limit = 1 + (uint32_t)sim_below(s, 8)};
+	if (sim_ask(s, RV_REQ_TIDY) && s->req.err != RV_OK)
+		sim_fail(s, "tidy: %s", s->req.why.text);
 }
 
 static int64_t some_job(struct sim *s)
@@ -171,6 +179,12 @@ void sim_enqueue(struct sim *s)
 		job.ttl_us = (1 + sim_below(s, 60)) * RV_S_US;
 	if (sim_chance(s, 25))
 		job.priority = sim_below(s, 3);
+	if (sim_chance(s, 25))
+		job.deadline_us = s->clock.wall_us + sim_below(s, 60) * RV_S_US;
+	if (sim_chance(s, 25))
+		job.weight = 1 + sim_below(s, 3);
+	if (sim_chance(s, 40))
+		job.key = sim_chance(s, 50) ? "one" : "two";
 	if (sim_chance(s, 20)) {
 		(void)snprintf(unique, sizeof unique, "u%d", sim_below(s, SIM_KEYS));
 		job.unique_key = unique;

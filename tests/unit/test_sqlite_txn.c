@@ -70,18 +70,6 @@ static int64_t add(struct rv_store *which, struct rv_job_new job)
 	return ask_of(which) == RV_OK ? id : 0;
 }
 
-static int64_t claim_one(struct rv_store *which)
-{
-	memset(&req, 0, sizeof req);
-	req.kind = RV_REQ_TURN;
-	req.u.turn.incarnation = 7;
-	req.u.turn.want = 1;
-	req.u.turn.nqueues = 1;
-	(void)snprintf(req.u.turn.queues[0], RV_NAME_MAX, "q");
-	cr_assert(eq(int, ask_of(which), RV_OK), "%s", req.why.text);
-	return req.u.turn.nclaimed ? req.u.turn.claimed[0].job : 0;
-}
-
 static void broken(void *ctx, const char *rule, const char *what)
 {
 	(void)ctx;
@@ -205,27 +193,6 @@ Test(sqlite_txn, names_changed_in_the_same_transaction_and_by_others)
 	cr_assert(eq(i64, add(store, job), 0));
 	mirror(other, RV_STRATEGY_FIFO, "late");
 	cr_assert(lt(i64, 0, add(store, job)));
-}
-
-Test(sqlite_txn, another_strategy_computes_the_places_again)
-{
-	int64_t low = add(store, (struct rv_job_new){.priority = 500});
-	int64_t high = add(store, (struct rv_job_new){.priority = 5});
-	int64_t later = add(store, (struct rv_job_new){.priority = 1, .run_at_us = 1});
-	int64_t gone;
-
-	mirror(store, RV_STRATEGY_PRIORITY, NULL);
-	cr_assert(eq(int, rv_store_check(store, false, broken, NULL), RV_OK));
-	cr_assert(eq(i64, claim_one(store), later));
-	cr_assert(eq(i64, claim_one(other), high));
-	mirror(store, RV_STRATEGY_FIFO, NULL);
-	gone = add(store, (struct rv_job_new){.priority = 0});
-	cr_assert(eq(i64, claim_one(store), low));
-	req = (struct rv_req){.kind = RV_REQ_CANCEL, .u.cancel = {.job = gone}};
-	cr_assert(eq(int, ask_of(store), RV_OK));
-	req.kind = RV_REQ_DELETE;
-	cr_assert(eq(int, ask_of(store), RV_OK));
-	cr_assert(eq(i64, claim_one(store), 0));
 }
 
 static int count_rows(void *ctx, int n, const char *const *names, const char *const *values)

@@ -30,15 +30,19 @@ static int take_numbers(struct rv_newjob *new)
 	struct rv_why *why = &new->cli->why;
 	int64_t priority = -1;
 	int64_t attempts = 0;
+	int64_t weight = 0;
 	int err = rv_args_int(args, RV_OPT_PRIORITY, 0, RV_PRIORITY_MAX, &priority, why);
 
 	if (!err)
 		err = rv_args_int(args, RV_OPT_ATTEMPTS, 1, 1000000, &attempts, why);
 	if (!err)
+		err = rv_args_int(args, RV_OPT_WEIGHT, 1, RV_WEIGHT_MAX, &weight, why);
+	if (!err)
 		err = rv_args_duration(args, RV_OPT_TIMEOUT, &new->job.timeout_us, why);
 	if (!err)
 		err = rv_args_duration(args, RV_OPT_TTL, &new->job.ttl_us, why);
 	new->job.priority = (int)priority;
+	new->job.weight = (int)weight;
 	new->job.max_attempts = (int)attempts;
 	return err;
 }
@@ -46,6 +50,7 @@ static int take_numbers(struct rv_newjob *new)
 static int take_time(struct rv_newjob *new)
 {
 	const char *at = value_of(new, RV_OPT_AT);
+	const char *deadline = value_of(new, RV_OPT_DEADLINE);
 	int64_t now_us = rv_wall_us();
 	int64_t delay_us = 0;
 	int err = rv_args_duration(&new->cli->args, RV_OPT_DELAY, &delay_us, &new->cli->why);
@@ -60,6 +65,11 @@ static int take_time(struct rv_newjob *new)
 		return rv_fail(&new->cli->why, RV_E_USAGE,
 			       "--at %s: not a time such as 2026-11-21T20:21:32Z, 20:21 or +5m",
 			       at);
+	if (deadline && rv_parse_time(deadline, now_us, &new->job.deadline_us) != RV_OK)
+		return rv_fail(&new->cli->why, RV_E_USAGE,
+			       "--deadline %s: not a time such as 2026-11-21T20:21:32Z, 20:21 or "
+			       "+5m",
+			       deadline);
 	return RV_OK;
 }
 

@@ -15,9 +15,9 @@
 #define LINE_MAX_BYTES (128U << 20) /* 16 MiB of payload, each byte as \u00XX, and a spec */
 
 static const char *const fields[] = {
-	"task",    "args",    "command", "cwd",          "env",    "queue", "priority",
-	"payload", "delay",   "at",      "after",        "labels", "key",   "idempotency_key",
-	"unique",  "timeout", "ttl",     "max_attempts",
+	"task",    "args",    "command", "cwd",          "env",    "queue",    "priority",
+	"payload", "delay",   "at",      "after",        "labels", "key",      "idempotency_key",
+	"unique",  "timeout", "ttl",     "max_attempts", "weight", "deadline",
 };
 
 /* Absent is fine. */
@@ -65,15 +65,19 @@ static int get_numbers(struct rv_newjob *new, const json_t *line)
 {
 	int64_t priority = -1;
 	int64_t attempts = 0;
+	int64_t weight = 0;
 	int err = get_int(new, line, "priority", RV_PRIORITY_MAX, &priority);
 
 	if (!err)
 		err = get_int(new, line, "max_attempts", 1000000, &attempts);
 	if (!err)
+		err = get_int(new, line, "weight", RV_WEIGHT_MAX, &weight);
+	if (!err)
 		err = get_duration(new, line, "timeout", &new->job.timeout_us);
 	if (!err)
 		err = get_duration(new, line, "ttl", &new->job.ttl_us);
 	new->job.priority = (int)priority;
+	new->job.weight = (int)weight;
 	new->job.max_attempts = (int)attempts;
 	return err;
 }
@@ -82,12 +86,15 @@ static int get_time(struct rv_newjob *new, const json_t *line)
 {
 	struct rv_why *why = &new->cli->why;
 	const char *at = NULL;
+	const char *deadline = NULL;
 	int64_t delay_us = 0;
 	int64_t now_us = rv_wall_us();
 	int err = get_duration(new, line, "delay", &delay_us);
 
 	if (!err)
 		err = get_text(new, line, "at", &at);
+	if (!err)
+		err = get_text(new, line, "deadline", &deadline);
 	if (err)
 		return err;
 	if (at && delay_us > 0)
@@ -96,6 +103,8 @@ static int get_time(struct rv_newjob *new, const json_t *line)
 		return rv_fail(why, RV_E_USAGE, "delay: too long");
 	if (at && rv_parse_time(at, now_us, &new->job.run_at_us) != RV_OK)
 		return rv_fail(why, RV_E_USAGE, "at: \"%s\" is not a time", at);
+	if (deadline && rv_parse_time(deadline, now_us, &new->job.deadline_us) != RV_OK)
+		return rv_fail(why, RV_E_USAGE, "deadline: \"%s\" is not a time", deadline);
 	return RV_OK;
 }
 

@@ -243,6 +243,8 @@ static void show_head(const struct rv_cli *cli, const struct rv_job_view *view, 
 	rv_buf_fini(&what);
 	line_text("queue", view->queue);
 	(void)printf("%-12s %d\n", "priority", view->priority);
+	if (view->weight != 1)
+		(void)printf("%-12s %d\n", "weight", view->weight);
 	(void)printf("%-12s %d of %d\n", "attempt", view->attempt, view->max_attempts);
 	if (view->crashes > 0)
 		(void)printf("%-12s %d (%d allowed)\n", "crashes", view->crashes,
@@ -253,6 +255,7 @@ static void show_head(const struct rv_cli *cli, const struct rv_job_view *view, 
 	line_time("started", view->started_us, now_us);
 	line_time("finished", view->finished_us, now_us);
 	line_time("expires", view->expires_us, now_us);
+	line_time("deadline", view->deadline_us, now_us);
 	line_text("result", rv_view_exit(view->exit_code, view->signo, text, sizeof(text)));
 	line_text("error", view->error);
 	line_text("worker", view->worker);

@@ -5,6 +5,7 @@
 
 #include "base/seam.h"
 #include "client/submit.h"
+#include "core/order.h"
 #include "queues.h"
 #include "verb.h"
 #include "view.h"
@@ -27,8 +28,7 @@ static void queue_row(struct listing *listing, const struct rv_queue_view *view)
 	char ago[RV_VIEW_AGO_SPACE];
 
 	rv_table_text(table, view->name, RV_STYLE_NONE);
-	rv_table_text(table, view->strategy == RV_STRATEGY_PRIORITY ? "priority" : "fifo",
-		      RV_STYLE_NONE);
+	rv_table_text(table, rv_strategy_name(view->strategy), RV_STYLE_NONE);
 	rv_table_text(table, view->paused ? "paused" : "active",
 		      view->paused ? RV_STYLE_YELLOW : RV_STYLE_NONE);
 	for (int state = 0; state < RV_JOB_STATES; state++)

@@ -137,6 +137,25 @@ struct queue_look {
 	bool paused;
 };
 
+static const char *order_words(enum rv_strategy strategy)
+{
+	switch (strategy) {
+	case RV_STRATEGY_FIFO:
+		return "first come, first served";
+	case RV_STRATEGY_LIFO:
+		return "the newest goes first";
+	case RV_STRATEGY_PRIORITY:
+		return "the lowest priority number goes first";
+	case RV_STRATEGY_WEIGHTED:
+		return "drawn in proportion to their weights";
+	case RV_STRATEGY_DEADLINE:
+		return "the earliest deadline goes first";
+	case RV_STRATEGY_FAIR:
+		return "each key in its turn";
+	}
+	return "in an order this release does not know";
+}
+
 static int each_queue(void *ctx, const struct rv_queue_view *view)
 {
 	struct queue_look *look = ctx;
@@ -156,8 +175,7 @@ static void why_depth(struct why *why, const struct queue_look *look)
 	if (others > 0)
 		add(why, "queue_depth", "%lld other %s ready in its queue %s (%s)",
 		    (long long)others, others == 1 ? "job is" : "jobs are", look->queue,
-		    look->strategy == RV_STRATEGY_PRIORITY ? "the lowest priority number goes first"
-							   : "first come, first served");
+		    order_words(look->strategy));
 }
 
 static bool serves(const struct rv_conf_pool *pool, const char *queue)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "core/order.h"
 #include "os/sig.h"
 #include "wire/json.h"
 
@@ -119,6 +120,7 @@ static void put_times(struct builder *to, const struct rv_job_view *view)
 	put_time(to, "started_at", view->started_us);
 	put_time(to, "finished_at", view->finished_us);
 	put_time(to, "expires_at", view->expires_us);
+	put_time(to, "deadline", view->deadline_us);
 }
 
 json_t *rv_view_job(const struct rv_job_view *view)
@@ -130,6 +132,7 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_text(&to, "queue", view->queue);
 	put_text(&to, "state", rv_job_state_name(view->state));
 	put_int(&to, "priority", view->priority);
+	put_int(&to, "weight", view->weight);
 	put_int(&to, "attempt", view->attempt);
 	put_int(&to, "max_attempts", view->max_attempts);
 	put_times(&to, view);
@@ -183,7 +186,7 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 	int64_t oldest_us = view->oldest_ready_us;
 
 	put_text(&to, "name", view->name);
-	put_text(&to, "strategy", view->strategy == RV_STRATEGY_PRIORITY ? "priority" : "fifo");
+	put_text(&to, "strategy", rv_strategy_name(view->strategy));
 	for (int state = 0; state < RV_JOB_STATES; state++)
 		put_int(&to, rv_job_state_name((enum rv_job_state)state), view->counts[state]);
 	put_bool(&to, "paused", view->paused);

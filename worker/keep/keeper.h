@@ -39,7 +39,7 @@ struct rv_keeper {
 	struct rv_child_link link;
 	struct rv_loop *loop;
 	struct rv_loop_signals signals;
-	struct rv_loop_timer tick, due, again;
+	struct rv_loop_timer tick, due, tidy, again;
 	/* tick.c */
 	int64_t ticked_us;        /* mono: the last TICK that was sent */
 	int64_t seen_us;          /* mono: when we last knew that we run */
@@ -70,6 +70,7 @@ struct rv_keeper {
 	struct rv_req req; /* too large for a stack */
 	int result;
 	bool ending, woken;
+	bool untidy; /* tidy.c: batches are left */
 };
 
 /* main.c: one request; false: not done, tried again later, or the keeper ends (it says so). */
@@ -92,6 +93,9 @@ void rv_keep_bury(struct rv_keeper *keeper);
 void rv_keep_promote(struct rv_keeper *keeper);
 void rv_keep_set_due(struct rv_keeper *keeper, int64_t next_due_us);
 void rv_keep_kick(struct rv_keeper *keeper);
+
+/* tidy.c: a batch of what can wait, and the next ones in its time. */
+void rv_keep_tidy(struct rv_keeper *keeper);
 
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);

@@ -222,6 +222,8 @@ static void work(struct rv_keeper *keeper)
 	keeper->change = -1;
 	rv_keep_tick(keeper);
 	if (!keeper->ending)
+		rv_keep_tidy(keeper);
+	if (!keeper->ending)
 		rv_loop_run(keeper->loop);
 }
 
@@ -230,6 +232,7 @@ static void end(struct rv_keeper *keeper)
 	rv_child_link_stop(&keeper->link);
 	rv_loop_timer_stop(&keeper->tick);
 	rv_loop_timer_stop(&keeper->due);
+	rv_loop_timer_stop(&keeper->tidy);
 	rv_loop_timer_stop(&keeper->again);
 	rv_loop_signals_stop(&keeper->signals);
 	rv_loop_free(keeper->loop);

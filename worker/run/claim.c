@@ -10,6 +10,7 @@
 #include "base/seam.h"
 #include "child/child.h"
 #include "conf/types.h"
+#include "core/order.h"
 #include "obs/log.h"
 #include "run/batch.h"
 
@@ -140,7 +141,7 @@ static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn
 		worker->claimed[i] = turn->claimed[i];
 		if (queue < 0 || (size_t)queue >= worker->pool->queues.count)
 			queue = 0;
-		worker->queues[i] = worker->pool->queues.items[queue];
+		worker->queues[i] = worker->pool->queues.items[worker->order[queue]];
 		if (!worker->prefetched)
 			continue;
 		atomic_store_explicit(&word->job, turn->claimed[i].job, memory_order_relaxed);
@@ -154,17 +155,25 @@ static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn
 		rv_child_ring_queue(worker->child, worker->queues[0]);
 }
 
-/* The queues never change in a worker's life. */
+/* Which queues they are never changes in a worker's life; with weights their order does. */
 static void fill_queues(struct rv_worker *worker, struct rv_req_turn *turn)
 {
 	const struct rv_conf_list *queues = &worker->pool->queues;
+	unsigned count = queues->count < RV_QUEUES_MAX ? (unsigned)queues->count : RV_QUEUES_MAX;
 
-	turn->nqueues = 0;
-	for (size_t i = 0; i < queues->count && i < RV_QUEUES_MAX; i++) {
-		size_t size = strlen(queues->items[i]);
+	if (turn->nqueues > 0 && !queues->weights)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		worker->order[i] = (uint16_t)i;
+	if (queues->weights)
+		rv_order_queues(queues->weights, count, rv_random_u64(), worker->order);
+	turn->nqueues = count;
+	for (unsigned i = 0; i < count; i++) {
+		const char *name = queues->items[worker->order[i]];
+		size_t size = strlen(name);
 
 		PRE(size < RV_NAME_MAX);
-		memcpy(turn->queues[turn->nqueues++], queues->items[i], size + 1);
+		memcpy(turn->queues[i], name, size + 1);
 	}
 }
 
@@ -174,8 +183,7 @@ static int post(struct rv_worker *worker, unsigned want, struct rv_why *why)
 	int err;
 
 	worker->req.kind = RV_REQ_TURN;
-	if (turn->nqueues == 0)
-		fill_queues(worker, turn);
+	fill_queues(worker, turn);
 	turn->incarnation = worker->child->incarnation;
 	turn->want = want;
 	turn->prefetch = want > 1 ? 1 : 0;

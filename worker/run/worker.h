@@ -38,6 +38,7 @@ struct rv_worker {
 	struct rv_batch *batch;
 	uint32_t more; /* ready jobs left after the last claim */
 	struct rv_claimed claimed[RV_TURN_MAX];
+	uint16_t order[RV_QUEUES_MAX];   /* in which the last claim looked at the pool's queues */
 	const char *queues[RV_TURN_MAX]; /* of each of those */
 	unsigned nclaimed, next;
 	bool prefetched;

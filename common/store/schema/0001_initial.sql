@@ -9,7 +9,7 @@
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
 CREATE TABLE tally (
 	id         INTEGER PRIMARY KEY,
-	n          INTEGER NOT NULL, -- store: last event; queue: next place; round: its number
+	n          INTEGER NOT NULL, -- store: last event; queue: virtual time; round: its number
 	job        INTEGER, -- store only: last job id, last fence counter, fence epoch,
 	fence      INTEGER,
 	epoch      INTEGER,
@@ -31,6 +31,7 @@ CREATE TABLE queue (
 	id       INTEGER PRIMARY KEY,
 	name     TEXT NOT NULL UNIQUE,
 	strategy INTEGER NOT NULL,
+	aging    INTEGER NOT NULL, -- what a level of priority is worth; 0 none
 	paused   INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -40,6 +41,7 @@ CREATE TABLE task (
 	max_attempts   INTEGER NOT NULL,
 	max_crashes    INTEGER NOT NULL,
 	timeout        INTEGER NOT NULL,
+	weight         INTEGER NOT NULL,
 	backoff        INTEGER NOT NULL,
 	backoff_min    INTEGER NOT NULL,
 	backoff_max    INTEGER NOT NULL,
@@ -60,6 +62,8 @@ CREATE TABLE job (
 	max_attempts INTEGER NOT NULL,
 	max_crashes  INTEGER NOT NULL,
 	timeout      INTEGER NOT NULL,
+	deadline     INTEGER NOT NULL, -- 0 none
+	weight       INTEGER NOT NULL,
 	uid          INTEGER NOT NULL,
 	unique_key   TEXT,
 	idem_key     TEXT,
@@ -195,11 +199,29 @@ CREATE TABLE event (
 	reason      TEXT
 ) STRICT;
 
--- Jobs whose place in the queue is no longer the one in their row.
+-- Jobs whose place in the queue is no longer the one in their row; seq is what counts as their id
+-- when a place is computed: that of a revived one is newer.
 CREATE TABLE moved (
 	id  INTEGER PRIMARY KEY,
-	ord INTEGER NOT NULL
+	ord INTEGER NOT NULL,
+	seq INTEGER NOT NULL
 ) STRICT;
+
+-- Queues whose strategy has changed: the jobs up to at have their new place, those up to until get it.
+CREATE TABLE rekey (
+	queue INTEGER PRIMARY KEY,
+	at    INTEGER NOT NULL,
+	until INTEGER NOT NULL
+) STRICT;
+
+-- Fair queues: where the last job of a key ends, in virtual time.
+CREATE TABLE fair (
+	queue  INTEGER NOT NULL,
+	key    TEXT NOT NULL,
+	finish INTEGER NOT NULL,
+	PRIMARY KEY (queue, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fair_finish ON fair(queue, finish);
 
 CREATE TABLE ttl (
 	expires_at INTEGER NOT NULL,

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "conf/conf.h"
 #include "os/file.h"
+#include "os/lock.h"
 #include "os/user.h"
 #include "store/read.h"
 
@@ -159,6 +160,16 @@ static int make_folder(const struct rv_client *client, struct rv_why *why)
 	return rv_folder_make(folder, client->conf->reeve.group ? 02770 : 0700, why);
 }
 
+/* A store whose daemon lives among other numbers of processes is not ours to touch. */
+static int check_daemon(const struct rv_client *client, struct rv_why *why)
+{
+	char path[RV_PATH_MAX];
+	pid_t pid;
+	int err = rv_client_lock_path(client, path, sizeof(path));
+
+	return !err && rv_lock_holder(path, &pid, why) == RV_E_CONF ? RV_E_CONF : RV_OK;
+}
+
 int rv_client_store(struct rv_client *client, enum rv_client_mode mode, struct rv_why *why)
 {
 	struct stat st;
@@ -172,6 +183,9 @@ int rv_client_store(struct rv_client *client, enum rv_client_mode mode, struct r
 
 	if (client->store && (client->writable || mode == RV_CLIENT_READ))
 		return RV_OK;
+	err = check_daemon(client, why);
+	if (err)
+		return err;
 	if (!there && errno != ENOENT && errno != ENOTDIR)
 		return rv_fail(why, rv_err_from_errno(errno), "%s: %m", client->store_path);
 	if (!there && mode != RV_CLIENT_CREATE)

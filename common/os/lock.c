@@ -11,6 +11,7 @@
 #include "base/seam.h"
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/fsinfo.h"
 #include "os/self.h"
 
 #include <errno.h>
@@ -27,6 +28,14 @@
 #define DEAD_TRY_MS   5
 #define DEAD_TRIES    200 /* a second in all: F9 */
 #define PID_SPACE     16  /* "2147483647\n", padded so that a shorter pid covers a longer one */
+#define NS_SPACE      24  /* the same, for the inode of its PID namespace */
+#define HOLDER_SPACE  (PID_SPACE + NS_SPACE)
+
+/* What the daemon has written of itself; 0: unreadable, or not known. */
+struct holder {
+	pid_t pid;
+	uint64_t pidns;
+};
 
 /* OFD: ours alone, not our process's: closing some other descriptor of the file changes nothing. */
 static int lock_byte(int fd, int byte, short type)
@@ -38,17 +47,49 @@ static int lock_byte(int fd, int byte, short type)
 	return errno == EAGAIN || errno == EACCES ? RV_E_LOCKED : rv_err_from_errno(errno);
 }
 
-static pid_t read_pid(int fd)
+static int64_t read_number(char *text, int64_t max)
 {
-	char text[PID_SPACE + 1];
-	int64_t pid = 0;
-	ssize_t n = pread(fd, text, PID_SPACE, PID_OFFSET);
+	int64_t number = 0;
+
+	text[strcspn(text, " \n")] = '\0';
+	return rv_parse_int(text, 1, max, &number) == RV_OK ? number : 0;
+}
+
+static struct holder read_holder(int fd)
+{
+	char text[HOLDER_SPACE + 1] = "";
+	char pidns[NS_SPACE + 1];
+	ssize_t n = pread(fd, text, HOLDER_SPACE, PID_OFFSET);
+	struct holder holder;
 
 	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, " \n")] = '\0';
-	if (rv_parse_int(text, 1, INT32_MAX, &pid) != RV_OK)
-		return 0;
-	return (pid_t)pid;
+	memcpy(pidns, text + PID_SPACE, sizeof pidns);
+	holder.pid = (pid_t)read_number(text, INT32_MAX);
+	holder.pidns = (uint64_t)read_number(pidns, INT64_MAX);
+	return holder;
+}
+
+static uint64_t our_pidns(void)
+{
+	uint64_t inode;
+
+	return rv_fs_pidns(0, &inode) == RV_OK ? inode : 0;
+}
+
+static bool is_elsewhere(const struct holder *holder)
+{
+	uint64_t ours = our_pidns();
+
+	return holder->pidns != 0 && ours != 0 && holder->pidns != ours;
+}
+
+static int refuse_elsewhere(const char *path, const struct holder *holder, struct rv_why *why)
+{
+	return rv_fail(why, RV_E_CONF,
+		       "the reeved that uses this store runs in another PID namespace (as pid %d "
+		       "there): what the two of us see of processes and locks differs; use the "
+		       "store from there (%s)",
+		       (int)holder->pid, path);
 }
 
 static bool is_alive(pid_t pid)
@@ -65,7 +106,7 @@ static bool is_alive(pid_t pid)
  * the winner of a race writes its pid only a moment after it got the lock.  So a lock whose pid is
  * dead, or none, is tried again for a while.
  */
-static int take_daemon_byte(int fd, pid_t *ret_holder)
+static int take_daemon_byte(int fd, struct holder *ret_holder)
 {
 	int err = RV_OK;
 
@@ -73,21 +114,22 @@ static int take_daemon_byte(int fd, pid_t *ret_holder)
 		err = lock_byte(fd, BYTE_DAEMON, F_WRLCK);
 		if (err != RV_E_LOCKED)
 			return err;
-		*ret_holder = read_pid(fd);
-		if (is_alive(*ret_holder))
+		*ret_holder = read_holder(fd);
+		if (!is_elsewhere(ret_holder) && is_alive(ret_holder->pid))
 			return err;
 		(void)poll(NULL, 0, DEAD_TRY_MS);
 	}
 	return err;
 }
 
-static int write_pid(int fd)
+static int write_holder(int fd)
 {
-	char text[PID_OFFSET + PID_SPACE + 1];
-	int n = snprintf(text, sizeof text, "reeve lock file\n%-15d\n", (int)getpid());
+	char text[PID_OFFSET + HOLDER_SPACE + 1];
+	int n = snprintf(text, sizeof text, "reeve lock file\n%-15d\n%-23lld\n", (int)getpid(),
+			 (long long)our_pidns());
 	ssize_t written;
 
-	INV(n == PID_OFFSET + PID_SPACE);
+	INV(n == PID_OFFSET + HOLDER_SPACE);
 	written = pwrite(fd, text, (size_t)n, 0);
 	if (written == n)
 		return RV_OK;
@@ -115,16 +157,20 @@ int rv_lock_daemon(const char *path, mode_t mode, int *ret_fd, pid_t *ret_holder
 		   struct rv_why *why)
 {
 	RV_AUTO(rv_fd_close) int fd = -1;
+	struct holder holder = {0};
 	int err = open_file(path, mode, &fd, why);
 
 	if (err != RV_OK)
 		return err;
-	err = take_daemon_byte(fd, ret_holder);
+	err = take_daemon_byte(fd, &holder);
+	*ret_holder = holder.pid;
+	if (err == RV_E_LOCKED && is_elsewhere(&holder))
+		return refuse_elsewhere(path, &holder, why);
 	if (err == RV_E_LOCKED)
 		return rv_fail(why, err, "another reeved (pid %d) uses this store: %s is locked",
 			       (int)*ret_holder, path);
 	if (err == RV_OK)
-		err = write_pid(fd);
+		err = write_holder(fd);
 	if (err != RV_OK)
 		return rv_fail(why, err, "cannot lock %s: %s", path, rv_err_text(err));
 	*ret_fd = rv_fd_take(&fd);
@@ -180,6 +226,10 @@ int rv_lock_holder(const char *path, pid_t *ret_holder, struct rv_why *why)
 		return rv_fail(why, rv_err_from_errno(errno), "cannot look at %s: %m", path);
 	if (lock.l_type == F_UNLCK)
 		return rv_fail(why, RV_E_NOTRUN, "reeved is not running");
-	*ret_holder = read_pid(fd);
+	struct holder holder = read_holder(fd);
+
+	if (is_elsewhere(&holder))
+		return refuse_elsewhere(path, &holder, why);
+	*ret_holder = holder.pid;
 	return RV_OK;
 }

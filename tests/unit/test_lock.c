@@ -243,6 +243,36 @@ Test(lock, what_is_no_lock_file_is_refused)
 	cr_assert(eq(int, rv_lock_holder(folder, &holder, &why), RV_E_REFUSED));
 }
 
+/* What it reads of processes and of locks is not what we would read. */
+Test(lock, a_daemon_of_another_pid_namespace_is_no_neighbour)
+{
+	const char *path = new_path();
+	struct rv_test_child first;
+	struct rv_why why = {{0}};
+	pid_t holder = 7;
+	char line[64];
+	int fd = -1;
+
+	start("lock", path, &first);
+	cr_assert(rv_test_wait_line(first.out, line, sizeof line, 20000));
+	rv_assert_text(line, "won");
+	cr_assert(eq(int, rv_lock_holder(path, &holder, &why), RV_OK));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	cr_assert(eq(int, pwrite(fd, "12345                  \n", 24, 32), 24));
+	(void)close(fd);
+	fd = -1;
+	cr_assert(eq(int, rv_lock_holder(path, &holder, &why), RV_E_CONF));
+	rv_assert_has(why.text, "another PID namespace");
+	cr_assert(eq(int, rv_lock_daemon(path, 0600, &fd, &holder, &why), RV_E_CONF));
+	rv_assert_has(why.text, "another PID namespace");
+	rv_test_end(&first);
+	/* The lock is what counts: with nobody there, nobody is elsewhere. */
+	cr_assert(eq(int, rv_lock_holder(path, &holder, &why), RV_E_NOTRUN));
+	cr_assert(eq(int, rv_lock_daemon(path, 0600, &fd, &holder, &why), RV_OK), "%s", why.text);
+	cr_assert(eq(int, rv_lock_holder(path, &holder, &why), RV_OK), "%s", why.text);
+	rv_fd_close(&fd);
+}
+
 /* Whatever stands in the file, it is a message's pid at most. */
 Test(lock, garbage_in_the_file_is_no_pid)
 {

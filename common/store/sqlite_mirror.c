@@ -23,7 +23,7 @@ static int put_queue(struct rv_sqlite *s, const struct rv_queue_def *def)
 	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, def->name);
 	int err;
 
-	PRE(rv_strategy_sane(def->strategy));
+	PRE(rv_strategy_sane((int)def->strategy));
 	if (queue && queue->strategy == def->strategy && queue->aging_us == def->aging_us)
 		return RV_OK;
 	if (queue) {

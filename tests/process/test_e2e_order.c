@@ -23,8 +23,8 @@ static int64_t started(int64_t job)
 static void in_order(const int64_t *ids, size_t count)
 {
 	for (size_t i = 1; i < count; i++)
-		cr_assert(lt(i64, started(ids[i - 1]), started(ids[i])),
-			  "job %lld after job %lld", (long long)ids[i], (long long)ids[i - 1]);
+		cr_assert(lt(i64, started(ids[i - 1]), started(ids[i])), "job %lld after job %lld",
+			  (long long)ids[i], (long long)ids[i - 1]);
 }
 
 #define IN_ORDER(...)                                                                              \

@@ -8,10 +8,9 @@
 
 static void mirror(struct sim *s)
 {
-	struct rv_queue_def queues[] = {
-		{.name = "default", .strategy = RV_STRATEGY_FIFO},
-		{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
-		{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
+	struct rv_queue_def queues[] = {{.name = "default", .strategy = RV_STRATEGY_FIFO},
+					{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
+					{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
 	static const struct rv_task_def tasks[] = {
 		{.name = "t", .queue = "default", .max_attempts = 3, .max_crashes = 2},
 		{.name = "b", .queue = "bulk", .max_attempts = 2, .max_crashes = 1},

@@ -28,7 +28,7 @@ static void queue_row(struct listing *listing, const struct rv_queue_view *view)
 	char ago[RV_VIEW_AGO_SPACE];
 
 	rv_table_text(table, view->name, RV_STYLE_NONE);
-	rv_table_text(table, rv_strategy_name(view->strategy), RV_STYLE_NONE);
+	rv_table_text(table, rv_strategy_name((int)view->strategy), RV_STYLE_NONE);
 	rv_table_text(table, view->paused ? "paused" : "active",
 		      view->paused ? RV_STYLE_YELLOW : RV_STYLE_NONE);
 	for (int state = 0; state < RV_JOB_STATES; state++)

@@ -186,7 +186,7 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 	int64_t oldest_us = view->oldest_ready_us;
 
 	put_text(&to, "name", view->name);
-	put_text(&to, "strategy", rv_strategy_name(view->strategy));
+	put_text(&to, "strategy", rv_strategy_name((int)view->strategy));
 	for (int state = 0; state < RV_JOB_STATES; state++)
 		put_int(&to, rv_job_state_name((enum rv_job_state)state), view->counts[state]);
 	put_bool(&to, "paused", view->paused);

@@ -42,7 +42,7 @@ struct rv_worker {
 	const char *queues[RV_TURN_MAX]; /* of each of those */
 	unsigned nclaimed, next;
 	bool prefetched;
-	int64_t claimed_us; /* mono, of those */
+	int64_t claimed_us;              /* mono, of those */
 	struct rv_ack acks[RV_TURN_MAX]; /* waiting for the next round */
 	unsigned nacks;
 	enum rv_durability durability; /* of those acks */

@@ -123,21 +123,20 @@ static int64_t log_used(struct rv_sqlite *s, int64_t size)
 	return size;
 }
 
-static int move_pages(struct rv_sqlite *s, int *ret_frames)
+/* TRUNCATE is RESTART, and then makes the file empty, still holding the writer lock. */
+static int move_pages(struct rv_sqlite *s, bool truncate, int *ret_frames)
 {
+	int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
 	int log = -1;
 	int moved = -1;
 	int rc;
 
 	PRE(!s->open);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_CHECKPOINT, WRITER_US);
-	rc = sqlite3_wal_checkpoint_v2(s->db, "main",
 #ifdef RV_MUTANT_CKPT_PASSIVE
-				       SQLITE_CHECKPOINT_PASSIVE,
-#else
-				       SQLITE_CHECKPOINT_RESTART,
+	mode = SQLITE_CHECKPOINT_PASSIVE;
 #endif
-				       &log, &moved);
+	rc = sqlite3_wal_checkpoint_v2(s->db, "main", mode, &log, &moved);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, 0);
 	*ret_frames = log;
 	return rv_sqlite_error(rc);
@@ -146,14 +145,17 @@ static int move_pages(struct rv_sqlite *s, int *ret_frames)
 int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret_log_bytes)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	bool truncate = threshold == RV_CHECKPOINT_TRUNCATE;
 	int64_t size = log_size(s);
 	int64_t used = log_used(s, size);
 	int frames = 0;
 	int err;
 
 	PRE(!s->open && sqlite3_get_autocommit(s->db));
+	PRE(threshold >= 0 || truncate);
 	if (s->read_only)
 		return RV_E_DENIED;
+	threshold = truncate ? 0 : threshold;
 	if (!s->ballast_looked) {
 		s->ballast_looked = true;
 		rv_sqlite_ballast_make(s, threshold);
@@ -163,10 +165,10 @@ int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret
 		return RV_OK;
 	err = RV_FAULT(checkpoint);
 	if (err == RV_OK)
-		err = move_pages(s, &frames);
+		err = move_pages(s, truncate, &frames);
 	if (err == RV_E_NOSPACE) {
 		rv_sqlite_ballast_free(s);
-		err = move_pages(s, &frames);
+		err = move_pages(s, truncate, &frames);
 	}
 	s->log_looked_us = rv_mono_us();
 	s->log_size_seen = size;

@@ -94,8 +94,10 @@ int rv_store_do(struct rv_store *store, struct rv_req *const *reqs, size_t count
 /*
  * Checkpoints when the log is ≥ ${threshold} bytes (0: in any case).  The one function of the house
  * that may: outside a transaction; leader with the mutex held, keeper, CLI (DESIGN §3).  BUSY: not
- * now.  ret_log_bytes may be NULL.
+ * now.  ret_log_bytes may be NULL.  RV_CHECKPOINT_TRUNCATE: in any case, and the log's file becomes
+ * empty; only the keeper that is the last child of a daemon at its end.
  */
+#define RV_CHECKPOINT_TRUNCATE (-1)
 int rv_store_checkpoint(struct rv_store *store, int64_t threshold,
 			int64_t *ret_log_bytes) RV_MUST_CHECK;
 

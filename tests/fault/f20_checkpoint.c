@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static char clean[600];
 static char path[600];
 static struct scene scene;
+static int64_t how; /* 0: RESTART; RV_CHECKPOINT_TRUNCATE */
 
 static void fill(int jobs)
 {
@@ -62,6 +64,15 @@ static void end(int64_t jobs)
 	scene_close(&scene);
 }
 
+static int64_t log_bytes(void)
+{
+	char name[620];
+	struct stat st;
+
+	(void)snprintf(name, sizeof name, "%s-wal", path);
+	return stat(name, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
 /* A foreign writer holds the lock for ${ms}; a reader stands still as well, if asked for. */
 static void foreign_writer(int ms, bool reader)
 {
@@ -82,7 +93,7 @@ static void foreign_writer(int ms, bool reader)
 	if (ms > 0)
 		CHECK(actor_ask(&writer, ACTOR_HOLD_MS) == 'y', "no lock");
 	took = rv_mono_us();
-	err = rv_store_checkpoint(scene.store, 0, &size);
+	err = rv_store_checkpoint(scene.store, how, &size);
 	took = rv_mono_us() - took;
 	if (ms > 2000 || reader)
 		CHECK(err == RV_E_BUSY, "%d ms%s: %s", ms, reader ? " and a reader" : "",
@@ -93,7 +104,8 @@ static void foreign_writer(int ms, bool reader)
 	if (reader)
 		CHECK(actor_ask(&sitter, ACTOR_DONE) == 'y', "no end of a snapshot");
 	CHECK(actor_stop(&writer) && actor_stop(&sitter), "an actor failed");
-	CHECK(rv_store_checkpoint(scene.store, 0, &size) == RV_OK && size == 0, "not even alone");
+	CHECK(rv_store_checkpoint(scene.store, how, &size) == RV_OK && size == 0, "not even alone");
+	CHECK(how == 0 || log_bytes() == 0, "%lld bytes of log", (long long)log_bytes());
 	end(80);
 	(void)printf("writer %d ms%s: %s after %lld ms\n", ms, reader ? ", reader" : "",
 		     rv_err_name(err), (long long)(took / 1000));
@@ -117,7 +129,7 @@ static bool kill_in_checkpoint(uint64_t n)
 		fill(20);
 		rv_shim_fail(n, RV_SHIM_WRITE | RV_SHIM_SYNC | RV_SHIM_TRUNCATE, RV_SHIM_KILL,
 			     false);
-		_exit(rv_store_checkpoint(scene.store, 0, &size) == RV_OK ? 0 : 3);
+		_exit(rv_store_checkpoint(scene.store, how, &size) == RV_OK ? 0 : 3);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid, "no child");
 	CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0,
@@ -164,7 +176,7 @@ static void reset_probe(int rounds)
 		CHECK(actor_ask(&other, ACTOR_WRITE) == 'y', "round %d: no commit", i);
 		CHECK(actor_ask(&other, ACTOR_CHECK) == 'y', "round %d: no checkpoint", i);
 		told++;
-		CHECK(rv_store_checkpoint(scene.store, 0, &size) == RV_OK, "round %d", i);
+		CHECK(rv_store_checkpoint(scene.store, how, &size) == RV_OK, "round %d", i);
 	}
 	rv_shim_on_checkpoint(NULL, NULL);
 	CHECK(probe.tries >= rounds / 2, "the window was met %lld times only",
@@ -175,17 +187,12 @@ static void reset_probe(int rounds)
 		     (long long)probe.tries, (long long)probe.told);
 }
 
-int main(int argc, char **argv)
+/* What RESTART must withstand, and TRUNCATE, which is the same and then empties the log. */
+static void withstand(int64_t mode, bool all)
 {
-	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
 	uint64_t n = 1;
 
-	scene_begin();
-	rv_shim_install();
-	rv_shim_rule(true);
-	(void)snprintf(clean, sizeof clean, "%s/clean.db", rv_test_tmpdir());
-	(void)snprintf(path, sizeof path, "%s/s.db", rv_test_tmpdir());
-	scene_make(clean, RV_DURABILITY_FULL);
+	how = mode;
 	foreign_writer(0, false);
 	foreign_writer(500, false);
 	foreign_writer(2600, false);
@@ -201,5 +208,19 @@ int main(int argc, char **argv)
 	CHECK(n > 10, "only %llu writes", (unsigned long long)n);
 	(void)printf("killed at each of %llu writes and syncs\n", (unsigned long long)n - 1);
 	reset_probe(all ? 1000 : 200);
+}
+
+int main(int argc, char **argv)
+{
+	bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
+
+	scene_begin();
+	rv_shim_install();
+	rv_shim_rule(true);
+	(void)snprintf(clean, sizeof clean, "%s/clean.db", rv_test_tmpdir());
+	(void)snprintf(path, sizeof path, "%s/s.db", rv_test_tmpdir());
+	scene_make(clean, RV_DURABILITY_FULL);
+	withstand(0, all);
+	withstand(RV_CHECKPOINT_TRUNCATE, all);
 	return 0;
 }

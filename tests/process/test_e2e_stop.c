@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 static struct rv_e2e e2e;
 static struct rv_e2e *const e = &e2e;
@@ -49,6 +50,30 @@ Test(e2e_stop, a_drain_lets_running_jobs_finish_and_begins_none)
 	cr_assert(eq(int, rv_e2e_view(e, running)->state, RV_JOB_SUCCEEDED));
 	cr_assert(eq(int, rv_e2e_view(e, waiting)->state, RV_JOB_READY));
 	cr_assert(eq(int, rv_e2e_view(e, waiting)->runs, 0));
+	rv_e2e_fini(e);
+}
+
+static int64_t log_bytes(void)
+{
+	struct stat st;
+
+	RV_NEED(e, stat(rv_e2e_path(e, "state/reeve.db-wal"), &st) == 0, "there is a log");
+	return (int64_t)st.st_size;
+}
+
+/* The keeper is the last one there: nothing stays in the log, and its file is empty. */
+Test(e2e_stop, the_log_is_empty_after_a_drain)
+{
+	int64_t ids[200];
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 2\n");
+	rv_e2e_start(e);
+	rv_e2e_submit(e, "say=x", 200, ids);
+	rv_e2e_wait_all(e, 0);
+	cr_expect(lt(i64, 0, log_bytes()));
+	rv_e2e_stop(e);
+	cr_expect(eq(i64, log_bytes(), 0));
+	rv_e2e_all_ran(e, ids, 200);
 	rv_e2e_fini(e);
 }
 

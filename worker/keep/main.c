@@ -86,10 +86,15 @@ static void act(void *ctx)
 
 static void stop(struct rv_keeper *keeper)
 {
+	int64_t how;
 	int err;
 
 	rv_child_leave(&keeper->child);
-	err = rv_store_checkpoint(keeper->child.store, 0, NULL);
+	rv_keep_read_lives(keeper);
+	/* With workers left it is not the end: the log goes on, and an empty file would only have
+	 * to grow again. */
+	how = !keeper->ending && keeper->nlives == 0 ? RV_CHECKPOINT_TRUNCATE : 0;
+	err = rv_store_checkpoint(keeper->child.store, how, NULL);
 	if (err != RV_OK && err != RV_E_BUSY)
 		rv_log(RV_LOG_WARN, RV_EV_checkpoint_failed, "the last checkpoint failed: %s",
 		       rv_err_text(err));

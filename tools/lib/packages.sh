@@ -4,7 +4,7 @@
 # To build and run reeve.
 packages_build="gcc libc6-dev cmake ninja-build pkg-config libsqlite3-dev libev-dev libinih-dev libjansson-dev"
 # To test it.
-packages_test="$packages_build libcriterion-dev sqlite3 strace procps python3 shellcheck scdoc systemd"
+packages_test="$packages_build libcriterion-dev sqlite3 strace procps python3 shellcheck scdoc systemd spin"
 # To test it wholly (tools/test --all, tools/lint).
 packages_all="$packages_test clang clang-tidy clang-format cppcheck gcovr debootstrap"
 

@@ -174,6 +174,7 @@ int rv_client_store(struct rv_client *client, enum rv_client_mode mode, struct r
 {
 	struct stat st;
 	bool there = stat(client->store_path, &st) == 0;
+	int absent = there ? 0 : errno; /* kept: the next calls have an errno of their own */
 	struct rv_store_open how = {.backend = "sqlite",
 				    .path = client->store_path,
 				    .create = mode == RV_CLIENT_CREATE,
@@ -186,8 +187,9 @@ int rv_client_store(struct rv_client *client, enum rv_client_mode mode, struct r
 	err = check_daemon(client, why);
 	if (err)
 		return err;
-	if (!there && errno != ENOENT && errno != ENOTDIR)
-		return rv_fail(why, rv_err_from_errno(errno), "%s: %m", client->store_path);
+	if (!there && absent != ENOENT && absent != ENOTDIR)
+		return rv_fail(why, rv_err_from_errno(absent), "%s: %s", client->store_path,
+			       strerror(absent));
 	if (!there && mode != RV_CLIENT_CREATE)
 		return rv_fail(why, RV_E_NOTFOUND,
 			       "there is no store at %s (nothing was added yet?)",

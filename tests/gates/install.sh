@@ -76,7 +76,7 @@ chmod 600 "$scratch/reeve.ini"
 "$root/bin/reeved" -c "$scratch/reeve.ini" 2>"$scratch/reeved.log" &
 daemon=$!
 said=$("$root/bin/reeve" -c "$scratch/reeve.ini" run -- echo installed 2>>"$scratch/log")
-[ "$said" = installed ] || bad "no job ran: $(tail -n 5 "$scratch/reeved.log")"
+[ "$said" = installed ] || bad "no job ran: $(tail -n 1 "$scratch/log") $(tail -n 5 "$scratch/reeved.log")"
 kill -TERM "$daemon"
 wait "$daemon" || bad "reeved ended with $?"
 exit "$fails"

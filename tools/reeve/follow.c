@@ -4,6 +4,7 @@
  */
 #include "follow.h"
 
+#include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/output.h"
 #include "os/file.h"
@@ -126,9 +127,13 @@ static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 		return RV_OK;
 	view->error = follow->error; /* the store's own goes with the next call */
 	err = rv_view_last(follow->cli->client.store, view, words);
+	int64_t now_us = rv_wall_us();
+
+	/* A busy machine may get here after the delay. */
 	if (!err)
 		rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job, words,
-			    rv_view_ago(ago, view->run_at_us, 0));
+			    view->run_at_us > now_us ? rv_view_ago(ago, view->run_at_us, now_us)
+						     : "now");
 	return err;
 }
 

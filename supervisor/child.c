@@ -16,6 +16,7 @@
 #include "os/file.h"
 #include "os/self.h"
 #include "supervisor/death.h"
+#include "supervisor/group.h"
 #include "wire/sup.h"
 
 #include <signal.h>
@@ -168,6 +169,7 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 		/* When memory is short a worker (and its job) goes before the keeper, and both
 		   before us. */
 		.oom_score_adj = kind == RV_PROC_KEEPER ? 100 : 200,
+		.cgroup = is_worker ? rv_group_make(sup, child->incarnation) : NULL,
 	};
 	if (RV_FAULT(sup_fork) != RV_OK)
 		return rv_fail(why, RV_E_BUSY, "fault point sup_fork");

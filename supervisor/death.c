@@ -18,6 +18,7 @@
 #include "obs/log.h"
 #include "os/sweep.h"
 #include "supervisor/child.h"
+#include "supervisor/group.h"
 #include "supervisor/oom.h"
 #include "supervisor/step.h"
 #include "wire/sup.h"
@@ -263,7 +264,7 @@ void rv_death_look(struct rv_sup *sup)
 }
 
 /* Nothing of it can be left: it may be told. */
-static void swept(struct rv_obit *obit)
+static void swept(struct rv_sup *sup, struct rv_obit *obit)
 {
 	PRE(obit->state == RV_OBIT_SWEEPING || obit->state == RV_OBIT_UNCLEAN);
 	if (obit->state == RV_OBIT_UNCLEAN)
@@ -271,6 +272,7 @@ static void swept(struct rv_obit *obit)
 		       "obituary %llu: the last process of slot %u is gone after all",
 		       (unsigned long long)obit->number, obit->slot);
 	(void)RV_FAULT(sup_swept);
+	rv_group_remove(sup, obit->incarnation);
 	obit->state = RV_OBIT_SWEPT;
 }
 
@@ -284,7 +286,7 @@ static void judge_open(struct rv_sup *sup, const struct rv_sweep *sweep, struct 
 		(void)snprintf(mark, sizeof mark, "%s%016llx", sup->mark,
 			       (unsigned long long)obit->incarnation);
 		if (!rv_sweep_bears(sweep, "REEVE_INSTANCE", mark)) {
-			swept(obit);
+			swept(sup, obit);
 			return;
 		}
 	}
@@ -306,6 +308,7 @@ void rv_death_sweep(struct rv_sup *sup, int64_t now_us)
 	if (sup->sweep_us == 0 || now_us < sup->sweep_us)
 		return;
 	(void)RV_FAULT(sup_sweep);
+	rv_group_kill_dead(sup);
 	if (rv_sweep_turn(&sweep, TURN_US, &left) != RV_OK)
 		left.orphans = 1; /* nobody knows: rather assume the worst, and look again */
 	for (size_t i = 0; i < sup->obits.space; i++) {
@@ -314,7 +317,7 @@ void rv_death_sweep(struct rv_sup *sup, int64_t now_us)
 		if (obit->state != RV_OBIT_SWEEPING && obit->state != RV_OBIT_UNCLEAN)
 			continue;
 		if (left.orphans == 0)
-			swept(obit);
+			swept(sup, obit);
 		else
 			judge_open(sup, &sweep, obit, rv_mono_us());
 		open += obit->state == RV_OBIT_SWEEPING;

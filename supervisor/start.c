@@ -21,6 +21,7 @@
 #include "os/sweep.h"
 #include "supervisor/control.h"
 #include "supervisor/doorbell.h"
+#include "supervisor/group.h"
 #include "supervisor/oom.h"
 #include "supervisor/place.h"
 #include "supervisor/reload.h"
@@ -309,6 +310,7 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 		    RV_FIELDS(RV_STR("store", conf->store.path), RV_STR("version", RV_VERSION)),
 		    "reeved %s starts", RV_VERSION);
 	rv_place_share(sup->conf);
+	rv_group_open(sup);
 	err = await_predecessor(sup, why);
 	if (err == RV_OK)
 		err = make_table(sup, why);
@@ -338,6 +340,7 @@ void rv_sup_close(struct rv_sup *sup)
 		rv_loop_signals_stop(&sup->signals);
 		rv_loop_free(sup->loop);
 	}
+	rv_group_close(sup);
 	rv_obits_fini(&sup->obits);
 	free(sup->children);
 	free(sup->times);

@@ -51,6 +51,7 @@ struct rv_sup {
 	int64_t area_us; /* since when this area is in use */
 	struct rv_restart area_restart;
 	char mark[RV_MARK_MAX]; /* "<instance>." */
+	char cgroup[PATH_MAX];  /* group.h: where workers get groups of their own; "": nowhere */
 	uint64_t last_incarnation;
 
 	struct rv_child *children; /* nslots of them; [0] is the keeper */

@@ -40,10 +40,11 @@ struct rv_spawn {
 	bool new_session;        /* setsid: the child leads its own session and group */
 	int parent_death_signal; /* PR_SET_PDEATHSIG with the getppid re-check; 0 none */
 	bool no_new_privs;
-	const char *cwd;   /* NULL: ours */
-	int umask;         /* ≤ 0: ours; RV_SPAWN_UMASK_0 for umask 000 */
-	int nice;          /* added to ours */
-	int oom_score_adj; /* written when != 0; failing to is ignored */
+	const char *cwd;    /* NULL: ours */
+	int umask;          /* ≤ 0: ours; RV_SPAWN_UMASK_0 for umask 000 */
+	int nice;           /* added to ours */
+	int oom_score_adj;  /* written when != 0; failing to is ignored */
+	const char *cgroup; /* folder of a cgroup to be in; NULL: ours; failing to is ignored */
 	bool switch_user; /* setgroups → setresgid → setresuid → cannot go back (reliability §4) */
 	uid_t uid;
 	gid_t gid;

@@ -151,6 +151,20 @@ CHILD_SIDE static void set_oom_score(int score)
 	(void)close(fd);
 }
 
+/* "0" is the process that writes it.  Belt and braces: without it the sweep is all there is. */
+CHILD_SIDE static void join_cgroup(const char *folder)
+{
+	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir < 0 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "0", 1);
+		(void)close(fd);
+	}
+	if (dir >= 0)
+		(void)close(dir);
+}
+
 /* Real, effective and saved: a saved root would be a way back. */
 CHILD_SIDE static int is_already(const struct rv_spawn *how)
 {
@@ -284,6 +298,8 @@ CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
 		return errnum;
 	if (how->oom_score_adj != 0)
 		set_oom_score(how->oom_score_adj);
+	if (how->cgroup)
+		join_cgroup(how->cgroup);
 	*ret_step = RV_STEP_NICE;
 	errno = 0;
 	if (how->nice != 0 && nice(how->nice) == -1 && errno != 0)

@@ -4,6 +4,7 @@
  *
  * f14: the store's disk fills up under work.  New jobs are refused in words or taken, what runs is
  * acknowledged on the reserve, work goes on by itself when there is room again, nothing is lost.
+ * cgroup: in a delegated cgroup v2 each worker and its jobs have a group, and none is left behind.
  * f10: the number of a process that the daemon had is given to a stranger; nobody signals it.
  */
 #include "process/e2e.h"
@@ -12,6 +13,7 @@
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -27,6 +29,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define DISK "24m"
@@ -228,8 +231,115 @@ static void reused_numbers(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
+/* ---- cgroups */
+
+static int groups_in(const char *base)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(base);
+	int count = 0;
+
+	RV_NEED(e, dir != NULL, "%s: %s", base, strerror(errno));
+	while ((entry = readdir(dir)) != NULL)
+		count += strncmp(entry->d_name, "reeve-", 6) == 0;
+	(void)closedir(dir);
+	return count;
+}
+
+struct ground {
+	const char *base;
+	int groups;
+};
+
+static bool has_groups(void *ctx)
+{
+	const struct ground *ground = ctx;
+
+	return groups_in(ground->base) == ground->groups;
+}
+
+static void expect_groups(const char *base, int groups)
+{
+	struct ground ground = {base, groups};
+
+	RV_NEED(e, rv_test_wait_until(has_groups, &ground, RV_E2E_WAIT_MS), "%d groups, not %d",
+		groups_in(base), groups);
+}
+
+static bool is_in_group(pid_t pid, const char *base)
+{
+	char *text = rv_test_read_file(rv_test_path("/proc/%d/cgroup", (int)pid));
+	bool is = text && strstr(text, rv_test_path("%s/reeve-", strrchr(base, '/')));
+
+	free(text);
+	return is;
+}
+
+static void a_worker_and_its_jobs_are_a_group(const char *base)
+{
+	pid_t worker;
+	int64_t job;
+
+	rv_e2e_new(e, "[log]\nlevel = debug\n[pool:default]\nworkers = 2\nrestart_delay = 10ms\n");
+	rv_e2e_start(e);
+	rv_e2e_logged(e, "workers get cgroups in");
+	expect_groups(base, 2);
+	worker = rv_e2e_await_child(e, 1);
+	RV_NEED(e,
+		is_in_group(worker, base) && !is_in_group(e->daemon.pid, base) &&
+			!is_in_group(rv_e2e_await_child(e, 0), base),
+		"workers, and nobody else");
+	for (int i = 0; i < 2; i++)
+		job = rv_e2e_job(e, "escape=double until=go");
+	rv_e2e_job_says_times(e, "start ", 2);
+	RV_NEED(e, rv_e2e_signal_pid(worker, SIGKILL), "worker 1");
+	rv_e2e_job_says_times(e, "start ", 3);
+	expect_groups(base, 2);
+	/* A killed daemon leaves its groups to its successor. */
+	rv_e2e_kill(e);
+	RV_NEED(e, rv_e2e_gone(e, RV_E2E_WAIT_MS), "all of it ends");
+	RV_NEED(e, groups_in(base) > 0, "nobody could remove them");
+	rv_e2e_start(e);
+	expect_groups(base, 2);
+	rv_test_write_file(rv_e2e_path(e, "go"), "%s", "");
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_e2e_wait_all(e, 0);
+	rv_e2e_stop(e);
+	RV_NEED(e, groups_in(base) == 0, "%d groups are left", groups_in(base));
+	rv_e2e_fini(e);
+}
+
+static int delegated_cgroup(void)
+{
+	static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char *home = strdup(rv_test_path("%s/cgroup.procs", mounts[i]));
+		char *base = strdup(rv_test_path("%s/rv-e2e-%d", mounts[i], (int)getpid()));
+		bool can = access(home, W_OK) == 0 && mkdir(base, 0755) == 0;
+		bool fit = can && access(rv_test_path("%s/cgroup.kill", base), W_OK) == 0 &&
+			   setxattr(base, "trusted.delegate", "1", 1, 0) == 0 &&
+			   write_to(rv_test_path("%s/cgroup.procs", base), "0");
+
+		if (fit)
+			a_worker_and_its_jobs_are_a_group(base);
+		if (fit)
+			fit = write_to(home, "0");
+		if (can && rmdir(base) != 0)
+			(void)fprintf(stderr, "%s: %s\n", base, strerror(errno));
+		free(home);
+		free(base);
+		if (fit)
+			return 0;
+	}
+	(void)printf("cgroup: there is no cgroup v2 that could be delegated here\n");
+	return 77;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "cgroup") == 0)
+		return delegated_cgroup();
 	if (argc > 1 && strcmp(argv[1], "f14") == 0)
 		return full_disk();
 	reused_numbers();

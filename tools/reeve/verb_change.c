@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct change {
 	struct rv_cli *cli;
@@ -76,15 +77,18 @@ int rv_change_cancel(struct rv_cli *cli, int64_t id)
 /* The parent with which the job was cancelled; 0: it was not. */
 static int64_t lost_parent(struct change *change, int64_t id)
 {
+	static const char says[] = RV_SAYS_PARENT_CANCELLED;
+	const size_t lead = strcspn(says, "%");
 	struct rv_job_view view;
-	long long parent = 0;
+	long long parent;
+	char *end;
 
 	if (change->req->kind != RV_REQ_RETRY ||
 	    rv_store_job(change->cli->client.store, id, &view) != RV_OK ||
-	    view.state != RV_JOB_CANCELLED || !view.error ||
-	    sscanf(view.error, RV_SAYS_PARENT_CANCELLED, &parent) != 1)
+	    view.state != RV_JOB_CANCELLED || !view.error || strncmp(view.error, says, lead) != 0)
 		return 0;
-	return parent;
+	parent = strtoll(view.error + lead, &end, 10);
+	return strcmp(end, says + lead + strlen("%lld")) == 0 ? parent : 0;
 }
 
 /* Retried alone, such a child runs without its parent: that was asked for, and it is told. */

@@ -27,7 +27,7 @@ struct mem_job {
 	int64_t since_us;         /* READY: became so */
 	int64_t due_us;           /* SCHEDULED */
 	int64_t fence, leased_us; /* LEASE … */
-	uint64_t incarnation;
+	uint64_t incarnation, sum;
 	bool started, cancel_requested;
 	enum rv_job_state final; /* DONE … */
 	int64_t finished_us;

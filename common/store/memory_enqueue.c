@@ -142,6 +142,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->spec = rv_memory_keep(m, rv_rules_said(new->spec));
 	j->payload = rv_memory_keep_bytes(m, new->payload, new->payload_size);
 	j->payload_size = (int64_t) new->payload_size;
+	j->sum = rv_rules_sum(new, task->name);
 	j->priority = new->priority < 0 ? RV_PRIORITY_DEFAULT : new->priority;
 	j->weight = rv_rules_weight(new, task);
 	j->deadline_us = new->deadline_us;

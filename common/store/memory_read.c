@@ -71,6 +71,7 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->timeout_us = j->timeout_us;
 	v->uid = j->uid;
 	v->payload_size = (size_t)j->payload_size;
+	v->sum = j->sum;
 	MEM_EACH(m, deps, dep)
 	v->parent_left += dep->child == j->id;
 	view_lease(m, j, v);

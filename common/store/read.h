@@ -25,6 +25,7 @@ struct rv_job_view {
 	bool cancel_requested, prefetched;
 	uid_t uid;
 	size_t payload_size;
+	uint64_t sum; /* as it was enqueued: RV_JOB_SUM of request.h */
 };
 
 /* The error of a job that was cancelled because its parent was; its parents are forgotten then. */

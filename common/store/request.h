@@ -50,6 +50,16 @@ struct rv_job_new {
 	uid_t uid; /* who asks */
 };
 
+/*
+ * What a job's work is checked by before it runs (F22): the store keeps RV_JOB_SUM of what was
+ * enqueued, the worker compares it with what it has read.  Two CRC-32C, so that who needs no
+ * payload can check the rest.  ${spec} may be NULL.
+ */
+uint32_t rv_job_sum_said(const char *task, const char *spec);
+#define RV_JOB_SUM(said, payload) ((uint64_t)(said) << 32 | (payload))
+#define RV_JOB_SUM_SAID(sum)      ((uint32_t)((sum) >> 32))
+#define RV_JOB_SUM_PAYLOAD(sum)   ((uint32_t)(sum))
+
 struct rv_req_enqueue {
 	const struct rv_job_new *jobs;
 	size_t count;        /* all or nothing */

@@ -5,6 +5,7 @@
 #include "store/rules.h"
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/near.h"
 #include "os/self.h"
 #include "wire/sup.h"
@@ -179,6 +180,21 @@ int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 		return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\", did you mean \"%s\"?",
 			       thing, name, near);
 	return rv_fail(why, RV_E_NOTFOUND, "no such %s \"%.200s\"", thing, name);
+}
+
+uint32_t rv_job_sum_said(const char *task, const char *spec)
+{
+	uint32_t sum = rv_crc32c(0, task, strlen(task) + 1);
+
+	return spec ? rv_crc32c(sum, spec, strlen(spec)) : sum;
+}
+
+uint64_t rv_rules_sum(const struct rv_job_new *job, const char *task)
+{
+	uint32_t payload = rv_crc32c(0, job->payload, job->payload ? job->payload_size : 0);
+
+	PRE(task);
+	return RV_JOB_SUM(rv_job_sum_said(task, job->spec), payload);
 }
 
 bool rv_rules_is_crash(int died)

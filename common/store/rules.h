@@ -47,6 +47,9 @@ uint64_t rv_rules_hash(const struct rv_job_new *job);
 /* The job's own weight, else its task's, else 1. */
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task);
 
+/* RV_JOB_SUM of ${job}, ${task} being what its task is called. */
+uint64_t rv_rules_sum(const struct rv_job_new *job, const char *task);
+
 /* wall + delay, without overflow; a negative delay is none. */
 int64_t rv_rules_later(int64_t wall_us, int64_t delay_us);
 

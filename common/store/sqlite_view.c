@@ -58,6 +58,7 @@ enum column {
 	PARENTS,
 	DEADLINE,
 	WEIGHT,
+	SUM,
 	COLUMNS,
 };
 
@@ -119,6 +120,7 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->weight = small(r, WEIGHT);
 	v->uid = (uid_t)number(r, UID);
 	v->payload_size = (size_t)number(r, PAYLOAD);
+	v->sum = (uint64_t)number(r, SUM);
 	v->runs = small(r, RUNS);
 	v->crashes = small(r, CRASHES);
 	v->parent_left = number(r, PARENTS);

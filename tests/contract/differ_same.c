@@ -187,9 +187,10 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	    v->expires_us, v->deadline_us, v->timeout_us, v->exit_code, v->signo, v->fence);
 	add(t,
 	    "incarnation=%" PRIx64
-	    " slot=%d cancel=%d prefetched=%d uid=%d payload=%zu left=%" PRId64 "\n",
+	    " slot=%d cancel=%d prefetched=%d uid=%d payload=%zu sum=%" PRIx64 " left=%" PRId64
+	    "\n",
 	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, (int)v->uid,
-	    v->payload_size, v->parent_left);
+	    v->payload_size, v->sum, v->parent_left);
 }
 
 static int add_attempt(void *ctx, const struct rv_attempt_view *v)

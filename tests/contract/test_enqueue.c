@@ -1,6 +1,7 @@
 /* ENQUEUE and MIRROR: what is accepted, what is refused and why, keys, parents; all or nothing. */
 #include "fixture.h"
 
+#include "base/crc32c.h"
 #include "core/job.h"
 #include "store/rules.h"
 
@@ -203,6 +204,22 @@ static int stop_at_once(void *ctx, const void *data, size_t size)
 	return RV_E_CLOSED;
 }
 
+/* What the worker compares with what it has read. */
+CONTRACT(enqueue, the_sum_is_of_what_was_said)
+{
+	int64_t id = add(f, JOB(.spec = "{\"args\":{}}", .payload = "x", .payload_size = 1));
+	uint64_t sum = see(f, id)->sum;
+
+	cr_assert(
+		eq(u32, RV_JOB_SUM_SAID(sum), rv_job_sum_said(see(f, id)->task, "{\"args\":{}}")));
+	cr_assert(eq(u32, RV_JOB_SUM_PAYLOAD(sum), rv_crc32c(0, "x", 1)));
+	id = add_task(f, "t");
+	sum = see(f, id)->sum;
+	cr_assert(eq(u32, RV_JOB_SUM_SAID(sum), rv_job_sum_said("t", NULL)));
+	cr_assert(eq(u32, RV_JOB_SUM_PAYLOAD(sum), 0));
+	cr_assert(ne(u32, rv_job_sum_said("ta", "b"), rv_job_sum_said("t", "ab")));
+}
+
 CONTRACT(enqueue, a_payload_comes_back_byte_by_byte)
 {
 	size_t size = 200000;
@@ -216,6 +233,7 @@ CONTRACT(enqueue, a_payload_comes_back_byte_by_byte)
 		data[i] = (unsigned char)(i * 7 + i / 251);
 	id = add(f, JOB(.payload = data, .payload_size = size));
 	IS(see(f, id)->payload_size, size);
+	cr_assert(eq(u32, RV_JOB_SUM_PAYLOAD(see(f, id)->sum), rv_crc32c(0, data, size)));
 	ERR(rv_store_payload(f->store, id, collect, &back), RV_OK);
 	IS(back.size, size);
 	cr_assert(gt(sz, back.pieces, 1));

@@ -6,6 +6,7 @@
 
 #include "os/fd.h"
 #include "os/sock.h"
+#include "store/sqlite.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -371,6 +372,53 @@ Test(worker, f27_a_payload_arrives_byte_for_byte)
 	job = run_shell("cat | wc -c");
 	UNTIL(job, SUCCEEDED);
 	cr_expect(strcmp(output_of(job, 0), "0\n") == 0);
+}
+
+/* A job is put in, its row is changed by ${sql}, then it is run: it must not be. */
+static void expect_damage(const struct rv_job_new *job, const char *sql, const char *what)
+{
+	int64_t id = rv_fakesup_add(&sup, job);
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "UPDATE job SET %s WHERE id = %lld", sql, (long long)id);
+	cr_assert(eq(int, sqlite3_exec(RV_SQLITE_OF(sup.store)->db, text, NULL, NULL, NULL), 0));
+	rv_fakesup_tell(&subject, RV_SUP_WAKE, 0, 0, 0);
+	UNTIL(id, DEAD);
+	HAS(rv_fakesup_job(&sup, id)->error, "damaged in the store");
+	HAS(rv_fakesup_job(&sup, id)->error, what);
+	cr_expect(eq(int, rv_fakesup_job(&sup, id)->runs, 1), "not tried again");
+	cr_expect(strcmp(output_of(id, 0), "") == 0, "nothing was run");
+}
+
+Test(worker, f22_work_that_was_damaged_in_the_store_is_not_run)
+{
+	struct rv_job_new command = {.task = "",
+				     .queue = "default",
+				     .spec = "{\"command\":[\"/bin/sh\",\"-c\",\"echo a; cat\"]}",
+				     .payload = "some input",
+				     .payload_size = 10,
+				     .priority = -1,
+				     .max_attempts = 3};
+	struct rv_job_new named = {.task = "hello",
+				   .spec = "{\"args\":{\"who\":\"you\"}}",
+				   .priority = -1,
+				   .max_attempts = 3};
+	struct rv_job_new nap = {.task = "nap",
+				 .spec = "{\"args\":{\"duration\":\"1ms\"}}",
+				 .priority = -1,
+				 .max_attempts = 3};
+
+	expect_damage(&command, "spec = replace(spec, 'echo a', 'echo c')", "arguments");
+	expect_damage(&command, "payload = CAST('some inpur' AS BLOB)", "payload");
+	expect_damage(&command, "payload = CAST('some inpu' AS BLOB)", "payload");
+	expect_damage(&command, "payload = NULL", "payload");
+	expect_damage(&command, "sum = sum + 1", "payload");
+	expect_damage(&named, "spec = replace(spec, 'you', 'yoo')", "arguments");
+	expect_damage(&named, "spec = NULL", "arguments");
+	expect_damage(&named, "task = 'env'", "task");
+	expect_damage(&named, "payload = CAST('x' AS BLOB)", "payload");
+	expect_damage(&nap, "spec = replace(spec, '1ms', '2ms')", "arguments");
+	run_payload("whole", 5);
 }
 
 Test(worker, many_quick_jobs_are_fetched_many_at_once)

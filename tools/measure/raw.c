@@ -54,9 +54,8 @@ static const char *const texts[STATEMENTS] = {
 	[JOB] = "SELECT task, max_attempts, timeout, created_at, run_at FROM job WHERE id = ?1",
 	[JOB_PUT] =
 		"INSERT INTO job(id, task, queue, priority, ord, created_at, run_at, expires_at, "
-		"max_attempts, max_crashes, timeout, uid) VALUES (?1, 'noop', 1, 100, ?1, ?2, ?2, "
-		"0, "
-		"5, 3, 0, 0)",
+		"max_attempts, max_crashes, timeout, deadline, weight, uid, sum) VALUES (?1, "
+		"'noop', 1, 100, ?1, ?2, ?2, 0, 5, 3, 0, 0, 1, 0, 0)",
 	[EVENT] = "INSERT INTO event(seq, at, job, prev, from_state, to_state, fence, incarnation) "
 		  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
 	[DONE] = "INSERT INTO done(id, queue, state, finished_at, runs, attempts, crashes, "

@@ -6,6 +6,7 @@
 #include "run/worker.h"
 
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/fault.h"
 #include "base/seam.h"
 #include "conf/conf.h"
@@ -46,6 +47,13 @@ void rv_start_close(struct rv_worker *worker)
 	}
 }
 
+static int damaged(struct rv_why *why, const char *what)
+{
+	return rv_fail(why, RV_E_CORRUPT,
+		       "damaged in the store: the %s is not what was enqueued; nothing was run",
+		       what);
+}
+
 int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
 {
 	struct rv_job_view view;
@@ -54,7 +62,11 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	if (err != RV_OK)
 		return rv_fail(why, err == RV_E_NOTFOUND ? err : RV_E_BUSY,
 			       "cannot read the job: %s", rv_err_text(err));
+	/* The task as the claim had it: that is what would run. */
+	if (rv_job_sum_said(turn->claim.task, view.spec) != RV_JOB_SUM_SAID(view.sum))
+		return damaged(why, "task or its arguments");
 	turn->payload_size = view.payload_size;
+	turn->payload_sum = RV_JOB_SUM_PAYLOAD(view.sum);
 	turn->spec = rv_arena_strdup(&turn->arena, view.spec ? view.spec : "");
 	if (view.idem_key)
 		turn->idem_key = rv_arena_strdup(&turn->arena, view.idem_key);
@@ -63,27 +75,38 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	return RV_OK;
 }
 
+struct payload {
+	int fd;
+	uint32_t sum;
+};
+
 static int payload_piece(void *ctx, const void *data, size_t size)
 {
-	return rv_fd_write_all(*(const int *)ctx, data, size);
+	struct payload *payload = ctx;
+
+	payload->sum = rv_crc32c(payload->sum, data, size);
+	return rv_fd_write_all(payload->fd, data, size);
 }
 
 int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd, struct rv_why *why)
 {
 	RV_AUTO(rv_fd_close) int fd = -1;
-	int err;
+	struct payload payload = {.fd = -1};
+	int err = RV_OK;
 
 	*ret_fd = -1;
-	if (turn->payload_size == 0)
-		return RV_OK;
-	fd = memfd_create("reeve-payload", MFD_CLOEXEC);
-	if (fd < 0)
-		return rv_fail(why, RV_E_BUSY, "no room for the payload: %m");
-	err = rv_store_payload(worker->store, turn->claim.job, payload_piece, &fd);
-	if (err == RV_OK && lseek(fd, 0, SEEK_SET) != 0)
+	if (turn->payload_size > 0) {
+		payload.fd = fd = memfd_create("reeve-payload", MFD_CLOEXEC);
+		if (fd < 0)
+			return rv_fail(why, RV_E_BUSY, "no room for the payload: %m");
+		err = rv_store_payload(worker->store, turn->claim.job, payload_piece, &payload);
+	}
+	if (err == RV_OK && fd >= 0 && lseek(fd, 0, SEEK_SET) != 0)
 		err = RV_E_IO;
 	if (err != RV_OK)
 		return rv_fail(why, RV_E_BUSY, "cannot read the payload: %s", rv_err_text(err));
+	if (payload.sum != turn->payload_sum)
+		return damaged(why, "payload");
 	*ret_fd = fd;
 	fd = -1;
 	return RV_OK;

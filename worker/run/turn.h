@@ -58,6 +58,7 @@ struct rv_turn {
 	const char *spec;     /* rv_turn_load */
 	const char *idem_key; /* rv_turn_load; NULL none */
 	size_t payload_size;  /* rv_turn_load */
+	uint32_t payload_sum; /* rv_turn_load: what it must be */
 	int64_t started_us;   /* wall */
 	int64_t started_mono_us;
 	/* run */
@@ -72,9 +73,12 @@ struct rv_turn {
 	struct rv_arena arena;
 };
 
-/* start.c: reads spec and idempotency key of the job into the turn's arena. */
+/*
+ * start.c: reads spec and idempotency key of the job into the turn's arena.  RV_E_CORRUPT: they are
+ * not what was enqueued; the job must not run.
+ */
 int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why) RV_MUST_CHECK;
-/* start.c: the payload in a memfd at its start; -1 when there is none. */
+/* start.c: the payload in a memfd at its start; -1 when there is none.  RV_E_CORRUPT as above. */
 int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 		    struct rv_why *why) RV_MUST_CHECK;
 

@@ -65,6 +65,7 @@ CREATE TABLE job (
 	deadline     INTEGER NOT NULL, -- 0 none
 	weight       INTEGER NOT NULL,
 	uid          INTEGER NOT NULL,
+	sum          INTEGER NOT NULL, -- CRC-32C of task, NUL, spec << 32 | that of payload (request.h)
 	unique_key   TEXT,
 	idem_key     TEXT,
 	key          TEXT,

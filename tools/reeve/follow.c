@@ -4,7 +4,6 @@
  */
 #include "follow.h"
 
-#include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/output.h"
 #include "os/file.h"
@@ -116,7 +115,7 @@ int rv_follow_run(struct rv_follow *follow, int run, bool *ret_any)
 /* Once for each run that did not end it. */
 static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 {
-	char ago[RV_VIEW_AGO_SPACE];
+	char due[RV_VIEW_AGO_SPACE];
 	char words[RV_VIEW_LAST_SPACE];
 	int err;
 
@@ -127,13 +126,9 @@ static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
 		return RV_OK;
 	view->error = follow->error; /* the store's own goes with the next call */
 	err = rv_view_last(follow->cli->client.store, view, words);
-	int64_t now_us = rv_wall_us();
-
-	/* A busy machine may get here after the delay. */
 	if (!err)
 		rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job, words,
-			    view->run_at_us > now_us ? rv_view_ago(ago, view->run_at_us, now_us)
-						     : "now");
+			    rv_view_due(due, view->run_at_us));
 	return err;
 }
 

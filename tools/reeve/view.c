@@ -306,3 +306,13 @@ const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us)
 			       rv_fmt_about(about, now_us - wall_us));
 	return out;
 }
+
+const char *rv_view_due(char *out, int64_t wall_us)
+{
+	int64_t now_us = rv_wall_us();
+
+	if (wall_us > now_us)
+		return rv_view_ago(out, wall_us, now_us);
+	(void)snprintf(out, RV_VIEW_AGO_SPACE, "now");
+	return out;
+}

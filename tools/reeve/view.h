@@ -27,6 +27,8 @@ const char *rv_view_exit(int exit_code, int signo, char *out, size_t space);
 /* "3m ago", "in 5s"; "-" for 0.  ${now_us} 0: now.  ${out}: RV_VIEW_AGO_SPACE bytes. */
 #define RV_VIEW_AGO_SPACE 64
 const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
+/* "in 5s", and "now" from then on.  ${out}: RV_VIEW_AGO_SPACE bytes. */
+const char *rv_view_due(char *out, int64_t wall_us);
 
 /*
  * Why ${view}'s job is SCHEDULED after a run: "attempt 1 of 5 failed: exit code 1", or, when it

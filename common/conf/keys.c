@@ -113,10 +113,10 @@ bool rv_conf_key_is_list(const struct rv_conf_key *key)
 {
 	return key->type == RV_TYPE_CODES || key->type == RV_TYPE_NAMES ||
 	       key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV ||
-	       key->type == RV_TYPE_ENVNAMES;
+	       key->type == RV_TYPE_RULES || key->type == RV_TYPE_ENVNAMES;
 }
 
 bool rv_conf_key_is_lines(const struct rv_conf_key *key)
 {
-	return key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV;
+	return key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV || key->type == RV_TYPE_RULES;
 }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "conf/env.h"
+#include "conf/rule.h"
 #include "conf/text.h"
 
 #include <string.h>
@@ -148,6 +149,16 @@ int rv_value_set_env(const struct rv_conf_key *key, const char *text, void *fiel
 	if (rv_env_pair_check(text, why) != RV_OK)
 		return RV_E_PARSE;
 	return append(field, text, strlen(text), arena, why);
+}
+
+int rv_value_set_rule(const struct rv_conf_key *key, const char *text, void *field,
+		      struct rv_arena *arena, struct rv_why *why)
+{
+	struct rv_rule rule;
+	int err = rv_rule_parse(text, &rule, why);
+
+	(void)key;
+	return err == RV_OK ? append(field, text, strlen(text), arena, why) : err;
 }
 
 int rv_value_set_path_item(const struct rv_conf_key *key, const char *text, void *field,

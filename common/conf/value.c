@@ -404,6 +404,7 @@ static const struct {
 	TYPE(NAMES, rv_value_set_names, rv_value_print_list, "a list of names"),
 	TYPE(PATHS, rv_value_set_path_item, rv_value_print_list, "patterns, one a line"),
 	TYPE(ENV, rv_value_set_env, rv_value_print_list, "NAME=VALUE, one a line"),
+	TYPE(RULES, rv_value_set_rule, rv_value_print_list, "rules, one a line"),
 	TYPE(ENVNAMES, rv_value_set_env_names, rv_value_print_list, "a list of variables"),
 	TYPE(STRATEGY, set_word, print_enum, ""),
 	TYPE(DURABILITY, set_word, print_enum, ""),

@@ -29,7 +29,7 @@ struct rv_exec {
 	bool exited, swept, complained;
 	int killed;       /* processes that its leader left behind */
 	int64_t ended_us; /* mono, of the leader */
-	char words[512];  /* the end of stderr */
+	char words[4096]; /* the end of stderr; at end() with a NUL */
 	size_t nwords;
 };
 

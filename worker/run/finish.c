@@ -13,6 +13,7 @@
 #include "core/retry.h"
 #include "obs/log.h"
 #include "run/handler.h"
+#include "run/ruling.h"
 #include "wire/area.h"
 
 #include <stdio.h>
@@ -123,12 +124,15 @@ static void describe(const struct rv_turn *turn, enum rv_outcome outcome, char *
 	}
 }
 
-static int64_t delay_of(const struct rv_turn *turn, enum rv_outcome outcome)
+static int64_t delay_of(const struct rv_turn *turn, enum rv_outcome outcome,
+			const struct rv_ruling *ruling)
 {
 	/* A task that is gone from the configuration has no backoff left: the defaults' one. */
 	const struct rv_backoff *backoff = &turn->task->backoff;
 	int64_t delay;
 
+	if (ruling && ruling->delay_us >= 0)
+		return ruling->delay_us;
 	if (outcome == RV_OUTCOME_FAILED)
 		return rv_retry_delay(backoff, turn->claim.attempt, rv_random_u64());
 	if (outcome != RV_OUTCOME_LATER)
@@ -164,7 +168,9 @@ static void log_end(const struct rv_turn *turn, const struct rv_ack *ack)
 
 static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 {
-	enum rv_outcome outcome = outcome_of(turn);
+	struct rv_ruling ruled;
+	const struct rv_ruling *ruling = rv_ruling(turn, &ruled) ? &ruled : NULL;
+	enum rv_outcome outcome = ruling ? ruling->outcome : outcome_of(turn);
 
 	*ack = (struct rv_ack){
 		.job = turn->claim.job,
@@ -172,7 +178,7 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 		.outcome = (int32_t)outcome,
 		.exit_code = turn->result.exit_code,
 		.signo = turn->result.signo,
-		.retry_us = delay_of(turn, outcome),
+		.retry_us = delay_of(turn, outcome, ruling),
 		.started_us = turn->started_us,
 		.ended_us = rv_wall_us(),
 		.user_us = turn->result.user_us,
@@ -181,6 +187,11 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 		.output_bytes = turn->printed_bytes,
 	};
 	describe(turn, outcome, ack->error);
+	if (ruling) {
+		add_words(ack->error, sizeof(ack->error), " (rule: ");
+		add_words(ack->error, sizeof(ack->error), ruling->rule);
+		add_words(ack->error, sizeof(ack->error), ")");
+	}
 	POST(ack->error[RV_ERROR_MAX - 1] == '\0');
 }
 

@@ -46,7 +46,7 @@ static bool all_closed(const struct rv_exec *exec)
 /* Keeps the end of stderr: its last line goes into the error. */
 static void keep_words(struct rv_exec *exec, const char *data, size_t size)
 {
-	size_t space = sizeof(exec->words);
+	size_t space = sizeof(exec->words) - 1;
 
 	if (size >= space) {
 		data += size - space;
@@ -295,6 +295,8 @@ static void end(struct rv_turn *turn)
 	result->user_us = time_us(&exec->exit.usage.ru_utime);
 	result->sys_us = time_us(&exec->exit.usage.ru_stime);
 	result->maxrss_bytes = (int64_t)exec->exit.usage.ru_maxrss * 1024;
+	exec->words[exec->nwords] = '\0';
+	result->words = exec->words;
 	last_line(exec, result->text, sizeof(result->text) - 64);
 }
 

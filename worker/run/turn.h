@@ -41,6 +41,7 @@ struct rv_result {
 	int exit_code;           /* -1 none */
 	int signo;
 	int64_t user_us, sys_us, maxrss_bytes;
+	const char *words;       /* EXIT: the end of stderr, until the next run; NULL none */
 	char text[RV_ERROR_MAX]; /* EXIT: last words of stderr; OUTCOME: the error */
 };
 

@@ -1,0 +1,48 @@
+/*
+ * What the rules of a task say of a run that has ended ([task] outcome).  Worker processes.  The
+ * first rule that fits decides; without one the exit code does.
+ */
+#include "run/ruling.h"
+
+#include "conf/conf.h"
+#include "conf/rule.h"
+#include "run/turn.h"
+
+#include <stdio.h>
+
+static bool is_about_us(const struct rv_turn *turn)
+{
+	return turn->reason != RV_STOP_CANCEL && turn->reason != RV_STOP_DRAIN &&
+	       turn->reason != RV_STOP_FENCED && turn->result.kind == RV_RESULT_EXIT;
+}
+
+bool rv_ruling(const struct rv_turn *turn, struct rv_ruling *ret_ruling)
+{
+	const struct rv_conf_list *rules = &turn->task->outcome;
+	const struct rv_result *result = &turn->result;
+	bool timed_out = turn->reason == RV_STOP_TIMEOUT || turn->reason == RV_STOP_IDLE;
+	struct rv_rule rule;
+
+	for (size_t i = 0; i < rules->count && is_about_us(turn); i++) {
+		if (rv_rule_parse(rules->items[i], &rule, NULL) != RV_OK ||
+		    !rv_rule_fits(&rule, result->exit_code, result->signo, timed_out,
+				  result->words))
+			continue;
+		*ret_ruling = (struct rv_ruling){.delay_us = -1};
+		switch (rule.then) {
+		case RV_RULE_RETRY:
+			ret_ruling->outcome = RV_OUTCOME_FAILED;
+			break;
+		case RV_RULE_SNOOZE:
+			ret_ruling->outcome = RV_OUTCOME_LATER;
+			ret_ruling->delay_us = rule.delay_us;
+			break;
+		case RV_RULE_DEAD:
+			ret_ruling->outcome = RV_OUTCOME_FATAL;
+			break;
+		}
+		(void)snprintf(ret_ruling->rule, sizeof(ret_ruling->rule), "%s", rules->items[i]);
+		return true;
+	}
+	return false;
+}

@@ -7,6 +7,7 @@
 #include "measure.h"
 
 #include "base/seam.h"
+#include "core/order.h"
 #include "os/sock.h"
 #include "store/read.h"
 #include "wire/sup.h"
@@ -124,8 +125,8 @@ static int64_t turn(struct rv_store *store, struct rv_req *req, unsigned want)
 	t->incarnation = 1ULL << 32 | 1;
 	t->nacks = acks;
 	t->want = want;
-	t->nqueues = 1;
-	(void)snprintf(t->queues[0], sizeof t->queues[0], "default");
+	if (t->nqueues == 0)
+		(void)snprintf(t->queues[t->nqueues++], RV_NAME_MAX, "default");
 	int64_t began = rv_mono_us();
 	execute(store, req, RV_DURABILITY_NORMAL);
 	int64_t took = rv_mono_us() - began;
@@ -188,6 +189,87 @@ int rv_measure_claim(int argc, char **argv)
 	(void)printf("}\n");
 	rv_store_close(few);
 	rv_store_close(many);
+	return 0;
+}
+
+#define WIDE 16 /* queues of the widest pool that is measured */
+
+/* The worker's queues: all that fill() makes, and the one with jobs last. */
+static void serve_all(struct rv_req_turn *turn)
+{
+	for (int i = 1; i < WIDE; i++)
+		(void)snprintf(turn->queues[turn->nqueues++], RV_NAME_MAX, "empty-%d", i);
+	(void)snprintf(turn->queues[turn->nqueues++], RV_NAME_MAX, "default");
+}
+
+/* The queue of a fresh store gets ${strategy} and ${count} jobs as different as theirs may be. */
+static void fill(struct rv_store *store, enum rv_strategy strategy, int64_t count)
+{
+	static struct rv_job_new jobs[1000];
+	static char keys[1000][16];
+	static int64_t ids[1000];
+	static struct rv_req req;
+	const struct rv_task_def task = {.name = "noop", .queue = "default", .max_attempts = 5};
+	struct rv_queue_def queues[WIDE] = {{.name = "default", .strategy = strategy}};
+
+	for (int i = 1; i < WIDE; i++)
+		(void)snprintf(queues[i].name, RV_NAME_MAX, "empty-%d", i);
+	req = (struct rv_req){.kind = RV_REQ_MIRROR};
+	req.u.mirror = (struct rv_req_mirror){&task, 1, queues, WIDE};
+	execute(store, &req, RV_DURABILITY_NORMAL);
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(keys[i], sizeof keys[i], "tenant-%d", i);
+		jobs[i] = (struct rv_job_new){.task = "noop",
+					      .priority = i * 7 % 100,
+					      .weight = 1 + i % 5,
+					      .key = keys[i],
+					      .deadline_us = rv_wall_us() + i * 977 % 1000};
+	}
+	for (; count > 0; count -= 1000) {
+		req = (struct rv_req){.kind = RV_REQ_ENQUEUE};
+		req.u.enqueue =
+			(struct rv_req_enqueue){.jobs = jobs, .count = 1000, .ret_ids = ids};
+		execute(store, &req, RV_DURABILITY_NORMAL);
+	}
+	must(rv_store_checkpoint(store, 0, NULL), NULL, "checkpoint");
+}
+
+/*
+ * The claim from ${argv[2]} jobs by one strategy beside that by fifo, sampled in turn.  The
+ * strategy "wide": fifo, but for a worker of 16 queues.
+ */
+int rv_measure_order(int argc, char **argv)
+{
+	static struct rv_req fifo_req, other_req;
+	int64_t jobs = rv_measure_number(argv[2]);
+	int rounds = (int)rv_measure_number(argv[3]);
+	enum rv_strategy strategy = RV_STRATEGY_FIFO;
+	char path[4096];
+
+	(void)argc;
+	if (strcmp(argv[4], "wide") == 0)
+		serve_all(&other_req.u.turn);
+	else if (rv_strategy_parse(argv[4], &strategy) != RV_OK)
+		rv_measure_die(argv[4], "there is no such strategy");
+	struct rv_store *fifo = rv_measure_store(argv[1], "fifo.db", path, sizeof path);
+	struct rv_store *other = rv_measure_store(argv[1], "other.db", path, sizeof path);
+
+	join(fifo);
+	join(other);
+	fill(fifo, RV_STRATEGY_FIFO, jobs + (int64_t)rounds * SAMPLES);
+	fill(other, strategy, jobs + (int64_t)rounds * SAMPLES);
+	(void)printf("{\"ratio\":[");
+	for (int i = 0; i < rounds; i++) {
+		int64_t floor_us = sample(fifo, &fifo_req);
+		int64_t took_us = sample(other, &other_req);
+
+		(void)printf("%s%.3f", i ? "," : "", (double)took_us / (double)floor_us);
+		must(rv_store_checkpoint(fifo, 0, NULL), NULL, "checkpoint");
+		must(rv_store_checkpoint(other, 0, NULL), NULL, "checkpoint");
+	}
+	(void)printf("]}\n");
+	rv_store_close(fifo);
+	rv_store_close(other);
 	return 0;
 }
 

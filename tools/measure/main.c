@@ -17,10 +17,11 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	int argc;
 } kinds[] = {
-	{"raw", rv_measure_raw, 5},       {"busy", rv_measure_busy, 5},
-	{"insert", rv_measure_insert, 4}, {"bulk", rv_measure_bulk, 4},
-	{"claim", rv_measure_claim, 5},   {"ping", rv_measure_ping, 3},
-	{"added", rv_measure_added, 4},   {"spawn", rv_measure_spawn, 3},
+	{"raw", rv_measure_raw, 5},     {"busy", rv_measure_busy, 6},
+	{"order", rv_measure_order, 5}, {"insert", rv_measure_insert, 4},
+	{"bulk", rv_measure_bulk, 4},   {"claim", rv_measure_claim, 5},
+	{"ping", rv_measure_ping, 3},   {"added", rv_measure_added, 4},
+	{"spawn", rv_measure_spawn, 3},
 };
 
 void rv_measure_die(const char *what, const char *why)

@@ -12,7 +12,8 @@
 struct rv_store;
 
 int rv_measure_raw(int argc, char **argv);    /* DIR JOBS PER_TRANSACTION full|normal */
-int rv_measure_busy(int argc, char **argv);   /* DIR PROCESSES SECONDS full|normal */
+int rv_measure_order(int argc, char **argv);  /* DIR JOBS ROUNDS STRATEGY|wide */
+int rv_measure_busy(int argc, char **argv);   /* DIR PROCESSES SECONDS full|normal fused|apart */
 int rv_measure_insert(int argc, char **argv); /* DIR ROWS PER_TRANSACTION */
 int rv_measure_bulk(int argc, char **argv);   /* DIR JOBS PER_REQUEST */
 int rv_measure_claim(int argc, char **argv);  /* DIR SMALL BIG ROUNDS */

@@ -241,13 +241,15 @@ int rv_measure_raw(int argc, char **argv)
 	return 0;
 }
 
-static void compete(const char *path, const char *synchronous, int64_t until_us, int64_t *ret_done)
+/* ${apart}: a transaction to claim and one to ack; else the ack is one with the next claim. */
+static void compete(const char *path, const char *synchronous, bool apart, int64_t until_us,
+		    int64_t *ret_done)
 {
 	struct raw raw;
 
 	raw_open(&raw, path, synchronous, 60000);
 	while (rv_mono_us() < until_us) {
-		int acked = turn(&raw, 1);
+		int acked = turn(&raw, apart && raw.nheld > 0 ? 0 : 1);
 
 		if (acked > 0)
 			*ret_done += acked;
@@ -260,6 +262,7 @@ int rv_measure_busy(int argc, char **argv)
 {
 	int processes = (int)rv_measure_number(argv[2]);
 	int64_t seconds = rv_measure_number(argv[3]);
+	bool apart = strcmp(argv[5], "apart") == 0;
 	char path[4096];
 
 	(void)argc;
@@ -276,7 +279,7 @@ int rv_measure_busy(int argc, char **argv)
 		if (pid < 0)
 			rv_measure_die("busy", "cannot fork");
 		if (pid == 0)
-			compete(path, argv[4], began + seconds * RV_S_US, &done[i]);
+			compete(path, argv[4], apart, began + seconds * RV_S_US, &done[i]);
 	}
 	while (wait(NULL) > 0)
 		continue;

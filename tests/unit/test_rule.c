@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct rv_rule rule;
@@ -100,10 +101,13 @@ Test(rule, random_texts_are_rules_or_refused)
 
 	for (int i = 0; i < 200000; i++) {
 		char text[512] = "";
+		size_t size = 0;
 
 		for (int n = 0; n < 12; n++) {
 			state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-			strcat(text, parts[(state >> 33) % (sizeof(parts) / sizeof(parts[0]))]);
+			size += (size_t)snprintf(
+				text + size, sizeof(text) - size, "%s",
+				parts[(state >> 33) % (sizeof(parts) / sizeof(parts[0]))]);
 		}
 		int err = rv_rule_parse(text, &rule, &why);
 

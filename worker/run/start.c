@@ -107,8 +107,7 @@ int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 		return rv_fail(why, RV_E_BUSY, "cannot read the payload: %s", rv_err_text(err));
 	if (payload.sum != turn->payload_sum)
 		return damaged(why, "payload");
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
 

@@ -110,7 +110,9 @@ int rv_memory_read_payload(struct rv_store *store, int64_t id,
 
 static bool wanted(struct mem_store *m, const struct mem_job *j, const struct rv_job_filter *f)
 {
-	return (f->state < 0 || rv_memory_shown(j) == (enum rv_job_state)f->state) &&
+	unsigned states = rv_rules_states(f);
+
+	return (states & 1U << rv_memory_shown(j)) && j->id > f->above_id &&
 	       (!f->queue || strcmp(f->queue, m->now.queues.rows[j->queue].name) == 0) &&
 	       (!f->task || strcmp(f->task, j->task) == 0) &&
 	       (f->before_id <= 0 || j->id < f->before_id);

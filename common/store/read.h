@@ -57,9 +57,11 @@ struct rv_worker_view {
 };
 
 struct rv_job_filter {
-	int state; /* enum rv_job_state, -1 any */
+	int state;       /* enum rv_job_state, -1 any */
+	unsigned states; /* != 0: instead of state, any of these (1 << enum rv_job_state) */
 	const char *queue, *task;
 	int64_t before_id; /* keyset pagination: ids below this, newest first; 0 from the newest */
+	int64_t above_id;  /* and above this */
 	int64_t limit;
 };
 

@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "base/near.h"
 #include "os/self.h"
+#include "store/read.h"
 #include "wire/sup.h"
 
 #include <stdio.h>
@@ -140,6 +141,16 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	for (size_t i = 0; i < job->nafter; i++)
 		hash = hash_number(hash, job->after[i]);
 	return hash;
+}
+
+unsigned rv_rules_states(const struct rv_job_filter *filter)
+{
+	unsigned every = (1U << RV_JOB_STATES) - 1;
+
+	PRE(filter->state < RV_JOB_STATES);
+	if (filter->states != 0)
+		return filter->states & every;
+	return filter->state < 0 ? every : 1U << filter->state;
 }
 
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task)

@@ -44,6 +44,10 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
  */
 uint64_t rv_rules_hash(const struct rv_job_new *job);
 
+/* The states that a list asks for, as bits. */
+struct rv_job_filter;
+unsigned rv_rules_states(const struct rv_job_filter *filter);
+
 /* The job's own weight, else its task's, else 1. */
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task);
 

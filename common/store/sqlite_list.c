@@ -13,10 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_US  (5 * RV_S_US)             /* waiting for a recovery of the log by somebody else */
-#define CHUNK    RV_LIMIT(256 << 10, 4096) /* of a payload read under one snapshot */
-#define SORT_MAX 10000 /* ready jobs sorted for a page of their list: some 10 ms */
-#define PIECE    RV_LIMIT(64 << 10, 512) /* and handed over at once */
+#define READ_US (5 * RV_S_US)             /* waiting for a recovery of the log by somebody else */
+#define CHUNK   RV_LIMIT(256 << 10, 4096) /* of a payload read under one snapshot */
+#define PIECE   RV_LIMIT(64 << 10, 512)   /* and handed over at once */
 
 int rv_sqlite_read_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view)
 {
@@ -75,89 +74,50 @@ int rv_sqlite_read_payload(struct rv_store *store, int64_t id,
 	return err;
 }
 
-/* What a list asks for, its names turned into numbers. */
-struct listing {
-	enum rv_sqlite_stmt stmt;
-	int64_t before, queue, state;
-	const char *task;
+/* The rows of a page, in the order of ${ids}; all of one snapshot. */
+static int read_views(struct rv_sqlite *s, const int64_t *ids, int64_t n, struct rv_arena *arena,
+		      struct rv_job_view *views)
+{
+	for (int64_t i = 0; i < n; i++) {
+		sqlite3_stmt *stmt;
+		int err = rv_sqlite_start(s, RV_SQL_VIEW_JOB, &stmt, "i", ids[i]);
+
+		if (err == RV_OK)
+			err = rv_sqlite_step(s, stmt);
+		if (err != RV_OK)
+			return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+		err = rv_sqlite_view(stmt, arena, &views[i]);
+		rv_sqlite_end(stmt);
+		if (err != RV_OK)
+			return err;
+	}
+	return RV_OK;
+}
+
+struct page {
+	int64_t ids[RV_SQLITE_PAGE_ROWS];
+	struct rv_job_view views[RV_SQLITE_PAGE_ROWS];
+	int64_t n;
 };
 
-static int queue_number(struct rv_sqlite *s, const char *name, int64_t *ret_id)
+/* Ids and rows are of one snapshot: a job that moves meanwhile is not listed as what it was not. */
+static int read_page(struct rv_sqlite *s, const struct rv_job_filter *filter,
+		     struct rv_arena *arena, struct page *page)
 {
-	return rv_sqlite_number(s, RV_SQL_QUEUE_ID, ret_id, "t", name);
-}
+	bool ours = !s->open;
+	int err = ours ? rv_sqlite_run(s, RV_SQL_READ_BEGIN, NULL, "") : RV_OK;
 
-static enum rv_sqlite_stmt stmt_for(int state)
-{
-	switch (state) {
-	case RV_JOB_SCHEDULED:
-		return RV_SQL_LIST_SCHEDULED;
-	case RV_JOB_READY:
-		return RV_SQL_LIST_READY;
-	case RV_JOB_BLOCKED:
-		return RV_SQL_LIST_BLOCKED;
-	case RV_JOB_RUNNING:
-		return RV_SQL_LIST_RUNNING;
-	case RV_JOB_DEAD:
-		return RV_SQL_LIST_DEAD;
-	case RV_JOB_SUCCEEDED:
-	case RV_JOB_CANCELLED:
-		return RV_SQL_LIST_DONE;
-	default:
-		return RV_SQL_LIST_ALL;
-	}
-}
-
-static int read_page(struct rv_sqlite *s, const struct listing *list, struct rv_arena *arena,
-		     int64_t limit, struct rv_job_view *views, int64_t *ret_n)
-{
-	sqlite3_stmt *stmt;
-	int64_t n = 0;
-	int err;
-
-	PRE(limit > 0 && limit <= RV_SQLITE_PAGE_ROWS);
-	if (list->stmt == RV_SQL_LIST_DONE)
-		err = rv_sqlite_start(s, list->stmt, &stmt, "iitii", list->before, list->queue,
-				      list->task, limit, list->state);
-	else
-		err = rv_sqlite_start(s, list->stmt, &stmt, "iiti", list->before, list->queue,
-				      list->task, limit);
+	PRE(filter->limit > 0 && filter->limit <= RV_SQLITE_PAGE_ROWS);
 	if (err != RV_OK)
 		return err;
-	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK) {
-		err = rv_sqlite_view(stmt, arena, &views[n++]);
-		if (err != RV_OK)
-			break;
+	err = rv_sqlite_ids(s, filter, page->ids, &page->n);
+	if (err == RV_OK)
+		err = read_views(s, page->ids, page->n, arena, page->views);
+	if (ours) {
+		int ended = rv_sqlite_run(s, RV_SQL_ROLLBACK, NULL, "");
+
+		err = err == RV_OK ? ended : err;
 	}
-	rv_sqlite_end(stmt);
-	*ret_n = n;
-	return err == RV_E_NOTFOUND ? RV_OK : err;
-}
-
-static int list_all(struct rv_sqlite *s, struct listing *list, int64_t limit,
-		    int (*each)(void *ctx, const struct rv_job_view *view), void *ctx)
-{
-	struct rv_job_view *views = calloc(RV_SQLITE_PAGE_ROWS, sizeof *views);
-	struct rv_arena arena;
-	int64_t n = 0;
-	int err = views ? RV_OK : RV_E_NOMEM;
-
-	PRE(limit > 0);
-	rv_arena_init(&arena);
-	while (err == RV_OK && limit > 0) {
-		int64_t want = limit < RV_SQLITE_PAGE_ROWS ? limit : RV_SQLITE_PAGE_ROWS;
-
-		err = read_page(s, list, &arena, want, views, &n);
-		for (int64_t i = 0; err == RV_OK && i < n; i++)
-			err = each(ctx, &views[i]);
-		if (n < want)
-			break;
-		list->before = views[n - 1].id;
-		limit -= n;
-		rv_arena_reset(&arena);
-	}
-	rv_arena_reset(&arena);
-	free(views);
 	return err;
 }
 
@@ -165,25 +125,30 @@ int rv_sqlite_read_jobs(struct rv_store *store, const struct rv_job_filter *filt
 			int (*each)(void *ctx, const struct rv_job_view *view), void *ctx)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
-	struct listing list = {.stmt = stmt_for(filter->state),
-			       .before = filter->before_id > 0 ? filter->before_id : INT64_MAX,
-			       .state = filter->state,
-			       .task = filter->task};
-	int64_t ready = 0;
-	int err = RV_OK;
+	struct rv_job_filter list = *filter;
+	int64_t left = filter->limit > 0 ? filter->limit : INT64_MAX;
+	int64_t most = RV_LIMIT(64, 1); /* the first page is small: its reader may want no more */
+	struct page *page = malloc(sizeof *page);
+	struct rv_arena arena;
+	int err = page ? RV_OK : RV_E_NOMEM;
 
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
-	if (filter->queue)
-		err = queue_number(s, filter->queue, &list.queue);
-	if (err == RV_E_NOTFOUND)
-		return RV_OK; /* no such queue, no jobs in it */
-	if (err == RV_OK && list.stmt == RV_SQL_LIST_READY)
-		err = rv_sqlite_number(s, RV_SQL_READY_COUNT, &ready, "");
-	if (ready > SORT_MAX)
-		list.stmt = RV_SQL_LIST_READY_MANY;
-	if (err != RV_OK)
-		return err;
-	return list_all(s, &list, filter->limit > 0 ? filter->limit : INT64_MAX, each, ctx);
+	rv_arena_init(&arena);
+	while (err == RV_OK && left > 0) {
+		list.limit = left < most ? left : most;
+		most = RV_SQLITE_PAGE_ROWS;
+		err = read_page(s, &list, &arena, page);
+		for (int64_t i = 0; err == RV_OK && i < page->n; i++)
+			err = each(ctx, &page->views[i]);
+		if (err != RV_OK || page->n < list.limit)
+			break;
+		list.before_id = page->ids[page->n - 1];
+		left -= page->n;
+		rv_arena_reset(&arena);
+	}
+	rv_arena_reset(&arena);
+	free(page);
+	return err;
 }
 
 static const char *keep(struct rv_arena *arena, sqlite3_stmt *stmt, int column, bool *ret_full)

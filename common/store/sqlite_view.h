@@ -1,7 +1,8 @@
 #ifndef RV_STORE_SQLITE_VIEW_H
 #define RV_STORE_SQLITE_VIEW_H
 
-/* Rows of the VIEW statements (sqlite_stmt.def) as structs.  Private to common/store. */
+/* What a list is made of: which jobs (sqlite_ids.c), and the rows of VIEW (sqlite_stmt.def) as
+ * structs (sqlite_view.c).  Private to common/store. */
 
 #include "base/arena.h"
 #include "store/sqlite.h"
@@ -9,5 +10,9 @@
 /* The row ${stmt} stands on; strings in ${arena}.  RV_E_CORRUPT: the job stands in no table. */
 int rv_sqlite_view(sqlite3_stmt *stmt, struct rv_arena *arena,
 		   struct rv_job_view *ret_view) RV_MUST_CHECK;
+
+/* Up to ${filter}->limit (> 0) ids into ${ret_ids}, the newest first; in a snapshot. */
+int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64_t *ret_ids,
+		  int64_t *ret_n) RV_MUST_CHECK;
 
 #endif

@@ -372,6 +372,32 @@ static void same_lists(struct world *w)
 	}
 }
 
+/* Some states of some queue between some ids, a page of them. */
+static void same_page(struct world *w)
+{
+	static const char *const queues[] = {"default", "bulk", "prio", "nosuch"};
+	static const char *const tasks[] = {"t", "once", ""};
+	static struct listed lists[2];
+	struct rv_job_filter filter = {
+		.state = -1,
+		.states = (unsigned)dice_below(&w->dice, 1 << RV_JOB_STATES),
+		.queue = dice_chance(&w->dice, 50) ? queues[dice_below(&w->dice, 4)] : NULL,
+		.task = dice_chance(&w->dice, 25) ? tasks[dice_below(&w->dice, 3)] : NULL,
+		.above_id = dice_chance(&w->dice, 30) ? dice_below(&w->dice, 50) : 0,
+		.before_id = dice_chance(&w->dice, 30) ? dice_below(&w->dice, 200) : 0,
+		.limit = 1 + dice_below(&w->dice, 100),
+	};
+
+	for (int s = 0; s < 2; s++) {
+		lists[s].n = 0;
+		if (rv_store_jobs(w->side[s].store, &filter, list_id, &lists[s]) != RV_OK)
+			differ_fail(w, "%s cannot list a page", w->side[s].name);
+	}
+	for (size_t i = 0; i < lists[0].n && i < lists[1].n; i++)
+		SAME("page", lists[0].ids[i], lists[1].ids[i]);
+	SAME("page", lists[0].n, lists[1].n);
+}
+
 static void broken(void *ctx, const char *rule, const char *what)
 {
 	differ_fail(ctx, "%s is broken: %s", rule, what);
@@ -388,6 +414,8 @@ void same_everything(struct world *w)
 	}
 	same_described(w, &t[0], &t[1]);
 	same_lists(w);
+	for (int i = 0; i < 10; i++)
+		same_page(w);
 	for (size_t i = 0; i < w->njobs; i++)
 		same_job(w, w->jobs[i]);
 }

@@ -4,8 +4,9 @@
  * finished (more by REEVE_PLAN_JOBS).
  */
 #include "helpers/assert.h"
+#include "base/seam.h"
 #include "helpers/tmpdir.h"
-#include "store/read.h"
+#include "store/search.h"
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -224,6 +225,13 @@ struct listed {
 	int64_t last, count;
 };
 
+static int count_listed(void *ctx, const struct rv_job_view *view)
+{
+	(void)view;
+	++*(int64_t *)ctx;
+	return RV_OK;
+}
+
 static int note_listed(void *ctx, const struct rv_job_view *view)
 {
 	struct listed *listed = ctx;
@@ -233,6 +241,76 @@ static int note_listed(void *ctx, const struct rv_job_view *view)
 	listed->last = view->id;
 	listed->count++;
 	return RV_OK;
+}
+
+static int64_t steps_of(const char *text, int64_t limit, int64_t *ret_n)
+{
+	static const enum rv_sqlite_stmt walks[] = {
+		RV_SQL_IDS_ALL,        RV_SQL_IDS_SCHEDULED,  RV_SQL_IDS_SCHEDULED_OF,
+		RV_SQL_IDS_BLOCKED,    RV_SQL_IDS_BLOCKED_OF, RV_SQL_IDS_LEASE,
+		RV_SQL_IDS_DONE,       RV_SQL_IDS_READY,      RV_SQL_IDS_READY_OF,
+		RV_SQL_IDS_READY_MANY, RV_SQL_VIEW_JOB};
+	static struct rv_query query;
+	struct rv_search search = {.query = &query, .limit = limit};
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	char next[RV_CURSOR_SPACE];
+	int64_t steps = 0;
+	size_t at;
+
+	cr_assert(eq(int, rv_query_parse(text, rv_wall_us(), &query, &at, &why), RV_OK));
+	for (size_t i = 0; i < RV_ARRAY_LEN(walks); i++)
+		if (s->stmts[walks[i]])
+			(void)sqlite3_stmt_status(s->stmts[walks[i]], SQLITE_STMTSTATUS_VM_STEP, 1);
+	*ret_n = 0;
+	cr_assert(eq(int, rv_store_search(store, &search, count_listed, ret_n, next, &why), RV_OK),
+		  "%s", why.text);
+	for (size_t i = 0; i < RV_ARRAY_LEN(walks); i++)
+		if (s->stmts[walks[i]])
+			steps += sqlite3_stmt_status(s->stmts[walks[i]], SQLITE_STMTSTATUS_VM_STEP,
+						     0);
+	return steps;
+}
+
+/* A page of what the store finds by itself costs what it shows, not what there is. */
+Test(sqlite_plan, a_page_costs_what_it_shows)
+{
+	static const char *const pages[] = {
+		"",
+		"state:ready",
+		"queue:default",
+		"state:ready queue:default",
+		"state:succeeded",
+		"state:succeeded queue:default",
+		"state:succeeded,dead,cancelled queue:prio",
+		"state:cancelled",
+		"state:dead queue:default",
+		"state:scheduled",
+		"state:scheduled queue:prio",
+		"state:blocked",
+		"state!=succeeded queue:prio",
+		"id<5000",
+		"id<5000 state:succeeded",
+		"queue:prio",
+	};
+	char plan[2000];
+
+	add_jobs(how_many(), "default");
+	finish_jobs(how_many() / 2, "default");
+	add_jobs(BLOCK, "prio");
+	finish_jobs(10, "prio");
+	add_jobs(how_many() / 4, "default");
+	for (size_t i = 0; i < RV_ARRAY_LEN(pages); i++) {
+		int64_t n = 0;
+		int64_t steps = steps_of(pages[i], 50, &n);
+
+		cr_assert(le(i64, n, 50));
+		cr_assert(le(i64, steps, 40000), "%s: %lld steps for %lld rows", pages[i],
+			  (long long)steps, (long long)n);
+	}
+	for (int i = RV_SQL_IDS_ALL; i <= RV_SQL_IDS_DONE; i++) {
+		(void)plan_of((enum rv_sqlite_stmt)i, plan, sizeof plan);
+		cr_assert(eq(int, strstr(plan, "TEMP B-TREE") != NULL, 0), "%d: %s", i, plan);
+	}
 }
 
 /* Few are sorted, many are met on the way down: the list is the same. */

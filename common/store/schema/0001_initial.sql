@@ -101,6 +101,7 @@ CREATE TABLE scheduled (
 	event    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX scheduled_due ON scheduled(run_at, id);
+CREATE INDEX scheduled_listed ON scheduled(queue, id);
 
 CREATE TABLE blocked (
 	id       INTEGER PRIMARY KEY,
@@ -115,6 +116,7 @@ CREATE TABLE blocked (
 	marks    INTEGER NOT NULL,
 	event    INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX blocked_listed ON blocked(queue, id);
 
 CREATE TABLE lease (
 	id               INTEGER PRIMARY KEY,
@@ -162,7 +164,7 @@ CREATE TABLE done (
 	output       INTEGER,
 	run_error    TEXT
 ) STRICT;
-CREATE INDEX done_dead ON done(id) WHERE state = 5;
+CREATE INDEX done_listed ON done(state, queue, id);
 
 -- Runs that ended without ending their job.  With outcome 6 (crashed) user_us, sys_us and maxrss are
 -- the worker's, over its whole life: the share of the run is not known.

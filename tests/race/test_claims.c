@@ -112,19 +112,19 @@ static void race(struct crew *crew, const char *queue, int64_t before, int64_t a
 
 int main(int argc, char **argv)
 {
-	struct crew crew;
-	int64_t rounds = crew_all() ? 10 : 1;
+	int rounds = crew_all() ? 10 : 1;
+	int failed = 0;
 
 	if (argc > 1 && strcmp(argv[1], "claimer") == 0)
 		return claim_until_told(argc, argv);
-	crew_open(&crew);
-	for (int64_t i = 0; i < rounds; i++) {
-		char queue[16];
+	/* A store each: the checks at the end of a race look at all that was ever in it. */
+	for (int i = 0; i < rounds; i++) {
+		struct crew crew;
 
-		(void)snprintf(queue, sizeof queue, "q%d", (int)i * 2);
-		race(&crew, queue, 0, ARRIVALS);
-		(void)snprintf(queue, sizeof queue, "q%d", (int)i * 2 + 1);
-		race(&crew, queue, (int64_t)PROCESSES * ITERATIONS, 0);
+		crew_open(&crew);
+		race(&crew, "q0", 0, ARRIVALS);
+		race(&crew, "q1", (int64_t)PROCESSES * ITERATIONS, 0);
+		failed += crew_close(&crew);
 	}
-	return crew_close(&crew);
+	return failed == 0 ? 0 : 1;
 }

@@ -110,8 +110,11 @@ SELECT 'R8', 'kept: ' || t.deps || ' waits, ' || t.waiters || ' waiters' FROM ta
 
 -- What belongs to the rules above: parents, ttl, keys, places
 SELECT 'R6', 'job ' || b.id || ' waits for ' || b.waits || ' parents, ' || b.n || ' are noted'
-	FROM (SELECT id, waits, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b
-	WHERE b.waits <> b.n OR b.waits < 1;
+	FROM (SELECT id, waits, marks, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b
+	WHERE b.waits <> b.n OR (b.waits < 1 AND NOT b.marks & 64);
+SELECT 'R6', 'job ' || id || ' is held and not blocked' FROM (SELECT id, marks FROM ready
+	UNION ALL SELECT id, marks FROM scheduled UNION ALL SELECT id, marks FROM lease
+	UNION ALL SELECT id, marks FROM done) WHERE marks & 64;
 SELECT 'R6', 'job ' || d.child || ' waits for job ' || d.parent || ', which is over' FROM dep d
 	LEFT JOIN job j ON j.id = d.parent LEFT JOIN done p ON p.id = d.parent
 	LEFT JOIN blocked b ON b.id = d.child

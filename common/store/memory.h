@@ -25,11 +25,11 @@ struct mem_job {
 	bool ttl; /* still counts: neither started nor final */
 	int runs, attempts, crashes, granted;
 	int64_t since_us;         /* READY: became so */
-	int64_t due_us;           /* SCHEDULED */
+	int64_t due_us;           /* SCHEDULED; BLOCKED: not before */
 	int64_t fence, leased_us; /* LEASE … */
 	uint64_t incarnation, sum;
-	bool started, cancel_requested;
-	enum rv_job_state final; /* DONE … */
+	bool started, cancel_requested, held; /* held: BLOCKED until it is released */
+	enum rv_job_state final;              /* DONE … */
 	int64_t finished_us;
 	const char *error;
 };

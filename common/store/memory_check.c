@@ -67,7 +67,7 @@ static void look_at_blocked(const struct looker *l, const struct mem_job *j)
 			say(l, "R1", "job %lld waits for job %lld in vain", ID(j),
 			    (long long)dep->parent);
 	}
-	if (waits != (j->place == MEM_BLOCKED))
+	if ((waits || j->held) != (j->place == MEM_BLOCKED))
 		say(l, "R1", "job %lld: blocked and waiting differ", ID(j));
 }
 

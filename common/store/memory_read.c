@@ -56,6 +56,7 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->key = j->key;
 	v->labels = j->labels;
 	v->state = rv_memory_shown(j);
+	v->held = j->held;
 	v->priority = j->priority;
 	v->weight = j->weight;
 	v->deadline_us = j->deadline_us;

@@ -163,6 +163,7 @@ static void place(struct mem_store *m, struct mem_job *j, enum mem_place where)
 	j->started = false;
 	j->cancel_requested = false;
 	j->due_us = 0;
+	j->held = false;
 	j->since_us = 0;
 	j->finished_us = 0;
 	j->error = NULL;
@@ -182,7 +183,7 @@ void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked)
 		place(m, j, MEM_SCHEDULED);
 	else
 		place(m, j, MEM_READY);
-	if (j->place == MEM_SCHEDULED)
+	if (j->place != MEM_READY)
 		j->due_us = j->asked_us;
 	changed(m, j, MEM_NOTHING);
 }
@@ -206,6 +207,26 @@ void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_
 	j->due_us = due_us;
 	changed(m, j, from);
 	j->fence = 0;
+}
+
+void rv_memory_to_held(struct mem_store *m, struct mem_job *j, int64_t due_us)
+{
+	int from = (int)rv_memory_shown(j);
+
+	PRE(j->place == MEM_READY || j->place == MEM_SCHEDULED);
+	place(m, j, MEM_BLOCKED);
+	j->held = true;
+	j->due_us = due_us;
+	changed(m, j, from);
+}
+
+void rv_memory_unblock(struct mem_store *m, struct mem_job *j)
+{
+	PRE(j->place == MEM_BLOCKED && !j->held);
+	if (j->due_us > m->wall_us)
+		rv_memory_to_scheduled(m, j, j->due_us);
+	else
+		rv_memory_to_ready(m, j);
 }
 
 void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started)
@@ -282,10 +303,8 @@ static bool free_one(struct mem_store *m)
 		MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
 		MEM_EACH(m, deps, other)
 		waits = waits || other->child == child_id;
-		if (!waits && child->asked_us > m->wall_us)
-			rv_memory_to_scheduled(m, child, child->asked_us);
-		else if (!waits)
-			rv_memory_to_ready(m, child);
+		if (!waits && !child->held)
+			rv_memory_unblock(m, child);
 		return true;
 	}
 	return false;

@@ -34,6 +34,9 @@ int rv_memory_unknown_queue(struct mem_store *m, const char *name, struct rv_why
 void rv_memory_created(struct mem_store *m, struct mem_job *j, bool blocked);
 void rv_memory_to_ready(struct mem_store *m, struct mem_job *j);
 void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us);
+/* Held, to be due at ${due_us} when it is released; and what is no longer blocked goes on. */
+void rv_memory_to_held(struct mem_store *m, struct mem_job *j, int64_t due_us);
+void rv_memory_unblock(struct mem_store *m, struct mem_job *j);
 void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarnation, bool started);
 /* Final, with what follows from it at once: key and waiters go, children of a success are freed. */
 void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_state state,

@@ -22,7 +22,7 @@ struct rv_job_view {
 	int64_t fence;
 	uint64_t incarnation; /* of the worker that holds the lease */
 	int slot;
-	bool cancel_requested, prefetched;
+	bool cancel_requested, prefetched, held;
 	uid_t uid;
 	size_t payload_size;
 	uint64_t sum; /* as it was enqueued: RV_JOB_SUM of request.h */

@@ -206,6 +206,29 @@ struct rv_req_remove {
 	int64_t job;
 };
 
+/*
+ * HOLD: a job that waits is blocked until it is released, whatever else it waits for; released, it
+ * goes on waiting for that.  CONFLICT: it does not wait, or a worker has fetched it, or it is held
+ * (released) already.
+ */
+struct rv_req_hold {
+	int64_t job;
+	int32_t held; /* 0: release */
+	int32_t was;  /* out */
+};
+
+/*
+ * EDIT: of a job that waits, as if it had been accepted with these; it keeps what it has run.
+ * CONFLICT as of HOLD, or it has used as many attempts.
+ */
+struct rv_req_edit {
+	int64_t job;
+	int64_t run_at_us;    /* wall; 0: as it is */
+	int32_t priority;     /* -1: as it is */
+	int32_t max_attempts; /* in all, what a person granted included; 0: as it is */
+	int32_t was;          /* out */
+};
+
 struct rv_req_pause {
 	char queue[RV_NAME_MAX];
 	int32_t paused;

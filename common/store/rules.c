@@ -153,6 +153,41 @@ unsigned rv_rules_states(const struct rv_job_filter *filter)
 	return filter->state < 0 ? every : 1U << filter->state;
 }
 
+int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown)
+{
+	if (shown == RV_JOB_READY)
+		return rv_fail(why, RV_E_CONFLICT, "a worker has fetched job %lld", (long long)id);
+	return rv_fail(why, RV_E_CONFLICT, "job %lld is %s", (long long)id,
+		       rv_job_state_name(shown));
+}
+
+int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why)
+{
+	if (held == (req->held != 0))
+		return rv_fail(why, RV_E_CONFLICT, "job %lld is %s", (long long)req->job,
+			       held ? "held already" : "not held");
+	return RV_OK;
+}
+
+int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why)
+{
+	if (req->priority < -1 || req->priority > RV_PRIORITY_MAX)
+		return rv_fail(why, RV_E_USAGE, "a priority is 0 to %d", RV_PRIORITY_MAX);
+	if (req->max_attempts < 0 || req->run_at_us < 0)
+		return rv_fail(why, RV_E_USAGE, "a time or number of attempts below 0");
+	if (req->priority == -1 && req->max_attempts == 0 && req->run_at_us == 0)
+		return rv_fail(why, RV_E_USAGE, "nothing to change");
+	return RV_OK;
+}
+
+int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why)
+{
+	if (req->max_attempts == 0 || req->max_attempts > attempts)
+		return RV_OK;
+	return rv_fail(why, RV_E_CONFLICT, "job %lld has used %d %s already", (long long)req->job,
+		       attempts, attempts == 1 ? "attempt" : "attempts");
+}
+
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task)
 {
 	if (job->weight > 0)

@@ -7,6 +7,7 @@
  * Private to common/store.
  */
 
+#include "core/job.h"
 #include "store/request.h"
 
 #define RV_SPEC_MAX   (1LL << 20)
@@ -47,6 +48,15 @@ uint64_t rv_rules_hash(const struct rv_job_new *job);
 /* The states that a list asks for, as bits. */
 struct rv_job_filter;
 unsigned rv_rules_states(const struct rv_job_filter *filter);
+
+/*
+ * HOLD and EDIT.  rv_rules_waits_not: the job, shown as ${shown}, does not wait: CONFLICT.  The
+ * others: USAGE or CONFLICT when it cannot be done, ${held} and ${attempts} as they are now.
+ */
+int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown);
+int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
+int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);
+int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why);
 
 /* The job's own weight, else its task's, else 1. */
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task);

@@ -14,8 +14,7 @@ static int no_job(struct rv_req *req, int64_t id)
 	return rv_fail(&req->why, RV_E_NOTFOUND, "no such job %lld", (long long)id);
 }
 
-/* The shown state; RV_E_NOTFOUND with words. */
-static int shown(struct rv_sqlite *s, struct rv_req *req, int64_t id, int32_t *ret_state)
+int rv_sqlite_shown(struct rv_sqlite *s, struct rv_req *req, int64_t id, int32_t *ret_state)
 {
 	int64_t state;
 	int err = rv_sqlite_number(s, RV_SQL_SHOWN, &state, "i", id);
@@ -43,7 +42,7 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 	struct rv_sqlite_place place;
 	enum rv_job_state from;
 	int64_t slot = -1;
-	int err = shown(s, req, cancel->job, &cancel->was);
+	int err = rv_sqlite_shown(s, req, cancel->job, &cancel->was);
 
 	PRE(s->open);
 	cancel->slot = -1;
@@ -124,7 +123,7 @@ int rv_sqlite_do_retry(struct rv_sqlite *s, struct rv_req *req)
 	struct rv_req_retry *retry = &req->u.retry;
 	struct rv_sqlite_place place = {.id = retry->job};
 	sqlite3_stmt *stmt;
-	int err = shown(s, req, retry->job, &retry->was);
+	int err = rv_sqlite_shown(s, req, retry->job, &retry->was);
 
 	if (err != RV_OK)
 		return err;
@@ -196,7 +195,7 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 	int64_t event;
 	int32_t state = 0;
 	int marks;
-	int err = shown(s, req, id, &state);
+	int err = rv_sqlite_shown(s, req, id, &state);
 
 	if (err != RV_OK)
 		return err;
@@ -271,7 +270,7 @@ int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 		return rv_fail(&req->why, RV_E_USAGE, "a waiter has a path");
 	if (waiter->expires_us == 0)
 		return forget_path(s, waiter);
-	err = shown(s, req, waiter->job, &state);
+	err = rv_sqlite_shown(s, req, waiter->job, &state);
 	if (err != RV_OK)
 		return err;
 	if (rv_job_state_final((enum rv_job_state)state)) {

@@ -207,7 +207,7 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	if (err != RV_OK)
 		return err;
 	if (a->waits > 0)
-		return rv_sqlite_to_blocked(s, &a->place, RV_JOB_NONE, a->waits);
+		return rv_sqlite_to_blocked(s, &a->place, RV_JOB_NONE, a->waits, a->run_at);
 	if (a->run_at > s->now_us)
 		return rv_sqlite_to_scheduled(s, &a->place, RV_JOB_NONE, a->run_at);
 	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);

@@ -109,17 +109,25 @@ int rv_sqlite_to_scheduled(struct rv_sqlite *s, struct rv_sqlite_place *place,
 }
 
 int rv_sqlite_to_blocked(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
-			 int64_t waits)
+			 int64_t waits, int64_t due)
 {
 	int err = rv_sqlite_moved(s, place, from, RV_JOB_BLOCKED, NULL);
 
-	PRE(waits > 0);
+	PRE(waits > 0 || (place->marks & RV_MARK_HELD));
 	if (err != RV_OK)
 		return err;
-	return rv_sqlite_run(s, RV_SQL_BLOCKED_PUT, NULL, "iiiiiiiiii", place->id, place->queue->id,
-			     place->ord, (int64_t)place->runs, (int64_t)place->attempts,
-			     (int64_t)place->crashes, (int64_t)place->granted,
-			     (int64_t)place->marks, place->event, waits);
+	return rv_sqlite_run(
+		s, RV_SQL_BLOCKED_PUT, NULL, "iiiiiiiiiii", place->id, place->queue->id, place->ord,
+		(int64_t)place->runs, (int64_t)place->attempts, (int64_t)place->crashes,
+		(int64_t)place->granted, (int64_t)place->marks, place->event, waits, due);
+}
+
+int rv_sqlite_unblock(struct rv_sqlite *s, struct rv_sqlite_place *place, int64_t due)
+{
+	PRE(!(place->marks & RV_MARK_HELD));
+	if (due > s->now_us)
+		return rv_sqlite_to_scheduled(s, place, RV_JOB_BLOCKED, due);
+	return rv_sqlite_to_ready(s, place, RV_JOB_BLOCKED, NULL);
 }
 
 int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
@@ -212,7 +220,7 @@ static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 	struct rv_sqlite_place place;
 	sqlite3_stmt *stmt;
 	int64_t waits;
-	int64_t run_at;
+	int64_t due;
 	int err = rv_sqlite_run1(s, RV_SQL_DEP_DROP, "ii", parent, child);
 
 	if (err != RV_OK)
@@ -225,20 +233,15 @@ static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	waits = sqlite3_column_int64(stmt, 8);
+	due = sqlite3_column_int64(stmt, 9);
 	err = rv_sqlite_place_read(s, stmt, 0, child, &place);
 	rv_sqlite_end(stmt);
 	if (err != RV_OK)
 		return err;
-	if (waits > 1)
+	if (waits > 1 || (place.marks & RV_MARK_HELD))
 		return rv_sqlite_run1(s, RV_SQL_BLOCKED_LESS, "i", child);
 	err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", child);
-	if (err == RV_OK)
-		err = rv_sqlite_number(s, RV_SQL_JOB_RUN_AT, &run_at, "i", child);
-	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	if (run_at > s->now_us)
-		return rv_sqlite_to_scheduled(s, &place, RV_JOB_BLOCKED, run_at);
-	return rv_sqlite_to_ready(s, &place, RV_JOB_BLOCKED, NULL);
+	return err == RV_OK ? rv_sqlite_unblock(s, &place, due) : err;
 }
 
 static int free_children(struct rv_sqlite *s, int64_t parent)
@@ -276,6 +279,7 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 	int err = rv_sqlite_ttl_drop(s, place);
 
 	PRE(rv_job_state_final(to));
+	place->marks &= ~RV_MARK_HELD;
 #ifndef RV_MUTANT_UNIQUE_NOT_RELEASED
 	if (err == RV_OK && (place->marks & RV_MARK_UNIQUE)) {
 		place->marks &= ~RV_MARK_UNIQUE;

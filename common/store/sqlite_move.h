@@ -12,6 +12,7 @@
 #define RV_MARK_UNIQUE 1
 #define RV_MARK_TTL    2
 #define RV_MARK_MOVED  4
+#define RV_MARK_HELD   64 /* blocked until it is released */
 
 /* A job on its way from one table to another. */
 struct rv_sqlite_place {
@@ -48,7 +49,10 @@ int rv_sqlite_to_ready(struct rv_sqlite *s, struct rv_sqlite_place *place, enum 
 int rv_sqlite_to_scheduled(struct rv_sqlite *s, struct rv_sqlite_place *place,
 			   enum rv_job_state from, int64_t run_at) RV_MUST_CHECK;
 int rv_sqlite_to_blocked(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
-			 int64_t waits) RV_MUST_CHECK;
+			 int64_t waits, int64_t due) RV_MUST_CHECK;
+/* Nothing is in the way of the blocked job any more, its row is gone: at ${due} or at once. */
+int rv_sqlite_unblock(struct rv_sqlite *s, struct rv_sqlite_place *place,
+		      int64_t due) RV_MUST_CHECK;
 /* Final: gives up key and ttl, rings waiters, frees or (later, rv_sqlite_settle) ends children. */
 int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
 		      enum rv_job_state to, const char *error,
@@ -86,6 +90,18 @@ int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promote
  */
 int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
 			   enum rv_job_state *ret_from) RV_MUST_CHECK;
+
+/* The same in two steps: where it waits, and its row out of there. */
+int rv_sqlite_find_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
+			   enum rv_job_state *ret_from) RV_MUST_CHECK;
+int rv_sqlite_drop_waiting(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+			   enum rv_job_state from) RV_MUST_CHECK;
+
+/* --- sqlite_control.c ------------------------------------------------------------------------ */
+
+/* The shown state; RV_E_NOTFOUND with words. */
+int rv_sqlite_shown(struct rv_sqlite *s, struct rv_req *req, int64_t id,
+		    int32_t *ret_state) RV_MUST_CHECK;
 
 /* --- the requests: each sets req->why and returns req->err, or a failure of SQLite ----------- */
 

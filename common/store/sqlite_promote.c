@@ -48,17 +48,16 @@ int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promote
 	return RV_OK;
 }
 
-/* The place of a job that is neither leased nor final, its row gone from its table. */
-int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
+int rv_sqlite_find_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
 			   enum rv_job_state *ret_from)
 {
 	static const struct {
-		enum rv_sqlite_stmt of, drop;
+		enum rv_sqlite_stmt of;
 		enum rv_job_state state;
 	} tables[] = {
-		{RV_SQL_READY_OF, RV_SQL_READY_DROP, RV_JOB_READY},
-		{RV_SQL_SCHEDULED_OF, RV_SQL_SCHEDULED_DROP, RV_JOB_SCHEDULED},
-		{RV_SQL_BLOCKED_OF, RV_SQL_BLOCKED_DROP, RV_JOB_BLOCKED},
+		{RV_SQL_READY_OF, RV_JOB_READY},
+		{RV_SQL_SCHEDULED_OF, RV_JOB_SCHEDULED},
+		{RV_SQL_BLOCKED_OF, RV_JOB_BLOCKED},
 	};
 
 	PRE(s->open);
@@ -74,15 +73,31 @@ int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_pla
 			return err;
 		err = rv_sqlite_place_read(s, stmt, 0, id, ret_place);
 		rv_sqlite_end(stmt);
-		if (err != RV_OK)
-			return err;
 		*ret_from = tables[i].state;
-		if (tables[i].state == RV_JOB_READY)
-			return rv_sqlite_run1(s, RV_SQL_READY_DROP, "iii", ret_place->queue->id,
-					      ret_place->ord, id);
-		return rv_sqlite_run1(s, tables[i].drop, "i", id);
+		return err;
 	}
 	return RV_E_NOTFOUND;
+}
+
+int rv_sqlite_drop_waiting(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+			   enum rv_job_state from)
+{
+	PRE(from == RV_JOB_READY || from == RV_JOB_SCHEDULED || from == RV_JOB_BLOCKED);
+	if (from == RV_JOB_READY)
+		return rv_sqlite_run1(s, RV_SQL_READY_DROP, "iii", place->queue->id, place->ord,
+				      place->id);
+	return rv_sqlite_run1(
+		s, from == RV_JOB_SCHEDULED ? RV_SQL_SCHEDULED_DROP : RV_SQL_BLOCKED_DROP, "i",
+		place->id);
+}
+
+/* The place of a job that is neither leased nor final, its row gone from its table. */
+int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
+			   enum rv_job_state *ret_from)
+{
+	int err = rv_sqlite_find_waiting(s, id, ret_place, ret_from);
+
+	return err == RV_OK ? rv_sqlite_drop_waiting(s, ret_place, *ret_from) : err;
 }
 
 /* A leased job may be running already: its ttl is looked at again when the lease has ended. */

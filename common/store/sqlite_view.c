@@ -3,6 +3,7 @@
  * arena, so that the snapshot can end before anybody looks at them.  Workers (load), keeper, CLI.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_move.h"
 #include "store/sqlite_view.h"
 
 #include "base/check.h"
@@ -59,6 +60,7 @@ enum column {
 	DEADLINE,
 	WEIGHT,
 	SUM,
+	B_MARKS,
 	COLUMNS,
 };
 
@@ -124,6 +126,7 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->runs = small(r, RUNS);
 	v->crashes = small(r, CRASHES);
 	v->parent_left = number(r, PARENTS);
+	v->held = (number(r, B_MARKS) & RV_MARK_HELD) != 0;
 }
 
 static int read_state(const struct reader *r, enum rv_job_state *ret_state)

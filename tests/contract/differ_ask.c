@@ -270,6 +270,17 @@ static void ask_small(struct world *w, struct rv_req *req)
 		put(req->u.pause.queue, RV_NAME_MAX, chance(w, 5) ? "prioo" : queues[below(w, 3)]);
 		req->u.pause.paused = chance(w, 30);
 		break;
+	case RV_REQ_HOLD:
+		req->u.hold.job = some_job(w);
+		req->u.hold.held = chance(w, 55);
+		break;
+	case RV_REQ_EDIT:
+		req->u.edit.job = some_job(w);
+		req->u.edit.priority = chance(w, 50) ? below(w, 4) : -1 - (int)chance(w, 5);
+		req->u.edit.max_attempts = chance(w, 40) ? below(w, 5) : 0;
+		req->u.edit.run_at_us =
+			chance(w, 40) ? w->clock.wall_us + some_delay(w) - RV_MS_US : 0;
+		break;
 	default: /* WAITER */
 		req->u.waiter.job = some_job(w);
 		req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
@@ -287,6 +298,7 @@ void choose(struct world *w, struct rv_req *req)
 		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2, [RV_REQ_RAISE] = 1,
 		[RV_REQ_TIDY] = 5,     [RV_REQ_CANCEL] = 8, [RV_REQ_RETRY] = 8,
 		[RV_REQ_DELETE] = 12,  [RV_REQ_PAUSE] = 2,  [RV_REQ_WAITER] = 4,
+		[RV_REQ_HOLD] = 8,     [RV_REQ_EDIT] = 8,
 	};
 	int all = 0;
 	int n;

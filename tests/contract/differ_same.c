@@ -187,9 +187,9 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	    v->expires_us, v->deadline_us, v->timeout_us, v->exit_code, v->signo, v->fence);
 	add(t,
 	    "incarnation=%" PRIx64
-	    " slot=%d cancel=%d prefetched=%d uid=%d payload=%zu sum=%" PRIx64 " left=%" PRId64
-	    "\n",
-	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, (int)v->uid,
+	    " slot=%d cancel=%d prefetched=%d held=%d uid=%d payload=%zu sum=%" PRIx64
+	    " left=%" PRId64 "\n",
+	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, v->held, (int)v->uid,
 	    v->payload_size, v->sum, v->parent_left);
 }
 

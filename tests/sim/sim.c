@@ -119,7 +119,23 @@ static void all_have_finished(struct sim *s)
 	}
 }
 
-/* No more faults: the queues are resumed, time goes on, everybody works. */
+/* A person lets go what he holds. */
+static void release_all(struct sim *s)
+{
+	for (int i = 0; i < s->njobs; i++) {
+		struct rv_job_view v;
+
+		if (s->jobs[i].deleted || rv_store_job(s->store, s->jobs[i].id, &v) != RV_OK ||
+		    !v.held)
+			continue;
+		s->req.u.hold = (struct rv_req_hold){.job = v.id};
+		if (!sim_ask(s, RV_REQ_HOLD) || s->req.err != RV_OK)
+			sim_fail(s, "a held job cannot be released");
+	}
+}
+
+/* No more faults: the queues are resumed, what is held is released, time goes on, everybody works.
+ */
 static void calm_down(struct sim *s)
 {
 	static const char *const queues[] = {"default", "bulk", "prio"};
@@ -135,6 +151,7 @@ static void calm_down(struct sim *s)
 		if (!sim_ask(s, RV_REQ_PAUSE) || s->req.err != RV_OK)
 			sim_fail(s, "a queue cannot be resumed");
 	}
+	release_all(s);
 	while (left(s) > 0) {
 		if (++s->step > limit)
 			sim_fail(s, "R6: %" PRId64 " jobs never finish", left(s));

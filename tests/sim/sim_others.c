@@ -221,9 +221,21 @@ void sim_people_step(struct sim *s)
 	} else if (which < 85) {
 		s->req.u.retry.job = some_job(s);
 		kind = RV_REQ_RETRY;
-	} else if (which < 93) {
+	} else if (which < 90) {
 		s->req.u.remove.job = some_job(s);
 		kind = RV_REQ_DELETE;
+	} else if (which < 93) {
+		memset(&s->req.u.hold, 0, sizeof s->req.u.hold);
+		s->req.u.hold.job = some_job(s);
+		s->req.u.hold.held = !s->calm && sim_chance(s, 40);
+		kind = RV_REQ_HOLD;
+	} else if (which < 95) {
+		memset(&s->req.u.edit, 0, sizeof s->req.u.edit);
+		s->req.u.edit.job = some_job(s);
+		s->req.u.edit.priority = sim_below(s, 4) - 1;
+		s->req.u.edit.run_at_us = s->clock.wall_us + (sim_below(s, 60) - 20) * RV_S_US;
+		s->req.u.edit.max_attempts = sim_below(s, 5);
+		kind = RV_REQ_EDIT;
 	} else {
 		memset(&s->req.u.pause, 0, sizeof s->req.u.pause);
 		(void)snprintf(s->req.u.pause.queue, RV_NAME_MAX, "%s", queues[sim_below(s, 3)]);

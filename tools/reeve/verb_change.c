@@ -1,6 +1,6 @@
 /*
- * reeve cancel, retry, delete: what a person may do to jobs.  Each id is a transaction of its own,
- * so that one that cannot be changed does not keep the others from it.
+ * reeve cancel, retry, delete, hold, release: what a person may do to jobs.  Each id is a
+ * transaction of its own, so that one that cannot be changed does not keep the others from it.
  */
 #include "change.h"
 
@@ -21,11 +21,12 @@
 
 struct change {
 	struct rv_cli *cli;
-	struct rv_req *req; /* owned */
-	json_t *jobs;       /* NULL: words instead */
-	const char *done;   /* "retried" */
-	int64_t parent;     /* of a child that is retried without it; 0 none */
-	int code;           /* of the first that failed */
+	struct rv_req *req;        /* owned */
+	const struct rv_req *what; /* as it was made, but for the job */
+	json_t *jobs;              /* NULL: words instead */
+	const char *done;          /* "retried" */
+	int64_t parent;            /* of a child that is retried without it; 0 none */
+	int code;                  /* of the first that failed */
 };
 
 static int64_t job_of(const struct rv_req *req)
@@ -35,6 +36,10 @@ static int64_t job_of(const struct rv_req *req)
 		return req->u.cancel.job;
 	case RV_REQ_RETRY:
 		return req->u.retry.job;
+	case RV_REQ_HOLD:
+		return req->u.hold.job;
+	case RV_REQ_EDIT:
+		return req->u.edit.job;
 	default:
 		return req->u.remove.job;
 	}
@@ -146,20 +151,39 @@ static void report(struct change *change, int err)
 	}
 }
 
+void rv_change_fill(struct rv_req *req, const struct rv_req *what, int64_t id)
+{
+	req->kind = what->kind;
+	req->err = RV_OK;
+	req->why.text[0] = '\0';
+	switch (what->kind) {
+	case RV_REQ_CANCEL:
+		req->u.cancel = (struct rv_req_cancel){.job = id};
+		break;
+	case RV_REQ_RETRY:
+		req->u.retry = (struct rv_req_retry){.job = id};
+		break;
+	case RV_REQ_HOLD:
+		req->u.hold = what->u.hold;
+		req->u.hold.job = id;
+		break;
+	case RV_REQ_EDIT:
+		req->u.edit = what->u.edit;
+		req->u.edit.job = id;
+		break;
+	default:
+		req->u.remove = (struct rv_req_remove){.job = id};
+		break;
+	}
+}
+
 static int change_one(struct change *change, int64_t id)
 {
 	struct rv_req *req = change->req;
 	int err;
 
 	change->cli->why.text[0] = '\0';
-	req->err = RV_OK;
-	req->why.text[0] = '\0';
-	if (req->kind == RV_REQ_CANCEL)
-		req->u.cancel = (struct rv_req_cancel){.job = id};
-	else if (req->kind == RV_REQ_RETRY)
-		req->u.retry = (struct rv_req_retry){.job = id};
-	else
-		req->u.remove = (struct rv_req_remove){.job = id};
+	rv_change_fill(req, change->what, id);
 	change->parent = lost_parent(change, id);
 	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
 	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
@@ -184,9 +208,9 @@ static int change_all(struct change *change)
 	return RV_OK;
 }
 
-static int run(struct rv_cli *cli, int kind, const char *done)
+int rv_change_run(struct rv_cli *cli, const struct rv_req *what, const char *done)
 {
-	struct change change = {.cli = cli, .done = done};
+	struct change change = {.cli = cli, .what = what, .done = done};
 	json_t *object;
 	int64_t id;
 	int err = RV_OK;
@@ -204,7 +228,7 @@ static int run(struct rv_cli *cli, int kind, const char *done)
 		json_decref(change.jobs);
 		return rv_cli_fail(cli, RV_E_NOMEM);
 	}
-	change.req->kind = kind;
+	change.req->kind = what->kind;
 	err = change_all(&change);
 	free(change.req);
 	if (err && change.code == 0)
@@ -217,17 +241,37 @@ static int run(struct rv_cli *cli, int kind, const char *done)
 	return change.code ? change.code : err;
 }
 
+static int run_kind(struct rv_cli *cli, int kind, const char *done)
+{
+	static struct rv_req what;
+
+	what.kind = kind;
+	return rv_change_run(cli, &what, done);
+}
+
 int rv_verb_cancel(struct rv_cli *cli)
 {
-	return run(cli, RV_REQ_CANCEL, "cancelled");
+	return run_kind(cli, RV_REQ_CANCEL, "cancelled");
 }
 
 int rv_verb_retry(struct rv_cli *cli)
 {
-	return run(cli, RV_REQ_RETRY, "is ready again");
+	return run_kind(cli, RV_REQ_RETRY, "is ready again");
 }
 
 int rv_verb_delete(struct rv_cli *cli)
 {
-	return run(cli, RV_REQ_DELETE, "deleted");
+	return run_kind(cli, RV_REQ_DELETE, "deleted");
+}
+
+int rv_verb_hold(struct rv_cli *cli)
+{
+	static struct rv_req what = {.kind = RV_REQ_HOLD, .u.hold.held = 1};
+
+	return rv_change_run(cli, &what, "held");
+}
+
+int rv_verb_release(struct rv_cli *cli)
+{
+	return run_kind(cli, RV_REQ_HOLD, "released");
 }

@@ -80,6 +80,8 @@ static void show_rest(const struct rv_job_view *view)
 	line_text("key", view->key);
 	if (view->labels && strcmp(view->labels, "[]") != 0)
 		line_text("labels", view->labels);
+	if (view->held)
+		(void)printf("%-12s reeve release %lld\n", "held", (long long)view->id);
 	if (view->parent_left > 0)
 		(void)printf("%-12s %lld more to succeed\n", "waits for",
 			     (long long)view->parent_left);

@@ -336,6 +336,8 @@ static int collect(struct why *why)
 			why_scheduled(why);
 		else if (!err)
 			err = rv_store_parents(store, view->id, each_parent, why);
+		if (view->held)
+			add(why, "held", "it is held: reeve release %lld", (long long)view->id);
 		why_queue(why, &look);
 	}
 	return err ? err : why->err;

@@ -153,6 +153,7 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_maybe(&to, "timeout_ms", view->timeout_us > 0, view->timeout_us / 1000);
 	put_int(&to, "payload_bytes", (int64_t)view->payload_size);
 	put_bool(&to, "cancel_requested", view->cancel_requested);
+	put_bool(&to, "held", view->held);
 	put_int(&to, "uid", view->uid);
 	put_spec(&to, view->spec);
 	return finish(&to);

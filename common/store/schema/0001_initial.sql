@@ -3,7 +3,7 @@
 --
 -- What those tables carry along with a job: ord its place in the queue; runs starts so far;
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
--- 2 its ttl still counts (a row in ttl), 4 its place is in moved; event the last one of the job.
+-- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 64 it is held (blocked only); event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -49,7 +49,7 @@ CREATE TABLE task (
 	durability     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Never updated: a row with payload is written once.
+-- Written once; EDIT alone changes it, in priority, run_at and max_attempts.
 CREATE TABLE job (
 	id           INTEGER PRIMARY KEY,
 	task         TEXT NOT NULL, -- '' carries its own command
@@ -107,8 +107,9 @@ CREATE TABLE blocked (
 	id       INTEGER PRIMARY KEY,
 	queue    INTEGER NOT NULL,
 	ord      INTEGER NOT NULL,
-	reason   INTEGER NOT NULL, -- 1 waits for parents
-	waits    INTEGER NOT NULL, -- how many of them
+	reason   INTEGER NOT NULL, -- 1 waits for parents, 2 is held
+	waits    INTEGER NOT NULL, -- how many parents
+	due      INTEGER NOT NULL, -- not before
 	runs     INTEGER NOT NULL,
 	attempts INTEGER NOT NULL,
 	crashes  INTEGER NOT NULL,

@@ -39,6 +39,16 @@ fields() { local f; for f in $job; do printf '%s%s ' "$1" "$f"; done; }
 	json name:text=default paused:bool=true
 	expect 0 reeve $s queue resume default --json
 	json 'queues[0].paused:bool=false'
+	expect 0 reeve $s hold 1 --json
+	json 'jobs[0].id:int=1' 'jobs[0].ok:bool=true'
+	expect 0 reeve $s jobs id:1 --json
+	json 'jobs[0].held:bool=true' 'jobs[0].state:text=blocked'
+	expect 5 reeve $s hold 1 --json
+	json 'jobs[0].ok:bool=false' 'jobs[0].error:text'
+	expect 0 reeve $s release 1 --json
+	json 'jobs[0].ok:bool=true'
+	expect 0 reeve $s edit 1 --priority 4 --json
+	json 'jobs[0].ok:bool=true'
 	expect 3 reeve $s cancel 1 77 --json
 	json jobs:array=2 'jobs[0].id:int=1' 'jobs[0].ok:bool=true' 'jobs[0].error:null' 'jobs[1].ok:bool=false' 'jobs[1].error:text'
 	expect 5 reeve $s retry --json 1 2

@@ -342,12 +342,13 @@ static int read_term(struct parser *p)
 int rv_query_parse(const char *text, int64_t now_us, struct rv_query *ret_query, size_t *ret_at,
 		   struct rv_why *why)
 {
-	struct parser p = {.text = text, .at = text, .why = why, .ret_at = ret_at};
+	struct parser p = {.text = text, .at = text, .why = why};
 	int err = RV_OK;
 
 	PRE(now_us >= 0);
 	memset(ret_query, 0, sizeof *ret_query);
 	p.query = ret_query;
+	p.ret_at = ret_at;
 	ret_query->now_us = now_us;
 	ret_query->sort = RV_QUERY_ID;
 	if (strlen(text) >= RV_QUERY_MAX)

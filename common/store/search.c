@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_SPACE (16 << 10) /* bytes of labels, see rules.h */
-#define ENOUGH       1          /* no error: the page is full */
+#define LABELS_SPACE ((size_t)16 << 10) /* bytes of labels, see rules.h */
+#define ENOUGH       1                  /* no error: the page is full */
 
 /* A job in the order of the query. */
 struct hit {

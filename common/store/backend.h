@@ -36,6 +36,7 @@ struct rv_store_ops {
 	int (*job)(struct rv_store *store, int64_t id, struct rv_job_view *ret_view);
 	int (*payload)(struct rv_store *store, int64_t id,
 		       int (*sink)(void *ctx, const void *data, size_t size), void *ctx);
+	int (*told)(struct rv_store *store, int64_t id, struct rv_told *ret_told);
 	int (*jobs)(struct rv_store *store, const struct rv_job_filter *filter,
 		    int (*each)(void *ctx, const struct rv_job_view *view), void *ctx);
 	int (*attempts)(struct rv_store *store, int64_t id,

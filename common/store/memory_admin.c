@@ -86,6 +86,7 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 	for (size_t i = m->now.waiters.n; i-- > 0;)
 		if (m->now.waiters.rows[i].job == req->job)
 			MEM_REMOVE(m, waiters, i);
+	rv_memory_told_drop(m, req->job);
 	MEM_REMOVE(m, jobs, (size_t)(j - m->now.jobs.rows));
 	return RV_OK;
 }

@@ -8,6 +8,7 @@
 int rv_memory_read_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_view);
 int rv_memory_read_payload(struct rv_store *store, int64_t id,
 			   int (*sink)(void *ctx, const void *data, size_t size), void *ctx);
+int rv_memory_read_told(struct rv_store *store, int64_t id, struct rv_told *ret_told);
 int rv_memory_read_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 			int (*each)(void *ctx, const struct rv_job_view *view), void *ctx);
 int rv_memory_read_attempts(struct rv_store *store, int64_t id,

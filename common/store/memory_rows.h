@@ -48,6 +48,8 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
 			 const struct rv_ack *ack);
 
+/* memory_told.c: the job is forgotten. */
+void rv_memory_told_drop(struct mem_store *m, int64_t job);
 /* memory_order.c: gives the job its place; all that waits in ${q} shall get a new one. */
 void rv_memory_order(struct mem_store *m, struct mem_job *j, int64_t since_us);
 void rv_memory_rekey(struct mem_store *m, struct mem_queue *q);

@@ -71,6 +71,16 @@ int rv_store_job(struct rv_store *store, int64_t id, struct rv_job_view *ret_vie
 int rv_store_payload(struct rv_store *store, int64_t id,
 		     int (*sink)(void *ctx, const void *data, size_t size),
 		     void *ctx) RV_MUST_CHECK;
+/* What a job says of itself: how far the run is, or the last one was, and what came out of it. */
+struct rv_told {
+	int percent;         /* -1: it did not say */
+	const char *message; /* NULL: it did not say */
+	int64_t at_us;       /* wall, of the progress; 0 none */
+	const void *result;  /* NULL: none, or the job has not succeeded */
+	size_t result_size;
+};
+/* RV_E_NOTFOUND: no such job.  What it points to lives until the next call on the store. */
+int rv_store_told(struct rv_store *store, int64_t id, struct rv_told *ret_told) RV_MUST_CHECK;
 /* Each ends early when the callback returns != RV_OK, and returns that. */
 int rv_store_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 		  int (*each)(void *ctx, const struct rv_job_view *view), void *ctx) RV_MUST_CHECK;

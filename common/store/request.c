@@ -29,7 +29,7 @@ const char *rv_req_name(int kind)
 bool rv_req_flat(int kind)
 {
 	return kind > RV_REQ_NONE && kind < RV_REQ_KINDS && kind != RV_REQ_ENQUEUE &&
-	       kind != RV_REQ_MIRROR;
+	       kind != RV_REQ_MIRROR && kind != RV_REQ_RESULT;
 }
 
 static int bounded(uint32_t count, size_t limit)
@@ -138,6 +138,9 @@ static void end_strings(struct rv_req *req, int kind)
 	case RV_REQ_RAISE:
 		END(req->u.raise.boot_id);
 		END(req->u.raise.runtime_dir);
+		break;
+	case RV_REQ_PROGRESS:
+		END(req->u.progress.message);
 		break;
 	case RV_REQ_PAUSE:
 		END(req->u.pause.queue);

@@ -14,6 +14,8 @@
 #define RV_TURN_MAX        64 /* jobs of one turn */
 #define RV_ERROR_MAX       384
 #define RV_EXPIRE_MAX      64
+#define RV_MESSAGE_MAX     256        /* of a progress, with its NUL */
+#define RV_RESULT_MAX      (64 << 10) /* bytes of a result */
 #define RV_WORKER_NAME_MAX (RV_NAME_MAX + 16)
 
 enum rv_req_kind {
@@ -160,6 +162,21 @@ struct rv_req_promote {
 	uint32_t promoted;   /* out */
 	uint32_t expired;    /* out: ttl */
 	int64_t next_due_us; /* out: wall time of the next one; 0 none */
+};
+
+/* Both: STALE, and nothing is kept, unless ${fence} is that of the job's lease. */
+struct rv_req_progress {
+	uint64_t incarnation;
+	int64_t job, fence;
+	int32_t percent; /* 0 … 100; -1: not said */
+	char message[RV_MESSAGE_MAX];
+};
+
+struct rv_req_result {
+	uint64_t incarnation;
+	int64_t job, fence;
+	const void *data; /* borrowed; any bytes */
+	size_t size;      /* ≤ RV_RESULT_MAX, else TOOBIG; 0 takes it back */
 };
 
 struct rv_req_tidy {

@@ -22,9 +22,10 @@
 #define RV_ADHOC_TIMEOUT_US (3600LL * 1000000)
 
 /* Errors that end up in a job's row; one more in read.h. */
-#define RV_SAYS_EXPIRED   "expired: not started within its ttl"
-#define RV_SAYS_CANCELLED "cancelled"
-#define RV_SAYS_CRASHES   "crashed its worker %d times: %s"
+#define RV_SAYS_NOT_RUNNING "job %lld is not run under this fence (any more)"
+#define RV_SAYS_EXPIRED     "expired: not started within its ttl"
+#define RV_SAYS_CANCELLED   "cancelled"
+#define RV_SAYS_CRASHES     "crashed its worker %d times: %s"
 
 /* "" means "not said", as NULL does; never NULL. */
 const char *rv_rules_task(const struct rv_job_new *job);

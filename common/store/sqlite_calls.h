@@ -36,6 +36,7 @@ int rv_sqlite_read_job(struct rv_store *store, int64_t id,
 int rv_sqlite_read_payload(struct rv_store *store, int64_t id,
 			   int (*sink)(void *ctx, const void *data, size_t size),
 			   void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_told(struct rv_store *store, int64_t id, struct rv_told *ret_told) RV_MUST_CHECK;
 int rv_sqlite_read_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 			int (*each)(void *ctx, const struct rv_job_view *view),
 			void *ctx) RV_MUST_CHECK;

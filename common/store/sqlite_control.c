@@ -177,6 +177,10 @@ static int drop_rows(struct rv_sqlite *s, int64_t id, int marks)
 		err = rv_sqlite_run1(s, RV_SQL_JOB_DROP, "i", id);
 	if (err == RV_OK)
 		err = rv_sqlite_run(s, RV_SQL_ATTEMPTS_DROP, NULL, "i", id);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_PROGRESS_DROP, NULL, "i", id);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_RESULT_DROP, NULL, "i", id);
 	if (err == RV_OK && (marks & RV_MARK_MOVED))
 		err = rv_sqlite_run1(s, RV_SQL_MOVED_DROP, "i", id);
 	if (err == RV_OK && s->tally.waiters > 0)

@@ -245,6 +245,12 @@ int rv_store_payload(struct rv_store *store, int64_t id,
 	return store->ops->payload(store, id, sink, ctx);
 }
 
+int rv_store_told(struct rv_store *store, int64_t id, struct rv_told *ret_told)
+{
+	PRE(ret_told);
+	return store->ops->told(store, id, ret_told);
+}
+
 int rv_store_jobs(struct rv_store *store, const struct rv_job_filter *filter,
 		  int (*each)(void *ctx, const struct rv_job_view *view), void *ctx)
 {

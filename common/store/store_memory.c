@@ -234,6 +234,7 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.check = rv_memory_check,
 	.job = rv_memory_read_job,
 	.payload = rv_memory_read_payload,
+	.told = rv_memory_read_told,
 	.jobs = rv_memory_read_jobs,
 	.attempts = rv_memory_read_attempts,
 	.queues = rv_memory_read_queues,

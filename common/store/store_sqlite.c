@@ -23,6 +23,7 @@ const struct rv_store_ops rv_store_sqlite_ops = {
 	.check = rv_sqlite_check,
 	.job = rv_sqlite_read_job,
 	.payload = rv_sqlite_read_payload,
+	.told = rv_sqlite_read_told,
 	.jobs = rv_sqlite_read_jobs,
 	.attempts = rv_sqlite_read_attempts,
 	.queues = rv_sqlite_read_queues,

@@ -245,6 +245,29 @@ void raise_request(struct world *w, struct rv_req *req)
 	r->incarnation_base = w->start << 32;
 }
 
+/* Mostly of a lease that was given out, live or not. */
+static void ask_told(struct world *w, struct rv_req *req)
+{
+	static const char data[] = "some result";
+	const struct lease none = {.job = some_job(w), .fence = 1};
+	const struct lease *lease = w->nleases > 0 ? &w->leases[below(w, (int)w->nleases)] : &none;
+
+	if (req->kind == RV_REQ_PROGRESS) {
+		req->u.progress = (struct rv_req_progress){.incarnation = lease->who,
+							   .job = lease->job,
+							   .fence = lease->fence,
+							   .percent = below(w, 104) - 2};
+		if (chance(w, 60))
+			put(req->u.progress.message, RV_MESSAGE_MAX, "on its way");
+	} else {
+		req->u.result = (struct rv_req_result){.incarnation = lease->who,
+						       .job = lease->job,
+						       .fence = lease->fence,
+						       .data = data,
+						       .size = (size_t)below(w, sizeof data)};
+	}
+}
+
 static void ask_small(struct world *w, struct rv_req *req)
 {
 	switch (req->kind) {
@@ -253,6 +276,10 @@ static void ask_small(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_PROMOTE:
 		req->u.promote.limit = (uint32_t)below(w, 12);
+		break;
+	case RV_REQ_PROGRESS:
+	case RV_REQ_RESULT:
+		ask_told(w, req);
 		break;
 	case RV_REQ_TIDY:
 		req->u.tidy.limit = (uint32_t)below(w, 12);
@@ -293,12 +320,13 @@ static void ask_small(struct world *w, struct rv_req *req)
 void choose(struct world *w, struct rv_req *req)
 {
 	static const unsigned char weights[RV_REQ_KINDS] = {
-		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,  [RV_REQ_JOIN] = 8,
-		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5, [RV_REQ_PROMOTE] = 6,
-		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2, [RV_REQ_RAISE] = 1,
-		[RV_REQ_TIDY] = 5,     [RV_REQ_CANCEL] = 8, [RV_REQ_RETRY] = 8,
-		[RV_REQ_DELETE] = 12,  [RV_REQ_PAUSE] = 2,  [RV_REQ_WAITER] = 4,
-		[RV_REQ_HOLD] = 8,     [RV_REQ_EDIT] = 8,
+		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,    [RV_REQ_JOIN] = 8,
+		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5,   [RV_REQ_PROMOTE] = 6,
+		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2,   [RV_REQ_RAISE] = 1,
+		[RV_REQ_TIDY] = 5,     [RV_REQ_PROGRESS] = 6, [RV_REQ_RESULT] = 4,
+		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,    [RV_REQ_DELETE] = 12,
+		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,   [RV_REQ_HOLD] = 8,
+		[RV_REQ_EDIT] = 8,
 	};
 	int all = 0;
 	int n;

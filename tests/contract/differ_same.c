@@ -219,6 +219,7 @@ static void describe_job(struct world *w, int s, int64_t id, struct texts *t)
 {
 	struct rv_store *store = w->side[s].store;
 	struct rv_job_view view;
+	struct rv_told told;
 	int err = rv_store_job(store, id, &view);
 
 	t->used = 0;
@@ -228,6 +229,12 @@ static void describe_job(struct world *w, int s, int64_t id, struct texts *t)
 		return;
 	}
 	describe(t, &view);
+	if (rv_store_told(store, id, &told) != RV_OK)
+		add(t, " NOTHING TOLD");
+	else
+		add(t, " told=%d,%s,%" PRId64 ",%.*s", told.percent, shown(told.message),
+		    told.at_us, (int)told.result_size,
+		    told.result ? (const char *)told.result : "");
 	if (rv_store_attempts(store, id, add_attempt, t) != RV_OK ||
 	    rv_store_parents(store, id, add_parent, t) != RV_OK ||
 	    rv_store_payload(store, id, add_payload, t) != RV_OK)

@@ -227,6 +227,20 @@ CREATE TABLE fair (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fair_finish ON fair(queue, finish);
 
+-- What the run of this fence said of itself.
+CREATE TABLE progress (
+	job     INTEGER PRIMARY KEY,
+	fence   INTEGER NOT NULL,
+	percent INTEGER NOT NULL, -- -1 not said
+	message TEXT,
+	at      INTEGER NOT NULL
+) STRICT;
+CREATE TABLE result (
+	job   INTEGER PRIMARY KEY,
+	fence INTEGER NOT NULL,
+	data  BLOB NOT NULL
+) STRICT;
+
 CREATE TABLE ttl (
 	expires_at INTEGER NOT NULL,
 	id         INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 #include "base/attr.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* Lead bytes [from, to] begin a sequence of length bytes whose second lies in [low, high]. */
 static const struct lead {
@@ -43,4 +44,26 @@ size_t rv_utf8_length(const char *text, size_t size)
 			return check(&leads[i], text, size);
 	}
 	return 0;
+}
+
+void rv_utf8_add_line(char *out, size_t space, const char *text)
+{
+	size_t used = strlen(out);
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i < size;) {
+		size_t n = rv_utf8_length(text + i, size - i);
+
+		if (used + (n ? n : 1) >= space)
+			break;
+		if (n == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			out[used++] = n == 0 ? '?' : ' ';
+			i += n ? n : 1;
+			continue;
+		}
+		memcpy(out + used, text + i, n);
+		used += n;
+		i += n;
+	}
+	out[used] = '\0';
 }

@@ -11,4 +11,10 @@
  */
 size_t rv_utf8_length(const char *text, size_t size);
 
+/*
+ * Adds ${text} to what stands in ${out} (${space} bytes with the NUL), as part of one line for
+ * people: well-formed, no control characters; what does not fit is left out, at a character's end.
+ */
+void rv_utf8_add_line(char *out, size_t space, const char *text);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "told.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -143,12 +144,17 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 {
 	json_t *object = rv_cli_object();
 	json_t *attempts = json_array();
+	struct rv_told told;
 	RV_AUTO(rv_json_free) json_t *job = rv_view_job(view);
 	int err = object && attempts && job && json_object_update(object, job) == 0 ? RV_OK
 										    : RV_E_NOMEM;
 
 	if (!err)
 		err = rv_store_attempts(cli->client.store, id, attempt_json, attempts);
+	if (!err)
+		err = rv_store_told(cli->client.store, id, &told);
+	if (!err)
+		err = rv_told_json(&told, object);
 	if (!err)
 		err = rv_json_set_new(object, "attempts", json_incref(attempts));
 	json_decref(attempts);
@@ -162,6 +168,7 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 int rv_verb_show(struct rv_cli *cli)
 {
 	struct rv_job_view view;
+	struct rv_told told;
 	int64_t id;
 	int err = rv_args_id(cli->args.words[0], &id, &cli->why);
 
@@ -178,6 +185,10 @@ int rv_verb_show(struct rv_cli *cli)
 		return show_json(cli, id, &view);
 	show_head(cli, &view, rv_wall_us());
 	show_rest(&view);
-	err = show_attempts(cli, id);
+	err = rv_store_told(cli->client.store, id, &told);
+	if (!err) {
+		rv_told_print(&told, id, rv_wall_us());
+		err = show_attempts(cli, id);
+	}
 	return err ? rv_cli_fail(cli, err) : 0;
 }

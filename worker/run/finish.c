@@ -21,29 +21,6 @@
 
 #define LATER_MIN_US RV_S_US /* try later must not become try at once, for ever */
 
-/* Adds ${text} as one line of well-formed UTF-8 without control characters. */
-static void add_words(char *out, size_t space, const char *text)
-{
-	size_t used = strlen(out);
-	size_t size = strlen(text);
-
-	for (size_t i = 0; i < size;) {
-		size_t n = rv_utf8_length(text + i, size - i);
-
-		if (used + (n ? n : 1) >= space)
-			break;
-		if (n == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-			out[used++] = n == 0 ? '?' : ' ';
-			i += n ? n : 1;
-			continue;
-		}
-		memcpy(out + used, text + i, n);
-		used += n;
-		i += n;
-	}
-	out[used] = '\0';
-}
-
 static enum rv_outcome by_exit(const struct rv_turn *turn)
 {
 	const struct rv_result *result = &turn->result;
@@ -81,7 +58,7 @@ static void describe_end(const struct rv_turn *turn, enum rv_outcome outcome, ch
 	const struct rv_result *result = &turn->result;
 
 	if (result->kind == RV_RESULT_OUTCOME) {
-		add_words(out, RV_ERROR_MAX, result->text);
+		rv_utf8_add_line(out, RV_ERROR_MAX, result->text);
 		return;
 	}
 	if (outcome == RV_OUTCOME_SUCCEEDED)
@@ -92,8 +69,8 @@ static void describe_end(const struct rv_turn *turn, enum rv_outcome outcome, ch
 		(void)snprintf(out, RV_ERROR_MAX, "exit code %d", result->exit_code);
 	if (result->text[0] == '\0')
 		return;
-	add_words(out, RV_ERROR_MAX, ": ");
-	add_words(out, RV_ERROR_MAX, result->text);
+	rv_utf8_add_line(out, RV_ERROR_MAX, ": ");
+	rv_utf8_add_line(out, RV_ERROR_MAX, result->text);
 }
 
 static void describe(const struct rv_turn *turn, enum rv_outcome outcome, char *out)
@@ -133,6 +110,9 @@ static int64_t delay_of(const struct rv_turn *turn, enum rv_outcome outcome,
 
 	if (ruling && ruling->delay_us >= 0)
 		return ruling->delay_us;
+	if (rv_told_retry_us() >= 0 &&
+	    (outcome == RV_OUTCOME_FAILED || outcome == RV_OUTCOME_LATER))
+		return rv_told_retry_us();
 	if (outcome == RV_OUTCOME_FAILED)
 		return rv_retry_delay(backoff, turn->claim.attempt, rv_random_u64());
 	if (outcome != RV_OUTCOME_LATER)
@@ -188,9 +168,9 @@ static void make_ack(const struct rv_turn *turn, struct rv_ack *ack)
 	};
 	describe(turn, outcome, ack->error);
 	if (ruling) {
-		add_words(ack->error, sizeof(ack->error), " (rule: ");
-		add_words(ack->error, sizeof(ack->error), ruling->rule);
-		add_words(ack->error, sizeof(ack->error), ")");
+		rv_utf8_add_line(ack->error, sizeof(ack->error), " (rule: ");
+		rv_utf8_add_line(ack->error, sizeof(ack->error), ruling->rule);
+		rv_utf8_add_line(ack->error, sizeof(ack->error), ")");
 	}
 	POST(ack->error[RV_ERROR_MAX - 1] == '\0');
 }
@@ -219,6 +199,7 @@ void rv_finish(struct rv_worker *worker)
 		turn->task = &worker->conf->defaults;
 	make_ack(turn, &worker->acks[worker->nacks]);
 	log_end(turn, &worker->acks[worker->nacks]);
+	rv_told_end(worker, worker->acks[worker->nacks].outcome == RV_OUTCOME_SUCCEEDED);
 	worker->nacks++;
 	if (turn->task->durability == RV_DURABILITY_FULL)
 		worker->durability = RV_DURABILITY_FULL;

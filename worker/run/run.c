@@ -43,6 +43,7 @@ void rv_run_begin(struct rv_worker *worker)
 	};
 
 	rv_output_open(&run.output, &how);
+	rv_told_begin(worker);
 	turn->limit_mono_us = 0;
 	if (turn->task && turn->claim.timeout_us > 0)
 		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +
@@ -157,6 +158,7 @@ void rv_turn_heard(struct rv_turn *turn, int stream, const void *data, size_t si
 {
 	turn->heard_mono_us = rv_mono_us();
 	rv_output_write(&run.output, (enum rv_output_stream)stream, rv_wall_us(), data, size);
+	rv_told_heard(rv_container_of(turn, struct rv_worker, turn), stream, data, size);
 }
 
 void rv_turn_ended(struct rv_turn *turn)

@@ -95,6 +95,18 @@ void rv_run_kill(struct rv_worker *worker);
 /* run.c: is there a job that has not ended? */
 bool rv_run_on(const struct rv_worker *worker);
 
+/*
+ * told.c: what the running job said of itself (says.h), on its way into the store: its progress at
+ * most once a second and at its end, its result just before a successful end.  begin: a job begins;
+ * heard: it printed something on ${stream} (enum rv_output_stream); retry_us: how long it wants to
+ * wait for its next attempt, -1 not said; end: its ack comes next.  What fails here is logged: a
+ * job's end is more than its words.
+ */
+void rv_told_begin(struct rv_worker *worker);
+void rv_told_heard(struct rv_worker *worker, int stream, const void *data, size_t size);
+int64_t rv_told_retry_us(void);
+void rv_told_end(struct rv_worker *worker, bool succeeded);
+
 /* finish.c: the ack of a run that has ended, or that could not start. */
 void rv_finish(struct rv_worker *worker);
 

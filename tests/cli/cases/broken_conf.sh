@@ -8,7 +8,7 @@ while read -r verb; do
 	word=
 	case $verb in
 	add | run) word=job ;;
-	show | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
+	show | result | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
 	edit) word="--priority 1 1" ;;
 	"queue show" | "queue pause" | "queue resume") word=default ;;
 	"db sql") word="SELECT" ;;

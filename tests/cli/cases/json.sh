@@ -25,6 +25,7 @@ fields() { local f; for f in $job; do printf '%s%s ' "$1" "$f"; done; }
 	json jobs:array=1
 	expect 0 reeve $s show 1 --json
 	json $(fields '') attempts:array=0 command:array=3 cwd:text="$work"
+	expect 3 reeve $s result --json 1
 	expect 0 reeve $s why --json 2
 	json id:int=2 state:text=scheduled 'reasons[0].code:text=scheduled' 'reasons[].text:text' 'reasons[1].code:text=not_running'
 	expect 0 reeve $s logs 1 --json

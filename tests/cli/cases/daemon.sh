@@ -86,6 +86,19 @@ json state:text=succeeded attempts:array=1 'attempts[0].outcome:text=succeeded' 
 expect 0 reeve show "$id"
 says "succeeded"
 
+expect 3 reeve result "$id"
+errs "has left no result"
+expect 0 reeve run -- sh -c 'echo "##reeve progress=50 half"; echo "##reeve {\"result\": [1, \"x\"]}"'
+id=$(reeve jobs --json --limit 1 | grep -o '"id":[0-9]*' | head -n 1)
+id=${id#*:}
+expect 0 reeve result "$id"
+is "$out" '[1,"x"]'
+expect 0 reeve result "$id" --json
+json id:int result:array=2 progress.percent:int=50 progress.message:text=half
+expect 0 reeve show "$id"
+says "progress     50 % half"
+says "reeve result $id"
+
 # -f sees what comes while it looks, until the end; head, gap and tail of a long one.
 mkfifo gate
 expect 0 reeve add -- sh -c "echo before; cat $work/gate; echo after"

@@ -29,6 +29,8 @@ int rv_memory_do_cancel(struct mem_store *m, struct rv_req_cancel *req, struct r
 	if (!j)
 		return no_job(why, req->job);
 	req->was = (int32_t)rv_memory_shown(j);
+	if (rv_rules_only(req->only, j->id, req->was, why) != RV_OK)
+		return RV_E_CONFLICT;
 	if (j->place == MEM_DONE)
 		return wrong_state(why, j);
 	if (j->place == MEM_LEASE) { /* prefetched ones too: it may start at any moment */
@@ -48,6 +50,8 @@ int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_
 	if (!j)
 		return no_job(why, req->job);
 	req->was = (int32_t)rv_memory_shown(j);
+	if (rv_rules_only(req->only, j->id, req->was, why) != RV_OK)
+		return RV_E_CONFLICT;
 	if (j->place != MEM_DONE || j->final == RV_JOB_SUCCEEDED)
 		return wrong_state(why, j);
 	MEM_EACH(m, uniques, u)
@@ -70,6 +74,8 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 
 	if (!j)
 		return no_job(why, req->job);
+	if (rv_rules_only(req->only, j->id, (int32_t)rv_memory_shown(j), why) != RV_OK)
+		return RV_E_CONFLICT;
 	if (j->place != MEM_DONE)
 		return wrong_state(why, j);
 	MEM_EACH(m, deps, dep)
@@ -97,9 +103,11 @@ int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_
 
 	if (!q)
 		return rv_memory_unknown_queue(m, req->queue, why);
-	if (q->paused && !req->paused)
+	if (req->paused < 0 || req->paused >= RV_QUEUE_GATES)
+		return rv_fail(why, RV_E_USAGE, "a queue is open, paused or draining");
+	if (q->gate == RV_QUEUE_PAUSED && req->paused != RV_QUEUE_PAUSED)
 		rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
-	q->paused = req->paused != 0;
+	q->gate = (enum rv_queue_gate)req->paused;
 	return RV_OK;
 }
 

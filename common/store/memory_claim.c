@@ -168,7 +168,7 @@ static void claim(struct mem_store *m, struct rv_req_turn *turn)
 		struct mem_queue *q = rv_memory_queue(m, turn->queues[i]);
 		struct mem_job *j;
 
-		if (!q || q->paused)
+		if (!q || q->gate == RV_QUEUE_PAUSED)
 			continue;
 		while (turn->nclaimed < turn->want &&
 		       (j = first_in(m, (int)(q - m->now.queues.rows)))) {
@@ -190,7 +190,7 @@ static uint32_t left(struct mem_store *m, const struct rv_req_turn *turn)
 
 		for (uint32_t i = 0; i < turn->nqueues; i++)
 			served = served || strcmp(turn->queues[i], q->name) == 0;
-		if (!served || q->paused)
+		if (!served || q->gate == RV_QUEUE_PAUSED)
 			continue;
 		MEM_EACH(m, jobs, j)
 		sum += j->place == MEM_READY && &m->now.queues.rows[j->queue] == q;

@@ -184,6 +184,8 @@ static int enqueue_one(struct mem_store *m, const struct rv_req_enqueue *req, si
 	err = find_repeat(m, new, &req->ret_ids[i], ret_repeat, why);
 	if (err != RV_OK || *ret_repeat)
 		return err;
+	if (rv_memory_queue(m, queue)->gate == RV_QUEUE_DRAINING)
+		return rv_rules_draining(queue, why);
 	err = look_at_unique(m, rv_rules_said(new->unique_key), &req->ret_ids[i], why);
 	if (err == RV_OK)
 		err = look_at_parents(m, new, why);

@@ -8,8 +8,8 @@
 #include "core/job.h"
 
 /* The job, if it waits; NULL with the error in ${*ret_err}. */
-static struct mem_job *waiting(struct mem_store *m, int64_t id, int32_t *ret_was, int *ret_err,
-			       struct rv_why *why)
+static struct mem_job *waiting(struct mem_store *m, int64_t id, unsigned only, int32_t *ret_was,
+			       int *ret_err, struct rv_why *why)
 {
 	struct mem_job *j = rv_memory_job(m, id);
 
@@ -18,6 +18,9 @@ static struct mem_job *waiting(struct mem_store *m, int64_t id, int32_t *ret_was
 		return NULL;
 	}
 	*ret_was = (int32_t)rv_memory_shown(j);
+	*ret_err = rv_rules_only(only, id, *ret_was, why);
+	if (*ret_err != RV_OK)
+		return NULL;
 	if (j->place == MEM_LEASE || j->place == MEM_DONE) {
 		*ret_err = rv_rules_waits_not(why, id, rv_memory_shown(j));
 		return NULL;
@@ -28,7 +31,7 @@ static struct mem_job *waiting(struct mem_store *m, int64_t id, int32_t *ret_was
 int rv_memory_do_hold(struct mem_store *m, struct rv_req_hold *req, struct rv_why *why)
 {
 	int err = RV_OK;
-	struct mem_job *j = waiting(m, req->job, &req->was, &err, why);
+	struct mem_job *j = waiting(m, req->job, req->only, &req->was, &err, why);
 	bool waits = false;
 
 	if (j)
@@ -68,7 +71,7 @@ int rv_memory_do_edit(struct mem_store *m, struct rv_req_edit *req, struct rv_wh
 	int err = rv_rules_edit(req, why);
 
 	if (err == RV_OK)
-		j = waiting(m, req->job, &req->was, &err, why);
+		j = waiting(m, req->job, 0, &req->was, &err, why);
 	if (err == RV_OK)
 		err = rv_rules_edit_attempts(req, j->attempts, why);
 	if (err != RV_OK)

@@ -212,7 +212,8 @@ int rv_memory_read_queues(struct rv_store *store,
 
 		v->name = q->name;
 		v->strategy = q->strategy;
-		v->paused = q->paused;
+		v->paused = q->gate == RV_QUEUE_PAUSED;
+		v->draining = q->gate == RV_QUEUE_DRAINING;
 		memcpy(v->counts, q->counts, sizeof v->counts);
 		v->oldest_ready_us = oldest_ready(m, (int)n++);
 	}

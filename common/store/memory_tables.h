@@ -43,7 +43,7 @@ struct mem_event {
 struct mem_queue {
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
-	bool paused;
+	enum rv_queue_gate gate;
 	bool rekeying; /* its jobs above rekey_at, up to rekey_until, still have their old places */
 	int64_t aging_us, vtime, rekey_at, rekey_until;
 	int64_t counts[RV_JOB_STATES];

@@ -42,7 +42,7 @@ struct rv_attempt_view {
 struct rv_queue_view {
 	const char *name;
 	enum rv_strategy strategy;
-	bool paused;
+	bool paused, draining;
 	int64_t counts[RV_JOB_STATES]; /* kept, never counted */
 	int64_t oldest_ready_us; /* wall creation or promotion time of the first in order; 0 none */
 };

@@ -206,9 +206,16 @@ struct rv_req_raise {
 	int64_t epoch;             /* out */
 };
 
+/*
+ * Of CANCEL, RETRY, DELETE, HOLD: ${only}: bits (1 << enum rv_job_state); the job is changed only
+ * if it is shown as one of them, else CONFLICT: what somebody has looked at may have changed.  0:
+ * any.
+ */
+
 /* CANCEL: running → cancel_requested and who runs it; else cancelled at once. */
 struct rv_req_cancel {
 	int64_t job;
+	uint32_t only;
 	int32_t was;   /* out: enum rv_job_state before */
 	int32_t slot;  /* out: of the worker when it runs, else -1 */
 	int64_t fence; /* out */
@@ -216,11 +223,13 @@ struct rv_req_cancel {
 
 struct rv_req_retry {
 	int64_t job;
+	uint32_t only;
 	int32_t was; /* out */
 };
 
 struct rv_req_remove {
 	int64_t job;
+	uint32_t only;
 };
 
 /*
@@ -230,6 +239,7 @@ struct rv_req_remove {
  */
 struct rv_req_hold {
 	int64_t job;
+	uint32_t only;
 	int32_t held; /* 0: release */
 	int32_t was;  /* out */
 };
@@ -246,9 +256,12 @@ struct rv_req_edit {
 	int32_t was;          /* out */
 };
 
+/* A draining queue takes no new jobs (ENQUEUE: REFUSED); what it has is worked on. */
+enum rv_queue_gate { RV_QUEUE_OPEN, RV_QUEUE_PAUSED, RV_QUEUE_DRAINING, RV_QUEUE_GATES };
+
 struct rv_req_pause {
 	char queue[RV_NAME_MAX];
-	int32_t paused;
+	int32_t paused; /* enum rv_queue_gate */
 };
 
 struct rv_req_waiter {

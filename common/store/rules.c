@@ -161,6 +161,22 @@ int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown)
 		       rv_job_state_name(shown));
 }
 
+int rv_rules_only(unsigned only, int64_t id, int32_t shown, struct rv_why *why)
+{
+	PRE(shown >= 0 && shown < RV_JOB_STATES);
+	if (only == 0 || (only & 1U << shown))
+		return RV_OK;
+	return rv_fail(why, RV_E_CONFLICT, "job %lld is %s now", (long long)id,
+		       rv_job_state_name((enum rv_job_state)shown));
+}
+
+int rv_rules_draining(const char *queue, struct rv_why *why)
+{
+	return rv_fail(why, RV_E_REFUSED,
+		       "queue %s is draining, it takes no new jobs: reeve queue resume %s", queue,
+		       queue);
+}
+
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why)
 {
 	if (held == (req->held != 0))

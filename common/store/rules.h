@@ -55,6 +55,9 @@ unsigned rv_rules_states(const struct rv_job_filter *filter);
  * others: USAGE or CONFLICT when it cannot be done, ${held} and ${attempts} as they are now.
  */
 int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown);
+/* CONFLICT when the job is shown otherwise than ${only} (0: any) says. */
+int rv_rules_only(unsigned only, int64_t id, int32_t shown, struct rv_why *why);
+int rv_rules_draining(const char *queue, struct rv_why *why);
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
 int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);
 int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why);

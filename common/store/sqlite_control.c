@@ -47,6 +47,8 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 	PRE(s->open);
 	cancel->slot = -1;
 	cancel->fence = 0;
+	if (err == RV_OK)
+		err = rv_rules_only(cancel->only, cancel->job, cancel->was, &req->why);
 	if (err != RV_OK)
 		return err;
 	if (rv_job_state_final((enum rv_job_state)cancel->was))
@@ -125,6 +127,8 @@ int rv_sqlite_do_retry(struct rv_sqlite *s, struct rv_req *req)
 	sqlite3_stmt *stmt;
 	int err = rv_sqlite_shown(s, req, retry->job, &retry->was);
 
+	if (err == RV_OK)
+		err = rv_rules_only(retry->only, retry->job, retry->was, &req->why);
 	if (err != RV_OK)
 		return err;
 	if (retry->was != RV_JOB_DEAD && retry->was != RV_JOB_CANCELLED)
@@ -201,6 +205,8 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 	int marks;
 	int err = rv_sqlite_shown(s, req, id, &state);
 
+	if (err == RV_OK)
+		err = rv_rules_only(req->u.remove.only, id, state, &req->why);
 	if (err != RV_OK)
 		return err;
 	if (!rv_job_state_final((enum rv_job_state)state))
@@ -235,19 +241,21 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 {
 	const struct rv_req_pause *pause = &req->u.pause;
 	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, pause->queue);
-	bool paused = pause->paused != 0;
+	enum rv_queue_gate gate = (enum rv_queue_gate)pause->paused;
 	int err;
 
 	if (!queue)
 		return rv_sqlite_queue_unknown(s, pause->queue, &req->why);
-	if (queue->paused == paused)
+	if (pause->paused < 0 || pause->paused >= RV_QUEUE_GATES)
+		return rv_fail(&req->why, RV_E_USAGE, "a queue is open, paused or draining");
+	if (queue->gate == gate)
 		return RV_OK;
-	err = rv_sqlite_run1(s, RV_SQL_QUEUE_PAUSE, "ii", queue->id, (int64_t)paused);
+	err = rv_sqlite_run1(s, RV_SQL_QUEUE_PAUSE, "ii", queue->id, (int64_t)gate);
 	if (err != RV_OK)
 		return err;
 	s->tally.names++;
 	s->tally.dirty = true;
-	if (!paused)
+	if (queue->gate == RV_QUEUE_PAUSED)
 		rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
 	return RV_OK;
 }

@@ -231,6 +231,8 @@ static int enqueue_one(struct rv_sqlite *s, const struct rv_req_enqueue *req, si
 	err = find_repeat(s, a.new, &req->ret_ids[i], ret_repeat, why);
 	if (err != RV_OK || *ret_repeat)
 		return err;
+	if (a.place.queue->gate == RV_QUEUE_DRAINING)
+		return rv_rules_draining(queue, why);
 	err = look_at_unique(s, a.new->unique_key, &req->ret_ids[i], why);
 	if (err == RV_OK)
 		err = accept_job(s, &a, why);

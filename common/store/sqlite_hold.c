@@ -10,14 +10,17 @@
 #include "core/job.h"
 
 /* Where the job waits; CONFLICT with words when it does not. */
-static int waiting(struct rv_sqlite *s, struct rv_req *req, int64_t id, int32_t *ret_was,
+static int waiting(struct rv_sqlite *s, struct rv_req *req, unsigned only, int32_t *ret_was,
 		   struct rv_sqlite_place *ret_place, enum rv_job_state *ret_from)
 {
+	int64_t id = req->kind == RV_REQ_HOLD ? req->u.hold.job : req->u.edit.job;
 	int err = rv_sqlite_shown(s, req, id, ret_was);
 
 	if (err != RV_OK)
 		return err;
-	err = rv_sqlite_find_waiting(s, id, ret_place, ret_from);
+	err = rv_rules_only(only, id, *ret_was, &req->why);
+	if (err == RV_OK)
+		err = rv_sqlite_find_waiting(s, id, ret_place, ret_from);
 	return err == RV_E_NOTFOUND
 		       ? rv_rules_waits_not(&req->why, id, (enum rv_job_state) * ret_was)
 		       : err;
@@ -79,7 +82,7 @@ int rv_sqlite_do_hold(struct rv_sqlite *s, struct rv_req *req)
 	struct rv_req_hold *want = &req->u.hold;
 	struct rv_sqlite_place place;
 	enum rv_job_state from;
-	int err = waiting(s, req, want->job, &want->was, &place, &from);
+	int err = waiting(s, req, want->only, &want->was, &place, &from);
 
 	if (err != RV_OK)
 		return err;
@@ -161,7 +164,7 @@ int rv_sqlite_do_edit(struct rv_sqlite *s, struct rv_req *req)
 	int err = rv_rules_edit(edit, &req->why);
 
 	if (err == RV_OK)
-		err = waiting(s, req, edit->job, &edit->was, &place, &from);
+		err = waiting(s, req, 0, &edit->was, &place, &from);
 	if (err == RV_OK)
 		err = rv_rules_edit_attempts(edit, place.attempts, &req->why);
 	if (err == RV_OK)

@@ -164,11 +164,11 @@ static int load_queues(struct rv_sqlite *s)
 		}
 		queue->id = sqlite3_column_int64(stmt, 0);
 		rv_sqlite_text(stmt, 1, queue->name, sizeof queue->name);
-		queue->paused = sqlite3_column_int(stmt, 3) != 0;
+		queue->gate = (enum rv_queue_gate)sqlite3_column_int(stmt, 3);
 		queue->aging_us = sqlite3_column_int64(stmt, 4);
 		s->nqueues++;
 		if (!rv_strategy_sane(sqlite3_column_int(stmt, 2)) || queue->aging_us < 0 ||
-		    queue->aging_us > RV_AGING_MAX_US) {
+		    queue->aging_us > RV_AGING_MAX_US || queue->gate >= RV_QUEUE_GATES) {
 			rv_sqlite_end(stmt);
 			return RV_E_CORRUPT;
 		}

@@ -14,7 +14,7 @@ struct rv_sqlite_queue {
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
 	int64_t aging_us;
-	bool paused;
+	enum rv_queue_gate gate;
 	uint64_t loaded; /* transaction whose numbers these are */
 	uint64_t saved;  /* request before which ${before} was taken */
 	struct rv_sqlite_counts {

@@ -173,7 +173,7 @@ static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
 	int err = RV_OK;
 
 	PRE(index < turn->nqueues);
-	if (!queue || queue->paused)
+	if (!queue || queue->gate == RV_QUEUE_PAUSED)
 		return RV_OK;
 	do {
 		uint32_t limit = turn->want - turn->nclaimed;
@@ -217,7 +217,7 @@ static int count_left(struct rv_sqlite *s, struct rv_req_turn *turn)
 
 		for (uint32_t j = 0; j < i; j++)
 			again = again || strcmp(turn->queues[i], turn->queues[j]) == 0;
-		if (!queue || queue->paused || again)
+		if (!queue || queue->gate == RV_QUEUE_PAUSED || again)
 			continue;
 		err = rv_sqlite_queue_touch(s, queue);
 		if (err != RV_OK)

@@ -268,6 +268,12 @@ static void ask_told(struct world *w, struct rv_req *req)
 	}
 }
 
+/* Mostly any. */
+static unsigned some_states(struct world *w)
+{
+	return chance(w, 20) ? (unsigned)below(w, 1 << RV_JOB_STATES) : 0;
+}
+
 static void ask_small(struct world *w, struct rv_req *req)
 {
 	switch (req->kind) {
@@ -286,20 +292,24 @@ static void ask_small(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_CANCEL:
 		req->u.cancel.job = some_job(w);
+		req->u.cancel.only = some_states(w);
 		break;
 	case RV_REQ_RETRY:
 		req->u.retry.job = some_job(w);
+		req->u.retry.only = some_states(w);
 		break;
 	case RV_REQ_DELETE:
 		req->u.remove.job = some_job(w);
+		req->u.remove.only = some_states(w);
 		break;
 	case RV_REQ_PAUSE:
 		put(req->u.pause.queue, RV_NAME_MAX, chance(w, 5) ? "prioo" : queues[below(w, 3)]);
-		req->u.pause.paused = chance(w, 30);
+		req->u.pause.paused = chance(w, 30) ? below(w, RV_QUEUE_GATES + 1) : 0;
 		break;
 	case RV_REQ_HOLD:
 		req->u.hold.job = some_job(w);
 		req->u.hold.held = chance(w, 55);
+		req->u.hold.only = some_states(w);
 		break;
 	case RV_REQ_EDIT:
 		req->u.edit.job = some_job(w);

@@ -259,8 +259,8 @@ void same_job(struct world *w, int64_t id)
 
 static int add_queue(void *ctx, const struct rv_queue_view *v)
 {
-	add(ctx, "queue %s strategy=%d paused=%d oldest=%" PRId64, v->name, (int)v->strategy,
-	    v->paused, v->oldest_ready_us);
+	add(ctx, "queue %s strategy=%d paused=%d draining=%d oldest=%" PRId64, v->name,
+	    (int)v->strategy, v->paused, v->draining, v->oldest_ready_us);
 	for (int i = 0; i < RV_JOB_STATES; i++)
 		add(ctx, " %" PRId64, v->counts[i]);
 	add(ctx, "\n");

@@ -185,6 +185,57 @@ CONTRACT(admin, delete_not_what_somebody_waits_for)
 	STATE(child, "cancelled");
 }
 
+#define ONLY(state) (1U << RV_JOB_##state)
+
+/* What was seen otherwise is left alone. */
+CONTRACT(admin, a_change_of_what_was_seen)
+{
+	int64_t id = add(f, JOB(.key = "a"));
+
+	f->req.u.cancel = (struct rv_req_cancel){.job = id, .only = ONLY(DEAD) | ONLY(RUNNING)};
+	ERR(ask_kind(f, RV_REQ_CANCEL), RV_E_CONFLICT);
+	HAS(f->why.text, "is ready now");
+	f->req.u.hold = (struct rv_req_hold){.job = id, .held = 1, .only = ONLY(SCHEDULED)};
+	ERR(ask_kind(f, RV_REQ_HOLD), RV_E_CONFLICT);
+	STATE(id, "ready");
+	f->req.u.cancel = (struct rv_req_cancel){.job = id, .only = ONLY(READY)};
+	ERR(ask_kind(f, RV_REQ_CANCEL), RV_OK);
+	f->req.u.retry = (struct rv_req_retry){.job = id, .only = ONLY(DEAD)};
+	ERR(ask_kind(f, RV_REQ_RETRY), RV_E_CONFLICT);
+	f->req.u.remove = (struct rv_req_remove){.job = id, .only = ONLY(DEAD)};
+	ERR(ask_kind(f, RV_REQ_DELETE), RV_E_CONFLICT);
+	STATE(id, "cancelled");
+	f->req.u.retry = (struct rv_req_retry){.job = id, .only = ONLY(DEAD) | ONLY(CANCELLED)};
+	ERR(ask_kind(f, RV_REQ_RETRY), RV_OK);
+	run(f, id, RV_OUTCOME_FATAL);
+	f->req.u.remove = (struct rv_req_remove){.job = id, .only = ONLY(DEAD)};
+	ERR(ask_kind(f, RV_REQ_DELETE), RV_OK);
+}
+
+/* It takes nothing new, and works off what it has. */
+CONTRACT(admin, a_draining_queue)
+{
+	int64_t parent = add(f, JOB(.key = "a"));
+	int64_t child = add(f, JOB(.after = &parent, .nafter = 1));
+	int64_t again = add(f, JOB(.idem_key = "i"));
+	int64_t id = 0;
+
+	ERR(pause_queue(f, "default", RV_QUEUE_DRAINING), RV_OK);
+	ERR(try_add(f, JOB(.key = "b"), &id), RV_E_REFUSED);
+	HAS(f->why.text, "is draining, it takes no new jobs");
+	ERR(try_add(f, JOB(.idem_key = "i"), &id), RV_OK); /* it is there already */
+	IS(id, again);
+	(void)add(f, JOB(.queue = "bulk"));
+	run(f, parent, RV_OUTCOME_SUCCEEDED);
+	run(f, child, RV_OUTCOME_SUCCEEDED);
+	run(f, again, RV_OUTCOME_FATAL);
+	ERR(retry(f, again), RV_OK); /* nothing new */
+	ERR(pause_queue(f, "default", RV_QUEUE_GATES), RV_E_USAGE);
+	ERR(pause_queue(f, "default", -1), RV_E_USAGE);
+	ERR(pause_queue(f, "default", RV_QUEUE_OPEN), RV_OK);
+	(void)add(f, JOB(.key = "b"));
+}
+
 struct paused {
 	const char *name;
 	int is;

@@ -152,6 +152,8 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 
 	if (s->req.err == RV_E_NOTFOUND && job->nafter > 0)
 		return;
+	if (s->req.err == RV_E_REFUSED) /* the queue is draining */
+		return;
 	if (s->req.err != RV_E_CONFLICT)
 		sim_fail(s, "enqueue: %s", s->req.why.text);
 	if (job->nafter > 0 || holder == 0) /* maybe a cancelled parent */
@@ -239,7 +241,7 @@ void sim_people_step(struct sim *s)
 	} else {
 		memset(&s->req.u.pause, 0, sizeof s->req.u.pause);
 		(void)snprintf(s->req.u.pause.queue, RV_NAME_MAX, "%s", queues[sim_below(s, 3)]);
-		s->req.u.pause.paused = sim_chance(s, 40);
+		s->req.u.pause.paused = sim_chance(s, 40) ? 1 + sim_below(s, 2) : 0;
 		kind = RV_REQ_PAUSE;
 	}
 	if (sim_ask(s, kind) && s->req.err != RV_OK && s->req.err != RV_E_CONFLICT &&

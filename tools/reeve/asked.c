@@ -16,8 +16,7 @@ static struct {
 	bool wrong;
 } mistake;
 
-/* " NAME:"VALUE"", its value taken as it is. */
-static int add_term(struct rv_buf *buf, const char *name, const char *value)
+int rv_asked_term(struct rv_buf *buf, const char *name, const char *value)
 {
 	int err = value ? rv_buf_printf(buf, " %s:\"", name) : RV_OK;
 
@@ -34,14 +33,15 @@ static int add_term(struct rv_buf *buf, const char *name, const char *value)
 
 static int add_words(struct rv_buf *buf, const struct rv_args *args)
 {
-	int err = RV_OK;
+	const char *query = rv_args_value(args, RV_OPT_QUERY);
+	int err = query ? rv_buf_str(buf, query) : RV_OK;
 
-	for (size_t i = 0; !err && i < args->nwords; i++)
+	for (size_t i = 0; !query && !err && i < args->nwords; i++)
 		err = rv_buf_printf(buf, "%s%s", i > 0 ? " " : "", args->words[i]);
 	return err;
 }
 
-int rv_asked(struct rv_cli *cli, const char *terms, struct rv_query *ret_query)
+int rv_asked(struct rv_cli *cli, bool words_too, const char *terms, struct rv_query *ret_query)
 {
 	const struct rv_args *args = &cli->args;
 	struct rv_buf buf;
@@ -50,14 +50,14 @@ int rv_asked(struct rv_cli *cli, const char *terms, struct rv_query *ret_query)
 	int err;
 
 	rv_buf_init(&buf);
-	err = add_words(&buf, args);
+	err = words_too || rv_args_has(args, RV_OPT_QUERY) ? add_words(&buf, args) : RV_OK;
 	words = buf.size;
 	if (!err)
-		err = add_term(&buf, "state", rv_args_value(args, RV_OPT_STATE));
+		err = rv_asked_term(&buf, "state", rv_args_value(args, RV_OPT_STATE));
 	if (!err)
-		err = add_term(&buf, "queue", rv_args_value(args, RV_OPT_QUEUE));
+		err = rv_asked_term(&buf, "queue", rv_args_value(args, RV_OPT_QUEUE));
 	if (!err)
-		err = add_term(&buf, "task", rv_args_value(args, RV_OPT_TASK));
+		err = rv_asked_term(&buf, "task", rv_args_value(args, RV_OPT_TASK));
 	if (!err)
 		err = rv_buf_printf(&buf, " %s", terms);
 	if (!err)

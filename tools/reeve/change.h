@@ -5,6 +5,7 @@
 
 #include "cli.h"
 
+struct rv_req_cancel;
 struct rv_req;
 
 /* ${req} as ${what} (kind and what it says), for the job ${id}. */
@@ -15,6 +16,14 @@ void rv_change_fill(struct rv_req *req, const struct rv_req *what, int64_t id);
  * program's exit code: of the first that could not be done.
  */
 int rv_change_run(struct rv_cli *cli, const struct rv_req *what, const char *done) RV_MUST_CHECK;
+/*
+ * The same for every job that the query of the command line and ${terms} (a query of ours) asks
+ * for, as they were when they were looked for: one that has changed since is left alone (5).
+ */
+int rv_change_many(struct rv_cli *cli, const struct rv_req *what, const char *done,
+		   const char *terms) RV_MUST_CHECK;
+/* The worker of a job whose cancellation was requested is told. */
+void rv_change_kick(struct rv_cli *cli, const struct rv_req_cancel *cancel);
 /* Cancels a job; the worker of a running one is told.  Errors of CANCEL, with cli->why. */
 int rv_change_cancel(struct rv_cli *cli, int64_t id) RV_MUST_CHECK;
 

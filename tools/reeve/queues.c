@@ -4,9 +4,11 @@
 #include "queues.h"
 
 #include "base/near.h"
+#include "client/submit.h"
 #include "store/read.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAMES_MAX 256 /* for the nearest name */
@@ -46,4 +48,23 @@ int rv_queues_check(struct rv_cli *cli, const char *queue)
 	near = rv_near(queue, list, names.count);
 	return rv_fail(&cli->why, RV_E_NOTFOUND, "there is no queue %s%s%s%s", queue,
 		       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+int rv_queues_gate(struct rv_cli *cli, const char *queue, enum rv_queue_gate gate)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_PAUSE;
+	req->u.pause.paused = (int32_t)gate;
+	if (strlen(queue) >= sizeof(req->u.pause.queue)) {
+		free(req);
+		return rv_fail(&cli->why, RV_E_NOTFOUND, "there is no queue %s", queue);
+	}
+	(void)snprintf(req->u.pause.queue, sizeof(req->u.pause.queue), "%s", queue);
+	err = rv_submit_one(&cli->client, req, &cli->why);
+	free(req);
+	return err;
 }

@@ -49,7 +49,7 @@ static int64_t job_of(const struct rv_req *req)
  * A running job: its worker must be told.  The daemon passes it on at once; should it not answer,
  * the worker reads the flag at its next beat.
  */
-static void kick(struct rv_cli *cli, const struct rv_req_cancel *cancel)
+void rv_change_kick(struct rv_cli *cli, const struct rv_req_cancel *cancel)
 {
 	RV_AUTO(rv_json_free) json_t *request = rv_control_request("kick");
 	json_t *reply = NULL;
@@ -74,7 +74,7 @@ int rv_change_cancel(struct rv_cli *cli, int64_t id)
 	req->u.cancel.job = id;
 	err = rv_submit_one(&cli->client, req, &cli->why);
 	if (!err && req->u.cancel.was == RV_JOB_RUNNING)
-		kick(cli, &req->u.cancel);
+		rv_change_kick(cli, &req->u.cancel);
 	free(req);
 	return err;
 }
@@ -187,7 +187,7 @@ static int change_one(struct change *change, int64_t id)
 	change->parent = lost_parent(change, id);
 	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
 	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
-		kick(change->cli, &req->u.cancel);
+		rv_change_kick(change->cli, &req->u.cancel);
 	if (change->jobs && report_json(change, err) != RV_OK)
 		return RV_E_NOMEM;
 	report(change, err);
@@ -215,6 +215,8 @@ int rv_change_run(struct rv_cli *cli, const struct rv_req *what, const char *don
 	int64_t id;
 	int err = RV_OK;
 
+	if (rv_args_has(&cli->args, RV_OPT_QUERY))
+		return rv_change_many(cli, what, done, "");
 	for (size_t i = 0; !err && i < cli->args.nwords; i++)
 		err = rv_args_id(cli->args.words[i], &id, &cli->why);
 	if (!err)

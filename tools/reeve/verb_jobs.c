@@ -148,7 +148,7 @@ static int list_jobs(struct rv_cli *cli, const char *terms)
 	int err = rv_args_int(&cli->args, RV_OPT_LIMIT, 0, INT64_MAX, &search.limit, &cli->why);
 
 	if (!err)
-		err = rv_asked(cli, terms, &query);
+		err = rv_asked(cli, true, terms, &query);
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_READ);
 	if (!err)

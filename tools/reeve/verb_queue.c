@@ -4,7 +4,6 @@
 #include "cli.h"
 
 #include "base/seam.h"
-#include "client/submit.h"
 #include "core/order.h"
 #include "queues.h"
 #include "verb.h"
@@ -29,8 +28,11 @@ static void queue_row(struct listing *listing, const struct rv_queue_view *view)
 
 	rv_table_text(table, view->name, RV_STYLE_NONE);
 	rv_table_text(table, rv_strategy_name((int)view->strategy), RV_STYLE_NONE);
-	rv_table_text(table, view->paused ? "paused" : "active",
-		      view->paused ? RV_STYLE_YELLOW : RV_STYLE_NONE);
+	rv_table_text(table,
+		      view->paused     ? "paused"
+		      : view->draining ? "draining"
+				       : "active",
+		      view->paused || view->draining ? RV_STYLE_YELLOW : RV_STYLE_NONE);
 	for (int state = 0; state < RV_JOB_STATES; state++)
 		rv_table_int(table, view->counts[state],
 			     view->counts[state] ? rv_view_style((enum rv_job_state)state)
@@ -109,25 +111,6 @@ int rv_verb_queue_show(struct rv_cli *cli)
 	return list_queues(cli, cli->args.words[0]);
 }
 
-static int pause_one(struct rv_cli *cli, const char *queue, bool paused)
-{
-	struct rv_req *req = calloc(1, sizeof(*req));
-	int err;
-
-	if (!req)
-		return RV_E_NOMEM;
-	req->kind = RV_REQ_PAUSE;
-	req->u.pause.paused = paused;
-	if (strlen(queue) >= sizeof(req->u.pause.queue)) {
-		free(req);
-		return rv_fail(&cli->why, RV_E_NOTFOUND, "there is no queue %s", queue);
-	}
-	(void)snprintf(req->u.pause.queue, sizeof(req->u.pause.queue), "%s", queue);
-	err = rv_submit_one(&cli->client, req, &cli->why);
-	free(req);
-	return err;
-}
-
 static int set_paused(struct rv_cli *cli, bool paused)
 {
 	json_t *list = json_array();
@@ -135,7 +118,8 @@ static int set_paused(struct rv_cli *cli, bool paused)
 	int err = rv_cli_store(cli, RV_CLIENT_WRITE);
 
 	for (size_t i = 0; !err && i < cli->args.nwords; i++) {
-		err = pause_one(cli, cli->args.words[i], paused);
+		err = rv_queues_gate(cli, cli->args.words[i],
+				     paused ? RV_QUEUE_PAUSED : RV_QUEUE_OPEN);
 		if (!err && !cli->json)
 			(void)printf("%s is %s\n", cli->args.words[i],
 				     paused ? "paused" : "active");

@@ -12,6 +12,7 @@
 #include "store/read.h"
 #include "queues.h"
 #include "verb.h"
+#include "wait.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
@@ -24,7 +25,8 @@
 
 struct waiting {
 	struct rv_cli *cli;
-	int64_t *ids; /* owned; the pending ones, ascending */
+	const char *drained; /* the queue that is; NULL: what the command line says */
+	int64_t *ids;        /* owned; the pending ones, ascending */
 	size_t pending, total, space;
 	int64_t counts[RV_JOB_STATES]; /* of the final ones */
 	size_t at;                     /* where the next look begins */
@@ -337,13 +339,15 @@ static int prepare(struct waiting *waiting)
 		return err;
 	if (rv_args_has(args, RV_OPT_TIMEOUT))
 		waiting->deadline_us = rv_mono_us() + timeout_us;
+	if (waiting->drained)
+		return collect_all(waiting, waiting->drained);
 	return args->nwords > 0 ? collect_words(waiting)
 				: collect_all(waiting, rv_args_value(args, RV_OPT_QUEUE));
 }
 
-int rv_verb_wait(struct rv_cli *cli)
+static int wait_for(struct rv_cli *cli, const char *drained)
 {
-	struct waiting waiting = {.cli = cli, .waiter = {.fd = -1}};
+	struct waiting waiting = {.cli = cli, .drained = drained, .waiter = {.fd = -1}};
 	RV_AUTO(rv_interrupt_close) int signal_fd = -1;
 	int signo = 0;
 	int code;
@@ -366,5 +370,15 @@ int rv_verb_wait(struct rv_cli *cli)
 	code = report(&waiting, err == RV_E_TIMEOUT);
 	if (err)
 		return rv_cli_fail(cli, err);
-	return code ? code : failed_of(&waiting) > 0;
+	return code ? code : !drained && failed_of(&waiting) > 0;
+}
+
+int rv_verb_wait(struct rv_cli *cli)
+{
+	return wait_for(cli, NULL);
+}
+
+int rv_wait_drained(struct rv_cli *cli, const char *queue)
+{
+	return wait_for(cli, queue);
 }

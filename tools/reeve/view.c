@@ -191,6 +191,7 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 	for (int state = 0; state < RV_JOB_STATES; state++)
 		put_int(&to, rv_job_state_name((enum rv_job_state)state), view->counts[state]);
 	put_bool(&to, "paused", view->paused);
+	put_bool(&to, "draining", view->draining);
 	put_maybe(&to, "oldest_ready_s", oldest_us > 0,
 		  now_us > oldest_us ? (now_us - oldest_us) / 1000000 : 0);
 	return finish(&to);

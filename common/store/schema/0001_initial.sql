@@ -32,7 +32,7 @@ CREATE TABLE queue (
 	name     TEXT NOT NULL UNIQUE,
 	strategy INTEGER NOT NULL,
 	aging    INTEGER NOT NULL, -- what a level of priority is worth; 0 none
-	paused   INTEGER NOT NULL DEFAULT 0
+	paused   INTEGER NOT NULL DEFAULT 0 -- 2: it takes no new jobs
 ) STRICT;
 
 CREATE TABLE task (

@@ -10,7 +10,7 @@ while read -r verb; do
 	add | run) word=job ;;
 	show | result | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
 	edit) word="--priority 1 1" ;;
-	"queue show" | "queue pause" | "queue resume") word=default ;;
+	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
 	"db sql") word="SELECT" ;;
 	esac
 	# shellcheck disable=SC2086

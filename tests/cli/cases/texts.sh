@@ -27,7 +27,7 @@ complete_words() {
 	out=$(complete_words reeve qu)
 	is "$out" queue
 	out=$(complete_words reeve queue p)
-	is "$out" pause
+	is "$out" $'pause\npurge'
 	out=$(complete_words reeve add --prio)
 	is "$out" --priority
 	out=$(complete_words reeve -c file jobs --st)

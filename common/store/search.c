@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/fmt.h"
+#include "core/fingerprint.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -116,9 +117,12 @@ static int look(const struct rv_query *query, const struct rv_job_view *view, bo
 {
 	struct rv_query_row row = {.nlabels = 0};
 	struct labels labels = {.json = NULL};
+	char fingerprint[RV_FINGERPRINT_SPACE];
 	int err = RV_OK;
 
 	fill_row(query, view, &row);
+	if (rv_query_uses(query, RV_QUERY_FINGERPRINT) && view->error)
+		row.text[RV_QUERY_FINGERPRINT] = rv_fingerprint(fingerprint, view->error);
 	if (rv_query_uses(query, RV_QUERY_LABEL))
 		err = read_labels(view->labels, &labels, &row);
 	if (err == RV_OK) {

@@ -117,6 +117,8 @@ CONTRACT(search, by_the_other_fields)
 	FINDS("label:\"y z\"", z.dead);
 	FINDS("label:nothing");
 	FINDS("error:disk*", z.dead);
+	FINDS("fingerprint:*", z.gone, z.dead);
+	FINDS("fingerprint:????????  error:disk*", z.dead);
 	FINDS("exit:3", z.dead);
 	FINDS("attempts>0 state!=running", z.dead, z.fine);
 	FINDS("worker:*", z.running, z.dead, z.fine);

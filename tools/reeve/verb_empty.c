@@ -1,5 +1,6 @@
 /*
- * reeve queue purge, drain: two ways to empty a queue.  Runs in the CLI.
+ * reeve queue purge, drain, dlq retry, purge: ways to empty a queue, or its dead letters.  Runs in
+ * the CLI.
  */
 #include "change.h"
 
@@ -41,4 +42,27 @@ int rv_verb_queue_drain(struct rv_cli *cli)
 	if (!err)
 		err = rv_queues_gate(cli, queue, RV_QUEUE_DRAINING);
 	return err ? rv_cli_fail(cli, err) : rv_wait_drained(cli, queue);
+}
+
+static int change_dead(struct rv_cli *cli, const struct rv_req *what, const char *done)
+{
+	int err = rv_cli_store(cli, RV_CLIENT_WRITE);
+
+	if (!err)
+		err = rv_queues_check(cli, rv_args_value(&cli->args, RV_OPT_QUEUE));
+	return err ? rv_cli_fail(cli, err) : rv_change_many(cli, what, done, "state:dead");
+}
+
+int rv_verb_dlq_retry(struct rv_cli *cli)
+{
+	static const struct rv_req what = {.kind = RV_REQ_RETRY};
+
+	return change_dead(cli, &what, "ready again");
+}
+
+int rv_verb_dlq_purge(struct rv_cli *cli)
+{
+	static const struct rv_req what = {.kind = RV_REQ_DELETE};
+
+	return change_dead(cli, &what, "deleted");
 }

@@ -159,6 +159,24 @@ expect 0 reeve dlq ls --json
 json 'jobs[0].state:text=dead'
 expect 0 reeve retry "$id"
 expect 1 reeve wait "$id"
+expect 0 reeve add --max-attempts 1 --label other -- sh -c 'exit 9'
+other=$out
+expect 1 reeve wait "$other"
+expect 0 reeve dlq groups label:other --json
+json jobs:int=1 groups:array=1 'groups[0].count:int=1' "groups[0].newest:int=$other" 'groups[0].task:text' \
+	'groups[0].error:text=exit code #' 'groups[0].last_at:text'
+print=$(sed 's/.*"fingerprint":"\([0-9a-f]*\)".*/\1/' .out)
+expect 0 reeve dlq groups
+says "$print"
+expect 0 reeve dlq retry --query "fingerprint:$print label:other" --dry-run --json
+json matched:int=1 done:int=0
+expect 0 reeve dlq retry --query "fingerprint:$print label:other" --rate 10/1s
+is "$out" "1 ready again"
+expect 1 reeve wait "$other"
+expect 0 reeve dlq purge --query label:other --json
+json matched:int=1 done:int=1
+expect 3 reeve show "$other"
+expect 3 reeve dlq purge -q nowhere
 for _ in 1 2 3 4 5 6 7 8 9 10; do reeve add -- true >/dev/null; done
 expect 0 reeve wait -q default --timeout 60s
 expect 0 reeve wait --all --timeout 60s

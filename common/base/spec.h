@@ -19,7 +19,10 @@
 #define RV_AGING_MAX_US     (24LL * 3600 * 1000000) /* of a level of priority */
 #define RV_PAYLOAD_MAX      (16LL << 20)
 #define RV_QUEUE_DEFAULT    "default"
-#define RV_TASK_ADHOC       "" /* the task of a job that carries its own command */
+#define RV_TASK_ADHOC       ""      /* the task of a job that carries its own command */
+#define RV_TAKES_MAX        8       /* different resources that one job may take */
+#define RV_TAKES_TEXT       640     /* bytes of "gpu:1,db:2", with its NUL */
+#define RV_UNITS_MAX        1000000 /* of a resource, a limit, a rate */
 
 enum rv_backoff_kind {
 	RV_BACKOFF_NONE,
@@ -48,11 +51,31 @@ enum rv_strategy {
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 
+/* So many starts in a time: a bucket of ${count} tokens, filled again in ${per_us}.  0: no limit.
+ */
+struct rv_rate {
+	int count;
+	int64_t per_us;
+};
+
+/* What may run, of a queue or task and of each key in it.  0: no limit. */
+struct rv_limits {
+	int concurrency, key_concurrency;
+	struct rv_rate rate, key_rate;
+};
+
+/* Something there is a number of, which jobs take while they run. */
+struct rv_resource_def {
+	char name[RV_NAME_MAX];
+	int count; /* 1 … RV_UNITS_MAX */
+};
+
 /* A queue as the store mirrors it. */
 struct rv_queue_def {
 	char name[RV_NAME_MAX];
 	enum rv_strategy strategy;
 	int64_t aging_us; /* PRIORITY: a level is worth so much waiting; 0: no aging */
+	struct rv_limits limits;
 };
 
 /* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI.
@@ -66,6 +89,9 @@ struct rv_task_def {
 	int64_t timeout_us; /* 0: none */
 	struct rv_backoff backoff;
 	enum rv_durability durability; /* of its acks */
+	struct rv_limits limits;
+	char takes[RV_TAKES_TEXT]; /* resources of its jobs that say none themselves: "gpu:1,db:2"
+				    */
 };
 
 #endif

@@ -128,8 +128,12 @@ static int mirror(struct rv_client *client, struct rv_why *why)
 
 	if (err == RV_OK) {
 		req->kind = RV_REQ_MIRROR;
-		req->u.mirror =
-			(struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
+		req->u.mirror = (struct rv_req_mirror){.tasks = defs.tasks,
+						       .ntasks = defs.ntasks,
+						       .queues = defs.queues,
+						       .nqueues = defs.nqueues,
+						       .resources = defs.resources,
+						       .nresources = defs.nresources};
 		err = rv_store_do(client->store, &req, 1, RV_DURABILITY_FULL, client->busy_us, why);
 		if (!err && req->err)
 			err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));

@@ -209,6 +209,31 @@ static void check_env(struct rv_builder *b, const struct rv_instance *in)
 				  "env: %zu bytes in all; the most is %u", size, ENV_MAX);
 }
 
+/* What a task takes must exist, and be enough. */
+static void check_resources(struct rv_builder *b, const struct rv_conf *conf,
+			    const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+
+	if (in->section != RV_SECTION_TASK || rv_build_is_bad(in, "resources"))
+		return;
+	for (size_t i = 0; i < task->resources.count; i++) {
+		const char *name = task->resources.items[i];
+		const struct rv_conf_resource *found = NULL;
+
+		for (size_t r = 0; r < conf->nresources; r++)
+			if (strcmp(conf->resources[r].name, name) == 0)
+				found = &conf->resources[r];
+		if (!found)
+			rv_conf_error_add(b->errors, rv_build_where(in, "resources"),
+					  "resources: there is no [resource:%s]", name);
+		else if (task->resources.weights[i] > found->count)
+			rv_conf_error_add(b->errors, rv_build_where(in, "resources"),
+					  "resources: %s:%d, but there are only %d", name,
+					  task->resources.weights[i], found->count);
+	}
+}
+
 static void check_task(struct rv_builder *b, const struct rv_conf *conf,
 		       const struct rv_instance *in)
 {
@@ -219,6 +244,7 @@ static void check_task(struct rv_builder *b, const struct rv_conf *conf,
 		check_handler(b, in);
 	check_codes(b, in);
 	check_env(b, in);
+	check_resources(b, conf, in);
 	if (in->section == RV_SECTION_DEFAULTS && !rv_build_is_set(in, "queue"))
 		return;
 	if (!rv_build_is_bad(in, "queue") && (!queue || queue->implied) &&

@@ -27,6 +27,8 @@ struct rv_conf {
 	size_t nqueues;
 	struct rv_conf_task *tasks; /* each complete: the defaults are filled in */
 	size_t ntasks;
+	struct rv_conf_resource *resources;
+	size_t nresources;
 	const char *file; /* main file, absolute; NULL: none */
 	struct rv_conf_private *priv;
 };
@@ -116,6 +118,8 @@ struct rv_conf_defs {
 	size_t ntasks;
 	struct rv_queue_def *queues;
 	size_t nqueues;
+	struct rv_resource_def *resources;
+	size_t nresources;
 };
 int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs) RV_MUST_CHECK;
 void rv_conf_defs_fini(struct rv_conf_defs *defs);

@@ -112,11 +112,13 @@ static int add_facts(struct rv_buf *out, const char *lead, const struct rv_conf_
 static int sample_section(struct rv_buf *out, enum rv_conf_section section)
 {
 	const struct rv_conf_section_info *info = &rv_conf_sections[section];
-	bool optional = section == RV_SECTION_QUEUE || section == RV_SECTION_TASK;
-	const char *name = section == RV_SECTION_POOL    ? ":default"
-			   : section == RV_SECTION_QUEUE ? ":bulk"
-			   : section == RV_SECTION_TASK  ? ":thumbnail"
-							 : "";
+	bool optional = section == RV_SECTION_QUEUE || section == RV_SECTION_TASK ||
+			section == RV_SECTION_RESOURCE;
+	const char *name = section == RV_SECTION_POOL       ? ":default"
+			   : section == RV_SECTION_QUEUE    ? ":bulk"
+			   : section == RV_SECTION_TASK     ? ":thumbnail"
+			   : section == RV_SECTION_RESOURCE ? ":gpu"
+							    : "";
 	int err = rv_buf_str(out, "\n\n");
 
 	if (err == RV_OK)

@@ -9,12 +9,13 @@
 #include "base/check.h"
 #include "conf/value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 size_t rv_conf_visits(const struct rv_conf *conf)
 {
-	return RV_SECTION_POOL + conf->npools + conf->nqueues + conf->ntasks;
+	return RV_SECTION_POOL + conf->npools + conf->nqueues + conf->ntasks + conf->nresources;
 }
 
 struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
@@ -38,7 +39,12 @@ struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
 		return (struct rv_visit){RV_SECTION_QUEUE, conf->queues[index].name,
 					 &conf->queues[index]};
 	index -= conf->nqueues;
-	return (struct rv_visit){RV_SECTION_TASK, conf->tasks[index].name, &conf->tasks[index]};
+	if (index < conf->ntasks)
+		return (struct rv_visit){RV_SECTION_TASK, conf->tasks[index].name,
+					 &conf->tasks[index]};
+	index -= conf->ntasks;
+	return (struct rv_visit){RV_SECTION_RESOURCE, conf->resources[index].name,
+				 &conf->resources[index]};
 }
 
 static const char *origin_of(const struct rv_visit *visit, size_t key)
@@ -179,6 +185,18 @@ static void copy_name(char out[RV_NAME_MAX], const char *name)
 	memcpy(out, name, size + 1);
 }
 
+/* At most RV_TAKES_MAX names of less than RV_NAME_MAX, so that it fits. */
+static void copy_takes(char out[RV_TAKES_TEXT], const struct rv_conf_list *takes)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < takes->count; i++)
+		used += (size_t)snprintf(out + used, RV_TAKES_TEXT - used, "%s%s:%d", i ? "," : "",
+					 takes->items[i], takes->weights[i]);
+	INV(used < RV_TAKES_TEXT);
+}
+
 static void task_def(const struct rv_conf_task *task, struct rv_task_def *ret_def)
 {
 	*ret_def = (struct rv_task_def){
@@ -188,24 +206,34 @@ static void task_def(const struct rv_conf_task *task, struct rv_task_def *ret_de
 		.backoff = task->backoff,
 		.durability = task->durability,
 		.weight = task->weight,
+		.limits = {task->concurrency, task->key_concurrency, task->rate, task->key_rate},
 	};
 	copy_name(ret_def->name, task->name);
 	copy_name(ret_def->queue, task->queue);
+	copy_takes(ret_def->takes, &task->resources);
 }
 
 static void queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *ret_def)
 {
-	*ret_def = (struct rv_queue_def){.strategy = queue->strategy, .aging_us = queue->aging_us};
+	*ret_def = (struct rv_queue_def){
+		.strategy = queue->strategy,
+		.aging_us = queue->aging_us,
+		.limits = {queue->concurrency, queue->key_concurrency, queue->rate,
+			   queue->key_rate},
+	};
 	copy_name(ret_def->name, queue->name);
 }
 
 int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs)
 {
-	struct rv_conf_defs defs = {.ntasks = conf->ntasks + 1, .nqueues = conf->nqueues};
+	struct rv_conf_defs defs = {.ntasks = conf->ntasks + 1,
+				    .nqueues = conf->nqueues,
+				    .nresources = conf->nresources};
 
 	defs.tasks = calloc(defs.ntasks, sizeof *defs.tasks);
 	defs.queues = calloc(defs.nqueues + 1, sizeof *defs.queues);
-	if (!defs.tasks || !defs.queues) {
+	defs.resources = calloc(defs.nresources + 1, sizeof *defs.resources);
+	if (!defs.tasks || !defs.queues || !defs.resources) {
 		rv_conf_defs_fini(&defs);
 		return RV_E_NOMEM;
 	}
@@ -214,6 +242,10 @@ int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs)
 	task_def(&conf->defaults, &defs.tasks[conf->ntasks]);
 	for (size_t i = 0; i < conf->nqueues; i++)
 		queue_def(&conf->queues[i], &defs.queues[i]);
+	for (size_t i = 0; i < conf->nresources; i++) {
+		copy_name(defs.resources[i].name, conf->resources[i].name);
+		defs.resources[i].count = conf->resources[i].count;
+	}
 	*ret_defs = defs;
 	return RV_OK;
 }
@@ -222,5 +254,6 @@ void rv_conf_defs_fini(struct rv_conf_defs *defs)
 {
 	free(defs->tasks);
 	free(defs->queues);
+	free(defs->resources);
 	*defs = (struct rv_conf_defs){0};
 }

@@ -58,6 +58,11 @@ static const struct rv_conf_key task_keys[] = {
 #include "conf/keys.def"
 };
 
+static const struct rv_conf_key resource_keys[] = {
+#define KEY_RESOURCE(...) ROW(resource, __VA_ARGS__)
+#include "conf/keys.def"
+};
+
 #define SINGLE false
 #define NAMED  true
 

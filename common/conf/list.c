@@ -125,6 +125,38 @@ int rv_value_set_names(const struct rv_conf_key *key, const char *text, void *fi
 	return each_item(key, text, field, arena, why, take_name);
 }
 
+/* "gpu:2", or "gpu" for one. */
+static int take_resource(const struct rv_conf_key *key, const char *item, size_t size, void *field,
+			 struct rv_arena *arena, struct rv_why *why)
+{
+	struct rv_conf_list *list = field;
+	const char *colon = memchr(item, ':', size);
+	size_t name = colon ? (size_t)(colon - item) : size;
+	int shown = (int)(size > 60 ? 60 : size);
+	int64_t count = 1;
+	char text[16] = "";
+
+	(void)key;
+	if (colon && size - name - 1 < sizeof(text))
+		memcpy(text, colon + 1, size - name - 1);
+	if (!rv_text_is_name(item, name) ||
+	    (colon && rv_parse_int(text, 1, RV_UNITS_MAX, &count) != RV_OK))
+		return rv_fail(why, RV_E_PARSE,
+			       "\"%.*s\" is not a resource and how many of it, such as gpu:1",
+			       shown, item);
+	if (has_item(list, item, name))
+		return rv_fail(why, RV_E_PARSE, "has %.*s twice", (int)name, item);
+	if (list->count >= RV_TAKES_MAX)
+		return rv_fail(why, RV_E_PARSE, "has more than %d resources", RV_TAKES_MAX);
+	return weigh(list, (int)count, arena, append(list, item, name, arena, why));
+}
+
+int rv_value_set_takes(const struct rv_conf_key *key, const char *text, void *field,
+		       struct rv_arena *arena, struct rv_why *why)
+{
+	return each_item(key, text, field, arena, why, take_resource);
+}
+
 static int take_env_name(const struct rv_conf_key *key, const char *item, size_t size, void *field,
 			 struct rv_arena *arena, struct rv_why *why)
 {
@@ -351,7 +383,7 @@ int rv_value_print_backoff(const struct rv_conf_key *key, const void *field, str
 int rv_value_set_rate(const struct rv_conf_key *key, const char *text, void *field,
 		      struct rv_arena *arena, struct rv_why *why)
 {
-	struct rv_conf_rate rate = {0};
+	struct rv_rate rate = {0};
 	const char *slash = strchr(text, '/');
 	char number[16] = "";
 	char per[RV_FMT_SPACE] = "";
@@ -378,9 +410,11 @@ int rv_value_set_rate(const struct rv_conf_key *key, const char *text, void *fie
 
 int rv_value_print_rate(const struct rv_conf_key *key, const void *field, struct rv_buf *out)
 {
-	const struct rv_conf_rate *rate = field;
+	const struct rv_rate *rate = field;
 	char per[RV_FMT_SPACE];
 
 	(void)key;
+	if (rate->count == 0)
+		return RV_OK;
 	return rv_buf_printf(out, "%d/%s", rate->count, rv_fmt_duration(per, rate->per_us));
 }

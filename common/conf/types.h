@@ -25,11 +25,6 @@ static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int cod
 	return code >= 0 && code <= 255 && (codes->bits[code / 64] >> (code % 64) & 1);
 }
 
-struct rv_conf_rate {
-	int count;
-	int64_t per_us;
-};
-
 /* limit_*: RV_CONF_UNSET leaves the daemon's own, RV_CONF_INFINITY is RLIM_INFINITY. */
 #define RV_CONF_UNSET    (-1LL)
 #define RV_CONF_INFINITY INT64_MAX
@@ -68,9 +63,10 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_LIMIT_SIZE int64_t
 #define RV_CONF_C_LIMIT_TIME int64_t
 #define RV_CONF_C_BACKOFF    struct rv_backoff
-#define RV_CONF_C_RATE       struct rv_conf_rate
+#define RV_CONF_C_RATE       struct rv_rate
 #define RV_CONF_C_CODES      struct rv_conf_codes
 #define RV_CONF_C_NAMES      struct rv_conf_list
+#define RV_CONF_C_TAKES      struct rv_conf_list /* resources; weights: how many of each */
 #define RV_CONF_C_PATHS      struct rv_conf_list
 #define RV_CONF_C_ENV        struct rv_conf_list /* "NAME=VALUE", later ones win */
 #define RV_CONF_C_RULES      struct rv_conf_list /* each a line of conf/rule.h */
@@ -114,6 +110,13 @@ struct rv_conf_pool {
 
 #define KEY_QUEUE RV_CONF_FIELD
 struct rv_conf_queue {
+	const char *name;
+#include "conf/keys.def"
+	const char *const *origins;
+};
+
+#define KEY_RESOURCE RV_CONF_FIELD
+struct rv_conf_resource {
 	const char *name;
 #include "conf/keys.def"
 	const char *const *origins;

@@ -402,6 +402,7 @@ static const struct {
 	TYPE(RATE, rv_value_set_rate, rv_value_print_rate, "a number / a duration"),
 	TYPE(CODES, rv_value_set_codes, rv_value_print_codes, "a list of exit codes"),
 	TYPE(NAMES, rv_value_set_names, rv_value_print_list, "a list of names"),
+	TYPE(TAKES, rv_value_set_takes, rv_value_print_list, "a list of resources"),
 	TYPE(PATHS, rv_value_set_path_item, rv_value_print_list, "patterns, one a line"),
 	TYPE(ENV, rv_value_set_env, rv_value_print_list, "NAME=VALUE, one a line"),
 	TYPE(RULES, rv_value_set_rule, rv_value_print_list, "rules, one a line"),

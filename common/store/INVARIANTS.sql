@@ -108,10 +108,40 @@ SELECT 'R8', 'queue ' || q.name || ' has no counts' FROM queue q LEFT JOIN tally
 SELECT 'R8', 'kept: ' || t.deps || ' waits, ' || t.waiters || ' waiters' FROM tally t WHERE t.id = 0
 	AND (t.deps <> (SELECT count(*) FROM dep) OR t.waiters <> (SELECT count(*) FROM waiter));
 
+-- L1: of each gate is used what is held, by jobs that run or are about to
+SELECT 'L1', 'gate ' || coalesce(g.name, h.gate) || ': ' || coalesce(g.used, 0) || ' used, '
+	|| coalesce(h.n, 0) || ' held' FROM gate g
+	FULL JOIN (SELECT gate, sum(n) AS n FROM hold GROUP BY gate) h ON h.gate = g.name
+	WHERE coalesce(g.used, 0) <> coalesce(h.n, 0);
+SELECT 'L1', 'job ' || h.job || ' holds gate ' || h.gate || ' and does not run' FROM hold h
+	LEFT JOIN job j ON j.id = h.job LEFT JOIN moved m ON m.id = h.job
+	LEFT JOIN lease l ON l.id = h.job AND (l.marks & 16) <> 0
+	LEFT JOIN ready r ON r.queue = j.queue AND r.ord = coalesce(m.ord, j.ord) AND r.id = h.job
+		AND (r.marks & 16) <> 0
+	WHERE (l.id IS NULL AND r.id IS NULL) OR h.n < 1;
+SELECT 'L1', 'job ' || id || ' has passed its gates and waits' FROM (
+	SELECT id, marks FROM scheduled UNION ALL SELECT id, marks FROM blocked
+	UNION ALL SELECT id, marks FROM done) WHERE (marks & 16) <> 0;
+
+-- L2: lines are what they are kept to be, and nobody looks at a line without anybody
+SELECT 'L2', 'gate ' || coalesce(g.name, b.gate) || ' keeps ' || coalesce(g.waiting, 0)
+	|| ' waiting jobs, but has ' || coalesce(b.n, 0) FROM gate g
+	FULL JOIN (SELECT gate, count(*) AS n FROM blocked WHERE gate IS NOT NULL GROUP BY gate) b
+		ON b.gate = g.name WHERE coalesce(g.waiting, 0) <> coalesce(b.n, 0);
+SELECT 'L2', 'gate ' || name || ' is due for nobody' FROM gate WHERE due <> 0 AND waiting = 0;
+SELECT 'L2', 'job ' || id || ' is blocked for no reason' FROM blocked
+	WHERE (reason = 3) <> (gate IS NOT NULL) OR (gate IS NOT NULL) <> (line IS NOT NULL)
+	OR (gate IS NOT NULL AND line <> CASE WHEN gate GLOB 'r/*' THEN id ELSE ord END);
+SELECT 'R1', 'job ' || s.id || ' names resources, but does not know' FROM (
+	SELECT id, marks FROM ready UNION ALL SELECT id, marks FROM scheduled
+	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease) s
+	JOIN job j ON j.id = s.id WHERE ((s.marks & 8) <> 0) <> (j.takes IS NOT NULL);
+
 -- What belongs to the rules above: parents, ttl, keys, places
 SELECT 'R6', 'job ' || b.id || ' waits for ' || b.waits || ' parents, ' || b.n || ' are noted'
-	FROM (SELECT id, waits, marks, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b
-	WHERE b.waits <> b.n OR (b.waits < 1 AND NOT b.marks & 64);
+	FROM (SELECT id, gate, waits, marks, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b
+	WHERE b.waits <> b.n OR (b.waits < 1 AND NOT b.marks & 64 AND b.gate IS NULL)
+	OR (b.gate IS NOT NULL AND b.marks & 64);
 SELECT 'R6', 'job ' || id || ' is held and not blocked' FROM (SELECT id, marks FROM ready
 	UNION ALL SELECT id, marks FROM scheduled UNION ALL SELECT id, marks FROM lease
 	UNION ALL SELECT id, marks FROM done) WHERE marks & 64;

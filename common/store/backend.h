@@ -49,6 +49,10 @@ struct rv_store_ops {
 		       int (*each)(void *ctx, const struct rv_worker_view *view), void *ctx);
 	int (*parents)(struct rv_store *store, int64_t id,
 		       int (*each)(void *ctx, int64_t parent, enum rv_job_state state), void *ctx);
+	int (*gates)(struct rv_store *store,
+		     int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx);
+	int (*holds)(struct rv_store *store,
+		     int (*each)(void *ctx, int64_t job, const char *gate, int64_t n), void *ctx);
 	int (*cancel_wanted)(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted);
 	int (*cancels)(struct rv_store *store,
 		       int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);

@@ -27,6 +27,9 @@
 #define MEM_ROW_tolds     struct mem_told
 #define MEM_ROW_waiters   struct mem_waiter
 #define MEM_ROW_instances struct mem_instance
+#define MEM_ROW_gates     struct mem_gate
+#define MEM_ROW_holds     struct mem_hold
+#define MEM_ROW_resources struct rv_resource_def
 #define MEM_TABLES(T)                                                                              \
 	T(jobs)                                                                                    \
 	T(attempts)                                                                                \
@@ -41,7 +44,10 @@
 	T(rounds)                                                                                  \
 	T(tolds)                                                                                   \
 	T(waiters)                                                                                 \
-	T(instances)
+	T(instances)                                                                               \
+	T(gates)                                                                                   \
+	T(holds)                                                                                   \
+	T(resources)
 
 struct mem_state {
 #define T(name)                                                                                    \

@@ -100,14 +100,22 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_why *why)
 {
 	struct mem_queue *q = rv_memory_queue(m, req->queue);
+	enum rv_queue_gate was;
 
 	if (!q)
 		return rv_memory_unknown_queue(m, req->queue, why);
 	if (req->paused < 0 || req->paused >= RV_QUEUE_GATES)
 		return rv_fail(why, RV_E_USAGE, "a queue is open, paused or draining");
-	if (q->gate == RV_QUEUE_PAUSED && req->paused != RV_QUEUE_PAUSED)
-		rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
+	was = q->gate;
 	q->gate = (enum rv_queue_gate)req->paused;
+	if (q->gate == was)
+		return RV_OK;
+	if (q->gate == RV_QUEUE_PAUSED)
+		rv_memory_yield(m, (int)(q - m->now.queues.rows));
+	if (was != RV_QUEUE_PAUSED)
+		return RV_OK;
+	rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
+	rv_memory_reconsider(m, q->name);
 	return RV_OK;
 }
 

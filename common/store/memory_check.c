@@ -67,7 +67,9 @@ static void look_at_blocked(const struct looker *l, const struct mem_job *j)
 			say(l, "R1", "job %lld waits for job %lld in vain", ID(j),
 			    (long long)dep->parent);
 	}
-	if ((waits || j->held) != (j->place == MEM_BLOCKED))
+	if (j->gate && (waits || j->held || j->place != MEM_BLOCKED))
+		say(l, "R1", "job %lld stands in the line of %s", ID(j), j->gate);
+	if ((waits || j->held) != (j->place == MEM_BLOCKED && !j->gate))
 		say(l, "R1", "job %lld: blocked and waiting differ", ID(j));
 }
 
@@ -198,6 +200,43 @@ static void look_at_counts(const struct looker *l, const struct mem_queue *q)
 			    rv_job_state_name((enum rv_job_state)state), (long long)counted[state]);
 }
 
+/* L1: used is what is held, by jobs that run or are about to. */
+static void look_at_gate(const struct looker *l, const struct mem_gate *gate)
+{
+	const struct mem_job *head = rv_memory_gate_head(l->m, gate->name);
+	bool fits = true;
+	int64_t held = 0;
+	struct rv_needs needs;
+
+	MEM_EACH(l->m, holds, h)
+	held += strcmp(h->gate, gate->name) == 0 ? h->n : 0;
+	if (held != gate->used)
+		say(l, "L1", "gate %s: %lld used, %lld held", gate->name, (long long)gate->used,
+		    (long long)held);
+	if (gate->open)
+		say(l, "L1", "gate %s was left open", gate->name);
+	if (!head && gate->due_us != 0)
+		say(l, "L2", "gate %s is due for nobody", gate->name);
+	if (!head || gate->due_us != 0 ||
+	    (l->m->now.queues.rows[head->queue].gate == RV_QUEUE_PAUSED &&
+	     rv_gate_of_queue(gate->name, l->m->now.queues.rows[head->queue].name)))
+		return;
+	rv_memory_needs(l->m, head, &needs);
+	for (size_t i = 0; i < needs.count; i++)
+		if (strcmp(needs.of[i].gate, gate->name) == 0)
+			fits = rv_need_fits(&needs.of[i], gate->used);
+	if (fits)
+		say(l, "L2", "job %lld waits at gate %s for nothing", ID(head), gate->name);
+}
+
+static void look_at_hold(const struct looker *l, const struct mem_hold *h)
+{
+	const struct mem_job *j = rv_memory_job(l->m, h->job);
+
+	if (!j || !j->passed || (j->place != MEM_LEASE && j->place != MEM_READY))
+		say(l, "L1", "job %lld holds gate %s and does not run", (long long)h->job, h->gate);
+}
+
 int rv_memory_check(struct rv_store *store, bool full,
 		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx)
 {
@@ -216,6 +255,10 @@ int rv_memory_check(struct rv_store *store, bool full,
 	}
 	MEM_EACH(l.m, queues, q)
 	look_at_counts(&l, q);
+	MEM_EACH(l.m, gates, g)
+	look_at_gate(&l, g);
+	MEM_EACH(l.m, holds, h)
+	look_at_hold(&l, h);
 	MEM_EACH(l.m, attempts, a)
 	if (!rv_memory_job(l.m, a->job))
 		say(&l, "R1", "a run of job %lld, which is not there", (long long)a->job);

@@ -52,13 +52,19 @@ static uint32_t expire_ttl(struct mem_store *m, uint32_t limit)
 
 int rv_memory_do_promote(struct mem_store *m, struct rv_req_promote *req, struct rv_why *why)
 {
+	int64_t due;
+
 	(void)why;
 	req->expired = expire_ttl(m, req->limit);
 	req->promoted = rv_memory_promote(m, req->limit);
+	(void)rv_memory_grant_due(m, req->limit);
 	req->next_due_us = 0;
 	MEM_EACH(m, jobs, j)
 	if (j->place == MEM_SCHEDULED && (req->next_due_us == 0 || j->due_us < req->next_due_us))
 		req->next_due_us = j->due_us;
+	due = rv_memory_gate_due(m);
+	if (due != 0 && (req->next_due_us == 0 || due < req->next_due_us))
+		req->next_due_us = due;
 	return RV_OK;
 }
 
@@ -162,7 +168,7 @@ static void give(struct mem_store *m, struct rv_req_turn *turn, struct mem_job *
 	(void)snprintf(c->task, sizeof c->task, "%s", j->task);
 }
 
-static void claim(struct mem_store *m, struct rv_req_turn *turn)
+static void claim(struct mem_store *m, struct rv_req_turn *turn, uint32_t *parked)
 {
 	for (uint32_t i = 0; i < turn->nqueues; i++) {
 		struct mem_queue *q = rv_memory_queue(m, turn->queues[i]);
@@ -170,12 +176,18 @@ static void claim(struct mem_store *m, struct rv_req_turn *turn)
 
 		if (!q || q->gate == RV_QUEUE_PAUSED)
 			continue;
-		while (turn->nclaimed < turn->want &&
+		while (turn->nclaimed < turn->want && *parked < RV_PARK_MAX &&
 		       (j = first_in(m, (int)(q - m->now.queues.rows)))) {
 			if (rv_memory_overdue(m, j))
 				rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_EXPIRED);
-			else
+			else if (j->passed || rv_memory_pass(m, j))
 				give(m, turn, j, (int)i);
+			else
+				++*parked;
+		}
+		if (*parked == RV_PARK_MAX) { /* somebody must come for the rest */
+			rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
+			return;
 		}
 	}
 }
@@ -201,6 +213,7 @@ static uint32_t left(struct mem_store *m, const struct rv_req_turn *turn)
 int rv_memory_do_turn(struct mem_store *m, struct rv_req_turn *turn, struct rv_why *why)
 {
 	struct mem_worker *w = rv_memory_worker(m, turn->incarnation);
+	uint32_t parked = 0;
 
 	turn->nclaimed = 0;
 	turn->more = 0;
@@ -210,9 +223,15 @@ int rv_memory_do_turn(struct mem_store *m, struct rv_req_turn *turn, struct rv_w
 		return rv_fail(why, RV_E_STALE, "this worker's life is over for the store");
 	for (uint32_t i = 0; i < turn->nacks; i++)
 		turn->acks[i].err = ack_one(m, turn->incarnation, &turn->acks[i]);
-	claim(m, turn);
-	if (turn->want > 0 && turn->nclaimed == 0 && rv_memory_promote(m, PROMOTE_MAX) > 0)
-		claim(m, turn);
+	(void)rv_memory_grant(m);
+	if (turn->want > 0)
+		claim(m, turn, &parked);
+	if (turn->want > 0 && turn->nclaimed == 0) {
+		uint32_t promoted = rv_memory_promote(m, PROMOTE_MAX);
+
+		if (promoted + rv_memory_grant_due(m, PROMOTE_MAX) > 0)
+			claim(m, turn, &parked);
+	}
 	turn->more = left(m, turn);
 	return RV_OK;
 }

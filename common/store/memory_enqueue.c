@@ -158,6 +158,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->idem_key = rv_memory_keep(m, rv_rules_said(new->idem_key));
 	j->key = rv_memory_keep(m, rv_rules_said(new->key));
 	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
+	j->takes = rv_memory_keep(m, rv_rules_said(new->takes));
 	j->uid = new->uid;
 	rv_memory_order(m, j, m->wall_us);
 	POST(j->id < m->now.next_id && j->max_attempts > 0);
@@ -181,7 +182,9 @@ static int enqueue_one(struct mem_store *m, const struct rv_req_enqueue *req, si
 	queue = rv_rules_said(new->queue) ? new->queue : task->queue;
 	if (!rv_memory_queue(m, queue))
 		return rv_memory_unknown_queue(m, queue, why);
-	err = find_repeat(m, new, &req->ret_ids[i], ret_repeat, why);
+	err = rv_rules_takes(new, m->now.resources.rows, m->now.resources.n, why);
+	if (err == RV_OK)
+		err = find_repeat(m, new, &req->ret_ids[i], ret_repeat, why);
 	if (err != RV_OK || *ret_repeat)
 		return err;
 	if (rv_memory_queue(m, queue)->gate == RV_QUEUE_DRAINING)
@@ -232,6 +235,12 @@ int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct r
 		}
 		q->strategy = req->queues[i].strategy;
 		q->aging_us = req->queues[i].aging_us;
+		q->limits = req->queues[i].limits;
 	}
+	m->now.resources.n = 0;
+	for (size_t i = 0; i < req->nresources; i++)
+		*MEM_ADD(m, resources) = req->resources[i];
+	rv_memory_reconsider(m, NULL);
+	rv_memory_adopt(m);
 	return RV_OK;
 }

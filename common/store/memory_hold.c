@@ -28,6 +28,15 @@ static struct mem_job *waiting(struct mem_store *m, int64_t id, unsigned only, i
 	return j;
 }
 
+/* Whatever is changed of it, it comes to its gates anew. */
+static void unpark(struct mem_store *m, struct mem_job *j)
+{
+	if (j->gate)
+		rv_memory_to_ready(m, j);
+	else if (j->passed)
+		rv_memory_give_back(m, j);
+}
+
 int rv_memory_do_hold(struct mem_store *m, struct rv_req_hold *req, struct rv_why *why)
 {
 	int err = RV_OK;
@@ -38,6 +47,7 @@ int rv_memory_do_hold(struct mem_store *m, struct rv_req_hold *req, struct rv_wh
 		err = rv_rules_hold(req, j->held, why);
 	if (err != RV_OK)
 		return err;
+	unpark(m, j);
 	MEM_EACH(m, deps, dep)
 	waits = waits || dep->child == j->id;
 	if (req->held && j->place != MEM_BLOCKED)
@@ -76,6 +86,7 @@ int rv_memory_do_edit(struct mem_store *m, struct rv_req_edit *req, struct rv_wh
 		err = rv_rules_edit_attempts(req, j->attempts, why);
 	if (err != RV_OK)
 		return err;
+	unpark(m, j);
 	if (req->max_attempts > 0) {
 		j->max_attempts = req->max_attempts;
 		j->granted = 0;

@@ -55,6 +55,8 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->idem_key = j->idem_key;
 	v->key = j->key;
 	v->labels = j->labels;
+	v->takes = j->takes;
+	v->gate = j->gate;
 	v->state = rv_memory_shown(j);
 	v->held = j->held;
 	v->priority = j->priority;
@@ -314,6 +316,7 @@ int rv_memory_read_cancels(struct rv_store *store,
 
 int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_totals)
 {
+	int64_t gate_due;
 	struct mem_store *m = MEM_OF(store);
 	struct rv_store_totals t = {0};
 
@@ -328,6 +331,9 @@ int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 	MEM_EACH(m, jobs, j)
 	if (j->place == MEM_SCHEDULED && (!t.next_due_us || j->due_us < t.next_due_us))
 		t.next_due_us = j->due_us;
+	gate_due = rv_memory_gate_due(m);
+	if (gate_due != 0 && (!t.next_due_us || gate_due < t.next_due_us))
+		t.next_due_us = gate_due;
 	*ret_totals = t;
 	return RV_OK;
 }

@@ -157,6 +157,9 @@ static void changed(struct mem_store *m, const struct mem_job *j, int from)
 static void place(struct mem_store *m, struct mem_job *j, enum mem_place where)
 {
 	PRE(where < MEM_PLACES);
+	rv_memory_leave_line(m, j);
+	if (j->passed && !(j->place == MEM_READY && where == MEM_LEASE))
+		rv_memory_give_back(m, j);
 	j->place = where;
 	j->incarnation = 0;
 	j->leased_us = 0;
@@ -196,6 +199,14 @@ void rv_memory_to_ready(struct mem_store *m, struct mem_job *j)
 	place(m, j, MEM_READY);
 	changed(m, j, from);
 	j->fence = 0;
+}
+
+void rv_memory_to_parked(struct mem_store *m, struct mem_job *j, const char *gate)
+{
+	PRE(j->place == MEM_READY);
+	place(m, j, MEM_BLOCKED);
+	j->gate = gate;
+	changed(m, j, RV_JOB_READY);
 }
 
 void rv_memory_to_scheduled(struct mem_store *m, struct mem_job *j, int64_t due_us)

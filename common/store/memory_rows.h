@@ -3,6 +3,7 @@
 
 /* What the files of the memory backend do for one another.  Private to them; see memory.h. */
 
+#include "core/limit.h"
 #include "core/order.h"
 #include "store/memory.h"
 
@@ -53,6 +54,25 @@ void rv_memory_told_drop(struct mem_store *m, int64_t job);
 /* memory_order.c: gives the job its place; all that waits in ${q} shall get a new one. */
 void rv_memory_order(struct mem_store *m, struct mem_job *j, int64_t since_us);
 void rv_memory_rekey(struct mem_store *m, struct mem_queue *q);
+/* memory_limit.c: whether the job may start; else it is parked. */
+bool rv_memory_pass(struct mem_store *m, struct mem_job *j) RV_MUST_CHECK;
+void rv_memory_give_back(struct mem_store *m, struct mem_job *j);
+void rv_memory_leave_line(struct mem_store *m, struct mem_job *j);
+/* Heads of lines whose gate is open, or due, get through; how many became ready. */
+uint32_t rv_memory_grant(struct mem_store *m);
+uint32_t rv_memory_grant_due(struct mem_store *m, uint32_t limit);
+void rv_memory_reconsider(struct mem_store *m, const char *queue);
+void rv_memory_adopt(struct mem_store *m);
+void rv_memory_yield(struct mem_store *m, int queue);
+int64_t rv_memory_gate_due(const struct mem_store *m); /* the earliest, 0 none */
+struct mem_job *rv_memory_gate_head(struct mem_store *m, const char *gate);
+void rv_memory_needs(struct mem_store *m, const struct mem_job *j, struct rv_needs *ret_needs);
+void rv_memory_to_parked(struct mem_store *m, struct mem_job *j, const char *gate);
+int rv_memory_read_gates(struct rv_store *store,
+			 int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx);
+int rv_memory_read_holds(struct rv_store *store,
+			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
+			 void *ctx);
 /* memory_claim.c, memory_workers.c, memory_admin.c: one function for each kind of request. */
 #define REQ(sym, member, who, what)                                                                \
 	int rv_memory_do_##member(struct mem_store *m, struct rv_req_##member *req,                \

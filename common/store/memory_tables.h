@@ -10,7 +10,9 @@ enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM
 struct mem_job {
 	int64_t id, seq, ord, created_us, deadline_us, asked_us, expires_us, timeout_us,
 		payload_size;
-	const char *task, *spec, *unique_key, *idem_key, *key, *labels;
+	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *takes;
+	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
+	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;
 	int queue, priority, weight, max_attempts,
 		max_crashes; /* queue: index, queues are never removed */
@@ -47,6 +49,18 @@ struct mem_queue {
 	bool rekeying; /* its jobs above rekey_at, up to rekey_until, still have their old places */
 	int64_t aging_us, vtime, rekey_at, rekey_until;
 	int64_t counts[RV_JOB_STATES];
+	struct rv_limits limits;
+};
+
+struct mem_gate {
+	const char *name;
+	int64_t used, full_us, due_us; /* due: the head of its line is to be looked at then */
+	bool open;                     /* within a request: now */
+};
+
+struct mem_hold {
+	int64_t job, n;
+	const char *gate;
 };
 
 struct mem_fair {

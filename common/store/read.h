@@ -15,6 +15,8 @@
 struct rv_job_view {
 	int64_t id, parent_left; /* parents that have not succeeded yet */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *error, *worker;
+	const char *takes; /* resources it named itself; NULL: its task's */
+	const char *gate;  /* BLOCKED by a limit: the gate it waits at (core/limit.h); else NULL */
 	enum rv_job_state state;
 	int priority, weight, attempt, max_attempts, crashes, max_crashes, runs;
 	int64_t run_at_us, created_us, started_us, finished_us, expires_us, deadline_us, timeout_us;
@@ -99,6 +101,20 @@ int rv_store_workers(struct rv_store *store,
 int rv_store_parents(struct rv_store *store, int64_t id,
 		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
 		     void *ctx) RV_MUST_CHECK;
+/* A gate (core/limit.h) that is in use or has jobs waiting at it. */
+struct rv_gate_view {
+	const char *name;
+	int64_t used, max; /* units; max -1: not counted */
+	int64_t waiting;   /* jobs parked there */
+	struct rv_rate rate;
+	int64_t due_us; /* wall: when the first of them gets a token; 0: it does not wait for one */
+};
+int rv_store_gates(struct rv_store *store, int (*each)(void *ctx, const struct rv_gate_view *view),
+		   void *ctx) RV_MUST_CHECK;
+/* Which jobs hold units of which gate, by job. */
+int rv_store_holds(struct rv_store *store,
+		   int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
+		   void *ctx) RV_MUST_CHECK;
 /* Whether cancel was requested for the job under this fence: the worker's look at each beat. */
 int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 			   bool *ret_wanted) RV_MUST_CHECK;

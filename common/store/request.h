@@ -39,6 +39,7 @@ struct rv_job_new {
 	int64_t ttl_us;      /* 0 none: from now, ends the job if it was not started by then */
 	int64_t deadline_us; /* wall; 0 none: when it should be done; orders a queue by deadline */
 	int weight;          /* 0: the task's; of its share in a weighted or fair queue */
+	const char *takes;   /* resources: "gpu:1,db:2"; NULL: the task's */
 	int max_attempts;    /* 0: the task's */
 	int64_t timeout_us;  /* 0: the task's */
 	const char
@@ -195,6 +196,8 @@ struct rv_req_mirror {
 	size_t ntasks;
 	const struct rv_queue_def *queues;
 	size_t nqueues;
+	const struct rv_resource_def *resources;
+	size_t nresources;
 };
 
 struct rv_req_raise {

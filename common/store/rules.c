@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/near.h"
+#include "core/limit.h"
 #include "os/self.h"
 #include "store/read.h"
 #include "wire/sup.h"
@@ -132,6 +133,7 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	hash = hash_number(hash, job->priority);
 	hash = hash_number(hash, job->ttl_us);
 	hash = hash_number(hash, job->weight);
+	hash = hash_text(hash, job->takes);
 	hash = hash_number(hash, job->max_attempts);
 	hash = hash_number(hash, job->timeout_us);
 	hash = hash_text(hash, job->unique_key);
@@ -202,6 +204,71 @@ int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct r
 		return RV_OK;
 	return rv_fail(why, RV_E_CONFLICT, "job %lld has used %d %s already", (long long)req->job,
 		       attempts, attempts == 1 ? "attempt" : "attempts");
+}
+
+int rv_rules_takes(const struct rv_job_new *job, const struct rv_resource_def *resources,
+		   size_t count, struct rv_why *why)
+{
+	const char *names[64];
+	struct rv_takes takes;
+	size_t known = count < RV_ARRAY_LEN(names) ? count : RV_ARRAY_LEN(names);
+	int err;
+
+	if (!rv_rules_said(job->takes))
+		return RV_OK;
+	err = check_text(job->takes, RV_TAKES_TEXT - 1, "the list of resources", why);
+	if (err == RV_OK)
+		err = rv_takes_parse(job->takes, &takes, why);
+	for (size_t i = 0; i < known; i++)
+		names[i] = resources[i].name;
+	for (size_t i = 0; err == RV_OK && i < takes.count; i++) {
+		const struct rv_take *take = &takes.of[i];
+		size_t r = 0;
+
+		while (r < count && strcmp(resources[r].name, take->name) != 0)
+			r++;
+		if (r == count)
+			err = rv_rules_unknown(why, "resource", take->name, names, known);
+		else if (take->n > resources[r].count)
+			err = rv_fail(why, RV_E_CONFLICT, "%d of resource %s: there are only %d",
+				      take->n, take->name, resources[r].count);
+	}
+	return err;
+}
+
+int rv_rules_gate(const struct rv_limited *known, const char *gate, struct rv_need *ret_need)
+{
+	struct rv_needs needs;
+	char text[RV_GATE_MAX + 8];
+	struct rv_limited job = *known;
+	const char *slash = strchr(gate + 1, '/');
+	const char *key = slash ? strchr(slash + 1, '/') : NULL;
+
+	job.queue = job.queue ? job.queue : "";
+	job.task = job.task ? job.task : "";
+	job.key = key ? key + 1 : NULL;
+	(void)snprintf(text, sizeof text, "%s", slash ? slash + 1 : "");
+	job.takes = gate[0] == 'r' ? text : NULL;
+	rv_needs_of(&job, &needs);
+	for (size_t i = 0; i < needs.count; i++) {
+		if (strcmp(needs.of[i].gate, gate) == 0) {
+			*ret_need = needs.of[i];
+			return RV_OK;
+		}
+	}
+	return RV_E_NOTFOUND;
+}
+
+void rv_rules_gate_owner(const char *gate, char ret_owner[RV_NAME_MAX])
+{
+	size_t size = 0;
+
+	if (gate[0] != '\0' && gate[0] != 'r' && gate[1] == '/')
+		size = rv_gate_of_key(gate) ? strcspn(gate + 2, "/") : strlen(gate + 2);
+	if (size >= RV_NAME_MAX)
+		size = 0; /* no name is so long: a damaged store */
+	memcpy(ret_owner, gate + (size ? 2 : 0), size);
+	ret_owner[size] = '\0';
 }
 
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task)

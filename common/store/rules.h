@@ -10,6 +10,9 @@
 #include "core/job.h"
 #include "store/request.h"
 
+struct rv_limited; /* core/limit.h */
+struct rv_need;
+
 #define RV_SPEC_MAX   (1LL << 20)
 #define RV_LABELS_MAX (16LL << 10)
 #define RV_AFTER_MAX  1000 /* parents of one job */
@@ -20,6 +23,11 @@
 #define RV_ADHOC_ATTEMPTS   5
 #define RV_ADHOC_CRASHES    3
 #define RV_ADHOC_TIMEOUT_US (3600LL * 1000000)
+
+/* Of a request: heads of lines looked at, and jobs of a claim that were parked.  The rest is left
+ * to the next. */
+#define RV_GRANT_MAX RV_LIMIT(100u, 6u)
+#define RV_PARK_MAX  RV_LIMIT(64u, 4u)
 
 /* Errors that end up in a job's row; one more in read.h. */
 #define RV_SAYS_NOT_RUNNING "job %lld is not run under this fence (any more)"
@@ -41,8 +49,8 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
 
 /*
  * Equal for enqueues that ask for the same work: what was said of task, queue, spec, payload,
- * priority, ttl, weight, attempts, timeout, keys, labels and parents.  Not the time to run at: a
- * repeat of "in five minutes" comes later and must be the same.  Not who asks.
+ * priority, ttl, weight, resources, attempts, timeout, keys, labels and parents.  Not the time to
+ * run at: a repeat of "in five minutes" comes later and must be the same.  Not who asks.
  */
 uint64_t rv_rules_hash(const struct rv_job_new *job);
 
@@ -61,6 +69,18 @@ int rv_rules_draining(const char *queue, struct rv_why *why);
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
 int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);
 int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why);
+
+/* The resources it names: USAGE, NOTFOUND, CONFLICT where there are fewer than it wants. */
+int rv_rules_takes(const struct rv_job_new *job, const struct rv_resource_def *resources,
+		   size_t count, struct rv_why *why) RV_MUST_CHECK;
+/*
+ * What a gate is limited to, from its name and the limits of its queue or task in ${known} (key and
+ * takes are not read).  NOTFOUND: nothing limits it any more.
+ */
+int rv_rules_gate(const struct rv_limited *known, const char *gate,
+		  struct rv_need *ret_need) RV_MUST_CHECK;
+/* The name of the queue or task that a gate is of; "" of a resource. */
+void rv_rules_gate_owner(const char *gate, char ret_owner[RV_NAME_MAX]);
 
 /* The job's own weight, else its task's, else 1. */
 int rv_rules_weight(const struct rv_job_new *job, const struct rv_task_def *task);

@@ -39,6 +39,7 @@ struct rv_sqlite_tally {
 enum rv_sqlite_wait { RV_SQLITE_WAIT_BEGIN, RV_SQLITE_WAIT_CHECKPOINT };
 
 struct rv_sqlite_queue; /* sqlite_tally.h */
+struct rv_sqlite_gate;  /* sqlite_gate.h */
 
 struct rv_sqlite {
 	struct rv_store base;
@@ -73,6 +74,13 @@ struct rv_sqlite {
 	size_t nqueues;
 	struct rv_task_def *tasks; /* by name */
 	size_t ntasks;
+	bool tasks_limited;                /* one of them is */
+	struct rv_resource_def *resources; /* by name */
+	size_t nresources;
+
+	/* gates that this request has touched */
+	struct rv_sqlite_gate *gates;
+	size_t ngates, gates_space;
 
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;

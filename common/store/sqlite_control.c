@@ -3,8 +3,10 @@
  * A refused one says why in words and changes nothing.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"
@@ -242,6 +244,7 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 	const struct rv_req_pause *pause = &req->u.pause;
 	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, pause->queue);
 	enum rv_queue_gate gate = (enum rv_queue_gate)pause->paused;
+	enum rv_queue_gate was;
 	int err;
 
 	if (!queue)
@@ -255,9 +258,19 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 		return err;
 	s->tally.names++;
 	s->tally.dirty = true;
-	if (queue->gate == RV_QUEUE_PAUSED)
-		rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
-	return RV_OK;
+	was = queue->gate;
+	err = rv_sqlite_names(s); /* what follows must see it paused */
+	if (err != RV_OK)
+		return err;
+	queue = rv_sqlite_queue_named(s, pause->queue);
+	if (!queue)
+		return RV_E_CORRUPT;
+	if (gate == RV_QUEUE_PAUSED)
+		return rv_sqlite_yield(s, queue);
+	if (was != RV_QUEUE_PAUSED)
+		return RV_OK;
+	rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
+	return rv_sqlite_reconsider(s, queue->name);
 }
 
 static int forget_path(struct rv_sqlite *s, const struct rv_req_waiter *waiter)

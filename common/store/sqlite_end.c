@@ -4,6 +4,7 @@
  * does; the row is gone before the job stands anywhere else.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
 
@@ -47,6 +48,8 @@ static int take_lease(struct rv_sqlite *s, struct rv_sqlite_lease *lease, bool r
 
 	PRE(s->open && place->queue);
 	*ret_from = lease->started ? RV_JOB_RUNNING : RV_JOB_READY;
+	if (err == RV_OK)
+		err = rv_sqlite_give_back(s, place);
 	if (err != RV_OK || lease->started)
 		return err;
 	err = rv_sqlite_queue_touch(s, place->queue);

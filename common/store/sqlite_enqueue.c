@@ -136,7 +136,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"biii",
+		"biiit",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
@@ -144,7 +144,8 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 		(int64_t) new->uid, rv_rules_said(new->unique_key), rv_rules_said(new->idem_key),
 		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
 		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
-		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name));
+		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name),
+		rv_rules_said(new->takes));
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)
@@ -160,6 +161,8 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 		err = rv_sqlite_run(s, RV_SQL_IDEM_PUT, NULL, "tiii", new->idem_key, a->place.id,
 				    (int64_t)rv_rules_hash(new),
 				    rv_rules_later(s->now_us, RV_IDEM_US));
+	if (rv_rules_said(new->takes))
+		a->place.marks |= RV_MARK_TAKES;
 	if (err == RV_OK && a->expires_at) {
 		a->place.marks |= RV_MARK_TTL;
 		err = rv_sqlite_run(s, RV_SQL_TTL_PUT, NULL, "ii", a->expires_at, a->place.id);
@@ -228,7 +231,9 @@ static int enqueue_one(struct rv_sqlite *s, const struct rv_req_enqueue *req, si
 	a.place.queue = rv_sqlite_queue_named(s, queue);
 	if (!a.place.queue)
 		return rv_sqlite_queue_unknown(s, queue, why);
-	err = find_repeat(s, a.new, &req->ret_ids[i], ret_repeat, why);
+	err = rv_rules_takes(a.new, s->resources, s->nresources, why);
+	if (err == RV_OK)
+		err = find_repeat(s, a.new, &req->ret_ids[i], ret_repeat, why);
 	if (err != RV_OK || *ret_repeat)
 		return err;
 	if (a.place.queue->gate == RV_QUEUE_DRAINING)

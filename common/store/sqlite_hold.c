@@ -3,6 +3,7 @@
  * A job that a worker has fetched is not touched: it may start at any moment.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"
 
@@ -87,6 +88,8 @@ int rv_sqlite_do_hold(struct rv_sqlite *s, struct rv_req *req)
 	if (err != RV_OK)
 		return err;
 	err = rv_rules_hold(want, (place.marks & RV_MARK_HELD) != 0, &req->why);
+	if (err == RV_OK)
+		err = rv_sqlite_unpark(s, &place, &from);
 	if (err != RV_OK)
 		return err;
 	return want->held ? hold(s, &place, from) : release(s, &place);
@@ -167,6 +170,8 @@ int rv_sqlite_do_edit(struct rv_sqlite *s, struct rv_req *req)
 		err = waiting(s, req, 0, &edit->was, &place, &from);
 	if (err == RV_OK)
 		err = rv_rules_edit_attempts(edit, place.attempts, &req->why);
+	if (err == RV_OK)
+		err = rv_sqlite_unpark(s, &place, &from);
 	if (err == RV_OK)
 		err = rv_sqlite_run1(s, RV_SQL_JOB_EDIT, "iiii", edit->job, (int64_t)edit->priority,
 				     (int64_t)edit->max_attempts, edit->run_at_us);

@@ -4,6 +4,7 @@
  * Never called without the row of the old table being gone already.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
 
@@ -128,6 +129,20 @@ int rv_sqlite_unblock(struct rv_sqlite *s, struct rv_sqlite_place *place, int64_
 	if (due > s->now_us)
 		return rv_sqlite_to_scheduled(s, place, RV_JOB_BLOCKED, due);
 	return rv_sqlite_to_ready(s, place, RV_JOB_BLOCKED, NULL);
+}
+
+int rv_sqlite_to_parked(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *gate,
+			int64_t line)
+{
+	int err = rv_sqlite_moved(s, place, RV_JOB_READY, RV_JOB_BLOCKED, NULL);
+
+	PRE(!(place->marks & RV_MARK_PASSED));
+	if (err != RV_OK)
+		return err;
+	return rv_sqlite_run(s, RV_SQL_PARKED_PUT, NULL, "iiiiiiiiiti", place->id, place->queue->id,
+			     place->ord, (int64_t)place->runs, (int64_t)place->attempts,
+			     (int64_t)place->crashes, (int64_t)place->granted,
+			     (int64_t)place->marks, place->event, gate, line);
 }
 
 int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
@@ -278,7 +293,7 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 {
 	int err = rv_sqlite_ttl_drop(s, place);
 
-	PRE(rv_job_state_final(to));
+	PRE(rv_job_state_final(to) && !(place->marks & RV_MARK_PASSED));
 	place->marks &= ~RV_MARK_HELD;
 #ifndef RV_MUTANT_UNIQUE_NOT_RELEASED
 	if (err == RV_OK && (place->marks & RV_MARK_UNIQUE)) {
@@ -326,6 +341,7 @@ static int cancel_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 
 int rv_sqlite_settle(struct rv_sqlite *s)
 {
+	uint32_t granted;
 	int err = RV_OK;
 
 	PRE(s->open);
@@ -344,5 +360,7 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 		}
 	}
 	s->nfallen = 0;
-	return err;
+	if (err == RV_OK && s->ngates > 0)
+		err = rv_sqlite_grant(s, &granted);
+	return err == RV_OK ? rv_sqlite_gates_store(s) : err;
 }

@@ -12,6 +12,8 @@
 #define RV_MARK_UNIQUE 1
 #define RV_MARK_TTL    2
 #define RV_MARK_MOVED  4
+#define RV_MARK_TAKES  8  /* it names resources itself */
+#define RV_MARK_PASSED 16 /* ready, lease: its gates let it through */
 #define RV_MARK_HELD   64 /* blocked until it is released */
 
 /* A job on its way from one table to another. */
@@ -53,11 +55,17 @@ int rv_sqlite_to_blocked(struct rv_sqlite *s, struct rv_sqlite_place *place, enu
 /* Nothing is in the way of the blocked job any more, its row is gone: at ${due} or at once. */
 int rv_sqlite_unblock(struct rv_sqlite *s, struct rv_sqlite_place *place,
 		      int64_t due) RV_MUST_CHECK;
+/* Out of ready, into the line of ${gate}. */
+int rv_sqlite_to_parked(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *gate,
+			int64_t line) RV_MUST_CHECK;
 /* Final: gives up key and ttl, rings waiters, frees or (later, rv_sqlite_settle) ends children. */
 int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
 		      enum rv_job_state to, const char *error,
 		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
-/* The children of all that was cancelled, and theirs.  At the end of each request. */
+/*
+ * The end of each request: the children of all that was cancelled, and theirs; who waits at a gate
+ * that has room now; the gates it touched are stored.
+ */
 int rv_sqlite_settle(struct rv_sqlite *s) RV_MUST_CHECK;
 /* A run that ended without ending its job. */
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,

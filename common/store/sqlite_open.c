@@ -273,6 +273,7 @@ void rv_sqlite_close(struct rv_store *store)
 	rv_sqlite_names_free(s);
 	rv_arena_reset(&s->strings);
 	free(s->fallen);
+	free(s->gates);
 	free(s->path);
 	free(s->given);
 	free(s);

@@ -3,6 +3,7 @@
  * whose claim found nothing.  Bounded by a limit, so that a transaction stays short.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
 
@@ -97,6 +98,8 @@ int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_pla
 {
 	int err = rv_sqlite_find_waiting(s, id, ret_place, ret_from);
 
+	if (err == RV_OK)
+		err = rv_sqlite_leave_gates(s, ret_place, *ret_from);
 	return err == RV_OK ? rv_sqlite_drop_waiting(s, ret_place, *ret_from) : err;
 }
 
@@ -161,15 +164,25 @@ static int forget_old(struct rv_sqlite *s)
 int rv_sqlite_do_promote(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_promote *promote = &req->u.promote;
+	uint32_t granted;
+	int64_t due;
 	int err = expire(s, promote->limit, &promote->expired);
 
 	if (err == RV_OK)
 		err = rv_sqlite_promote(s, promote->limit, &promote->promoted);
 	if (err == RV_OK)
+		err = rv_sqlite_grant_due(s, promote->limit, &granted);
+	if (err == RV_OK)
+		err = rv_sqlite_gates_store(s);
+	if (err == RV_OK)
+		err = rv_sqlite_gates_due(s, &due);
+	if (err == RV_OK)
 		err = forget_old(s);
 	if (err != RV_OK)
 		return err;
-	promote->next_due_us = 0;
-	err = rv_sqlite_number(s, RV_SQL_SCHEDULED_NEXT, &promote->next_due_us, "");
+	promote->next_due_us = due;
+	err = rv_sqlite_number(s, RV_SQL_SCHEDULED_NEXT, &due, "");
+	if (err == RV_OK && (promote->next_due_us == 0 || due < promote->next_due_us))
+		promote->next_due_us = due;
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

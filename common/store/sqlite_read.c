@@ -4,6 +4,7 @@
  */
 #include "store/sqlite.h"
 #include "store/sqlite_calls.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_log.h"
 #include "store/sqlite_place.h"
 #include "store/sqlite_tally.h"
@@ -193,6 +194,7 @@ int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
 	struct rv_store_totals totals = {0};
+	int64_t gate_due = 0;
 	sqlite3_stmt *stmt;
 	int err;
 
@@ -208,6 +210,11 @@ int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 	totals.next_due_us = sqlite3_column_int64(stmt, RV_JOB_STATES);
 	totals.oldest_ready_us = sqlite3_column_int64(stmt, RV_JOB_STATES + 1);
 	rv_sqlite_end(stmt);
+	err = rv_sqlite_gates_due(s, &gate_due);
+	if (err != RV_OK)
+		return err;
+	if (gate_due != 0 && (totals.next_due_us == 0 || gate_due < totals.next_due_us))
+		totals.next_due_us = gate_due;
 	*ret_totals = totals;
 	return RV_OK;
 }

@@ -7,6 +7,7 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "core/limit.h"
 #include "core/order.h"
 
 #include <stdlib.h>
@@ -142,10 +143,27 @@ void rv_sqlite_names_free(struct rv_sqlite *s)
 {
 	free(s->queues);
 	free(s->tasks);
+	free(s->resources);
 	s->queues = NULL;
 	s->tasks = NULL;
-	s->nqueues = s->ntasks = 0;
+	s->resources = NULL;
+	s->nqueues = s->ntasks = s->nresources = 0;
+	s->tasks_limited = false;
 	s->names_seen = -1;
+}
+
+/* Six columns from ${column} on; false: they cannot be limits. */
+static bool read_limits(sqlite3_stmt *stmt, int column, struct rv_limits *ret_limits)
+{
+	*ret_limits = (struct rv_limits){
+		.concurrency = sqlite3_column_int(stmt, column),
+		.key_concurrency = sqlite3_column_int(stmt, column + 1),
+		.rate = {sqlite3_column_int(stmt, column + 2),
+			 sqlite3_column_int64(stmt, column + 3)},
+		.key_rate = {sqlite3_column_int(stmt, column + 4),
+			     sqlite3_column_int64(stmt, column + 5)},
+	};
+	return rv_limits_sane(ret_limits);
 }
 
 static int load_queues(struct rv_sqlite *s)
@@ -157,6 +175,7 @@ static int load_queues(struct rv_sqlite *s)
 		return err;
 	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
 		struct rv_sqlite_queue *queue = more(&s->queues, s->nqueues, sizeof *queue);
+		bool sane;
 
 		if (!queue) {
 			rv_sqlite_end(stmt);
@@ -167,8 +186,11 @@ static int load_queues(struct rv_sqlite *s)
 		queue->gate = (enum rv_queue_gate)sqlite3_column_int(stmt, 3);
 		queue->aging_us = sqlite3_column_int64(stmt, 4);
 		s->nqueues++;
-		if (!rv_strategy_sane(sqlite3_column_int(stmt, 2)) || queue->aging_us < 0 ||
-		    queue->aging_us > RV_AGING_MAX_US || queue->gate >= RV_QUEUE_GATES) {
+		sane = read_limits(stmt, 5, &queue->limits);
+		queue->limited = rv_limits_any(&queue->limits);
+		if (!sane || !rv_strategy_sane(sqlite3_column_int(stmt, 2)) ||
+		    queue->aging_us < 0 || queue->aging_us > RV_AGING_MAX_US ||
+		    queue->gate >= RV_QUEUE_GATES) {
 			rv_sqlite_end(stmt);
 			return RV_E_CORRUPT;
 		}
@@ -190,7 +212,8 @@ static bool task_is_sane(const struct rv_task_def *task)
 	       backoff->jitter_percent <= 100;
 }
 
-static void read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
+/* false: its limits cannot be any. */
+static bool read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
 {
 	rv_sqlite_text(stmt, 0, task->name, sizeof task->name);
 	rv_sqlite_text(stmt, 1, task->queue, sizeof task->queue);
@@ -205,6 +228,8 @@ static void read_task(sqlite3_stmt *stmt, struct rv_task_def *task)
 				   ? RV_DURABILITY_NORMAL
 				   : RV_DURABILITY_FULL;
 	task->weight = sqlite3_column_int(stmt, 10);
+	rv_sqlite_text(stmt, 17, task->takes, sizeof task->takes);
+	return read_limits(stmt, 11, &task->limits);
 }
 
 static int load_tasks(struct rv_sqlite *s)
@@ -221,12 +246,34 @@ static int load_tasks(struct rv_sqlite *s)
 			rv_sqlite_end(stmt);
 			return RV_E_NOMEM;
 		}
-		read_task(stmt, task);
-		if (!task_is_sane(task)) {
+		if (!read_task(stmt, task) || !task_is_sane(task)) {
 			rv_sqlite_end(stmt);
 			return RV_E_CORRUPT;
 		}
+		s->tasks_limited =
+			s->tasks_limited || rv_limits_any(&task->limits) || task->takes[0] != '\0';
 		s->ntasks++;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+static int load_resources(struct rv_sqlite *s)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_RESOURCES, &stmt, "");
+
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		struct rv_resource_def *def = more(&s->resources, s->nresources, sizeof *def);
+
+		if (!def) {
+			rv_sqlite_end(stmt);
+			return RV_E_NOMEM;
+		}
+		rv_sqlite_text(stmt, 0, def->name, sizeof def->name);
+		def->count = sqlite3_column_int(stmt, 1);
+		s->nresources++;
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
@@ -241,6 +288,8 @@ int rv_sqlite_names(struct rv_sqlite *s)
 	err = load_queues(s);
 	if (err == RV_OK)
 		err = load_tasks(s);
+	if (err == RV_OK)
+		err = load_resources(s);
 	if (err == RV_OK)
 		s->names_seen = s->tally.names;
 	POST(err != RV_OK || s->names_seen == s->tally.names);

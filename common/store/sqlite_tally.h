@@ -15,6 +15,8 @@ struct rv_sqlite_queue {
 	enum rv_strategy strategy;
 	int64_t aging_us;
 	enum rv_queue_gate gate;
+	bool limited;
+	struct rv_limits limits;
 	uint64_t loaded; /* transaction whose numbers these are */
 	uint64_t saved;  /* request before which ${before} was taken */
 	struct rv_sqlite_counts {

@@ -3,6 +3,7 @@
  * takes out of ready exactly the rows it looked at; an overdue job is never started.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"
 
@@ -23,6 +24,7 @@ struct candidate {
 struct claim {
 	struct rv_req_turn *turn;
 	const char *worker; /* its name */
+	uint32_t parked;    /* jobs that may not start now */
 	struct candidate rows[RV_TURN_MAX];
 };
 
@@ -165,6 +167,27 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 			     (int64_t)started, s->now_us);
 }
 
+/* A row out of ready: overdue it ends, over a limit it is parked, else it is the worker's. */
+static int start(struct rv_sqlite *s, struct claim *claim, struct candidate *row, uint32_t queue)
+{
+	struct rv_sqlite_place *place = &row->place;
+	bool passed = true;
+	int err = RV_OK;
+
+	if ((place->marks & RV_MARK_TTL) && row->expires_at <= s->now_us) {
+		err = rv_sqlite_give_back(s, place);
+		return err == RV_OK ? rv_sqlite_to_done(s, place, RV_JOB_READY, RV_JOB_CANCELLED,
+							RV_SAYS_EXPIRED, NULL)
+				    : err;
+	}
+	if (!(place->marks & RV_MARK_PASSED) && rv_sqlite_limited(s, place, row->claimed.task))
+		err = rv_sqlite_pass(s, place, row->claimed.task, &passed);
+	if (err == RV_OK && passed)
+		return give(s, claim, row, queue);
+	claim->parked++;
+	return err;
+}
+
 static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
 {
 	struct rv_req_turn *turn = claim->turn;
@@ -178,18 +201,13 @@ static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
 	do {
 		uint32_t limit = turn->want - turn->nclaimed;
 
+		if (limit > RV_PARK_MAX - claim->parked)
+			limit = RV_PARK_MAX - claim->parked;
 		if (limit == 0)
 			return RV_OK;
 		err = take(s, queue, limit, claim->rows, &found);
-		for (uint32_t i = 0; err == RV_OK && i < found; i++) {
-			struct candidate *row = &claim->rows[i];
-
-			if ((row->place.marks & RV_MARK_TTL) && row->expires_at <= s->now_us)
-				err = rv_sqlite_to_done(s, &row->place, RV_JOB_READY,
-							RV_JOB_CANCELLED, RV_SAYS_EXPIRED, NULL);
-			else
-				err = give(s, claim, row, index);
-		}
+		for (uint32_t i = 0; err == RV_OK && i < found; i++)
+			err = start(s, claim, &claim->rows[i], index);
 		if (err == RV_OK && found < limit)
 			return RV_OK; /* the queue is empty */
 	} while (err == RV_OK);
@@ -200,8 +218,19 @@ static int claim_all(struct rv_sqlite *s, struct claim *claim)
 {
 	int err = RV_OK;
 
-	for (uint32_t i = 0; err == RV_OK && i < claim->turn->nqueues; i++)
+	for (uint32_t i = 0; err == RV_OK && i < claim->turn->nqueues; i++) {
 		err = claim_queue(s, claim, i);
+		if (err == RV_OK && claim->parked == RV_PARK_MAX) {
+			struct rv_sqlite_queue *queue =
+				rv_sqlite_queue_named(s, claim->turn->queues[i]);
+
+			/* somebody must come for the rest */
+			if (!queue || queue->gate == RV_QUEUE_PAUSED)
+				continue;
+			rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
+			return RV_OK;
+		}
+	}
 	return err;
 }
 
@@ -249,6 +278,7 @@ static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, const char 
 {
 	struct claim claim = {.turn = turn, .worker = worker};
 	uint32_t promoted = 0;
+	uint32_t granted = 0;
 	int err;
 
 	if (turn->want == 0)
@@ -257,14 +287,17 @@ static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, const char 
 	if (err != RV_OK || turn->nclaimed > 0)
 		return err;
 	err = rv_sqlite_promote(s, PROMOTE_MAX, &promoted);
+	if (err == RV_OK)
+		err = rv_sqlite_grant_due(s, PROMOTE_MAX, &granted);
 	POST(turn->nclaimed <= turn->want);
-	return err == RV_OK && promoted > 0 ? claim_all(s, &claim) : err;
+	return err == RV_OK && promoted + granted > 0 ? claim_all(s, &claim) : err;
 }
 
 int rv_sqlite_do_turn(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_turn *turn = &req->u.turn;
 	char worker[RV_WORKER_NAME_MAX];
+	uint32_t granted;
 	int err;
 
 	turn->nclaimed = 0;
@@ -276,6 +309,8 @@ int rv_sqlite_do_turn(struct rv_sqlite *s, struct rv_req *req)
 		return rv_fail(&req->why, err, "this worker's life is over for the store");
 	for (uint32_t i = 0; err == RV_OK && i < turn->nacks; i++)
 		err = rv_sqlite_ack(s, turn->incarnation, worker, &turn->acks[i]);
+	if (err == RV_OK)
+		err = rv_sqlite_grant(s, &granted);
 	if (err == RV_OK)
 		err = claim_turn(s, turn, worker);
 	return err == RV_OK ? count_left(s, turn) : err;

@@ -152,6 +152,7 @@ static int dispatch(struct rv_sqlite *s, struct rv_req *req)
 	int err;
 
 	PRE(s->nfallen == 0);
+	s->ngates = 0;
 	switch (req->kind) {
 #define REQ(sym, member, who, what)                                                                \
 	case RV_REQ_##sym:                                                                         \

@@ -61,6 +61,8 @@ enum column {
 	WEIGHT,
 	SUM,
 	B_MARKS,
+	TAKES,
+	GATE,
 	COLUMNS,
 };
 
@@ -120,6 +122,8 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->timeout_us = number(r, TIMEOUT);
 	v->deadline_us = number(r, DEADLINE);
 	v->weight = small(r, WEIGHT);
+	v->takes = text(r, TAKES);
+	v->gate = text(r, GATE);
 	v->uid = (uid_t)number(r, UID);
 	v->payload_size = (size_t)number(r, PAYLOAD);
 	v->sum = (uint64_t)number(r, SUM);

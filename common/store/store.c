@@ -293,6 +293,20 @@ int rv_store_parents(struct rv_store *store, int64_t id,
 	return store->ops->parents(store, id, each, ctx);
 }
 
+int rv_store_gates(struct rv_store *store, int (*each)(void *ctx, const struct rv_gate_view *view),
+		   void *ctx)
+{
+	PRE(each);
+	return store->ops->gates(store, each, ctx);
+}
+
+int rv_store_holds(struct rv_store *store,
+		   int (*each)(void *ctx, int64_t job, const char *gate, int64_t n), void *ctx)
+{
+	PRE(each);
+	return store->ops->holds(store, each, ctx);
+}
+
 int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted)
 {
 	PRE(ret_wanted);

@@ -107,10 +107,12 @@ static int memory_execute(struct rv_store *store, struct rv_req *req)
 	m->wall_us = rv_wall_us();
 	copy_state(&m->saved, &m->now);
 	req->err = dispatch(m, req);
-	if (req->err == RV_OK)
+	if (req->err == RV_OK) {
 		rv_memory_cancel_children(m);
-	else
+		(void)rv_memory_grant(m);
+	} else {
 		copy_state(&m->now, &m->saved);
+	}
 	return RV_OK;
 }
 
@@ -241,6 +243,8 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.tasks = rv_memory_read_tasks,
 	.workers = rv_memory_read_workers,
 	.parents = rv_memory_read_parents,
+	.gates = rv_memory_read_gates,
+	.holds = rv_memory_read_holds,
 	.cancel_wanted = rv_memory_read_cancel_wanted,
 	.cancels = rv_memory_read_cancels,
 	.totals = rv_memory_read_totals,

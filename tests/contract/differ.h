@@ -44,6 +44,8 @@ struct world {
 	char texts[BLOCK_MAX][4][32];
 	int64_t parents[BLOCK_MAX][3];
 	struct rv_queue_def turned;
+	struct rv_task_def tasks[8];
+	struct rv_resource_def resources[2];
 	long step;
 	bool verbose;
 	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];

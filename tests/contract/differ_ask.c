@@ -91,6 +91,8 @@ static void new_job(struct world *w, size_t i)
 		job->deadline_us = w->clock.wall_us + some_delay(w);
 	if (chance(w, 5))
 		job->labels = "[\"l\"]";
+	if (chance(w, 15))
+		job->takes = chance(w, 4) ? "gpu:x" : chance(w, 50) ? "gpu:1, db:2" : "gpu:2";
 	if (chance(w, 30)) {
 		job->after = w->parents[i];
 		job->nafter = (size_t)below(w, 4);
@@ -211,8 +213,53 @@ void mirror_request(struct rv_req *req)
 		{.name = "ranked", .queue = "prio", .max_attempts = 2, .max_crashes = 2}};
 
 	req->kind = RV_REQ_MIRROR;
-	req->u.mirror =
-		(struct rv_req_mirror){known, RV_ARRAY_LEN(known), defs, RV_ARRAY_LEN(defs)};
+	req->u.mirror = (struct rv_req_mirror){.tasks = known,
+					       .ntasks = RV_ARRAY_LEN(known),
+					       .queues = defs,
+					       .nqueues = RV_ARRAY_LEN(defs)};
+}
+
+static struct rv_rate some_rate(struct world *w)
+{
+	static const int64_t times[] = {1, RV_MS_US, RV_S_US, 60 * RV_S_US};
+
+	if (chance(w, 60))
+		return (struct rv_rate){0};
+	return (struct rv_rate){1 + below(w, 4), times[below(w, 4)]};
+}
+
+static struct rv_limits some_limits(struct world *w)
+{
+	struct rv_limits limits = {.rate = some_rate(w), .key_rate = some_rate(w)};
+
+	if (chance(w, 50))
+		limits.concurrency = below(w, 5);
+	if (chance(w, 50))
+		limits.key_concurrency = below(w, 3);
+	return limits;
+}
+
+/* Limits of everything; half of the time none at all. */
+static void limit_all(struct world *w, struct rv_req_mirror *mirror)
+{
+	static const char *const takes[] = {"", "gpu", "gpu:2,db:1", "db:3"};
+	bool free = chance(w, 40);
+
+	memcpy(w->tasks, mirror->tasks, mirror->ntasks * sizeof w->tasks[0]);
+	for (size_t i = 0; i < mirror->ntasks && !free; i++) {
+		if (chance(w, 50))
+			w->tasks[i].limits = some_limits(w);
+		put(w->tasks[i].takes, sizeof w->tasks[i].takes,
+		    takes[chance(w, 40) ? below(w, 4) : 0]);
+	}
+	mirror->tasks = w->tasks;
+	w->turned.limits = free ? (struct rv_limits){0} : some_limits(w);
+	for (size_t i = 0; i < 2 && chance(w, 90); i++) {
+		put(w->resources[i].name, RV_NAME_MAX, i ? "gpu" : "db");
+		w->resources[i].count = 1 + below(w, 4);
+		mirror->nresources = i + 1;
+	}
+	mirror->resources = w->resources;
 }
 
 /* One queue gets another strategy; TIDY, in batches of any size, does the rest. */
@@ -225,6 +272,7 @@ static void ask_mirror(struct world *w, struct rv_req *req)
 	put(queue->name, sizeof queue->name, queues[below(w, 3)]);
 	if (chance(w, 30))
 		queue->aging_us = below(w, 3) * RV_S_US;
+	limit_all(w, &req->u.mirror);
 	req->u.mirror.queues = queue;
 	req->u.mirror.nqueues = 1;
 }

@@ -138,7 +138,7 @@ void same_rings(struct world *w)
 }
 
 struct texts {
-	char data[8192];
+	char data[32768];
 	size_t used;
 };
 
@@ -188,9 +188,9 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	add(t,
 	    "incarnation=%" PRIx64
 	    " slot=%d cancel=%d prefetched=%d held=%d uid=%d payload=%zu sum=%" PRIx64
-	    " left=%" PRId64 "\n",
+	    " left=%" PRId64 " takes=%s gate=%s\n",
 	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, v->held, (int)v->uid,
-	    v->payload_size, v->sum, v->parent_left);
+	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate));
 }
 
 static int add_attempt(void *ctx, const struct rv_attempt_view *v)
@@ -320,6 +320,21 @@ static int add_kick(void *ctx, int64_t job, int64_t fence, int slot)
 	return RV_OK;
 }
 
+static int add_gate(void *ctx, const struct rv_gate_view *v)
+{
+	add(ctx,
+	    "gate %s used=%" PRId64 "/%" PRId64 " waiting=%" PRId64 " rate=%d/%" PRId64
+	    " due=%" PRId64 "\n",
+	    v->name, v->used, v->max, v->waiting, v->rate.count, v->rate.per_us, v->due_us);
+	return RV_OK;
+}
+
+static int add_hold(void *ctx, int64_t job, const char *gate, int64_t n)
+{
+	add(ctx, "job %" PRId64 " holds %" PRId64 " of %s\n", job, n, gate);
+	return RV_OK;
+}
+
 static int add_task(void *ctx, const struct rv_task_def *task)
 {
 	add(ctx, "task %s %s %d %d\n", task->name, task->queue, task->max_attempts,
@@ -338,6 +353,8 @@ static void describe_store(struct world *w, int s, struct texts *t)
 	if (rv_store_queues(store, add_queue, t) != RV_OK || add_workers(store, t) != RV_OK ||
 	    rv_store_cancels(store, add_kick, t) != RV_OK ||
 	    rv_store_tasks(store, add_task, t) != RV_OK ||
+	    rv_store_gates(store, add_gate, t) != RV_OK ||
+	    rv_store_holds(store, add_hold, t) != RV_OK ||
 	    rv_store_totals(store, &totals) != RV_OK || rv_store_instance(store, &at) != RV_OK)
 		differ_fail(w, "%s cannot be read", w->side[s].name);
 	add(t, "totals due=%" PRId64 " oldest=%" PRId64, totals.next_due_us,

@@ -81,8 +81,10 @@ static void mirror(struct fixture *f)
 		{.name = "ranked", .queue = "prio", .max_attempts = 3, .max_crashes = 2}};
 	struct rv_req req = {.kind = RV_REQ_MIRROR};
 
-	req.u.mirror =
-		(struct rv_req_mirror){tasks, RV_ARRAY_LEN(tasks), queues, RV_ARRAY_LEN(queues)};
+	req.u.mirror = (struct rv_req_mirror){.tasks = tasks,
+					      .ntasks = RV_ARRAY_LEN(tasks),
+					      .queues = queues,
+					      .nqueues = RV_ARRAY_LEN(queues)};
 	ERR(ask(f, &req), RV_OK);
 }
 

@@ -527,7 +527,8 @@ CONTRACT(enqueue, mirror_replaces_the_tasks_and_keeps_the_queues)
 	struct names names = {""};
 	int64_t id = 0;
 
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	f->req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
 	ERR(rv_store_tasks(f->store, note_task, &names), RV_OK);
 	TEXT(names.text, "new ");

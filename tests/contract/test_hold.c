@@ -21,7 +21,8 @@ static void serve(struct fixture *f, enum rv_strategy strategy)
 {
 	struct rv_queue_def queue = {.name = "default", .strategy = strategy};
 
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	f->req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
 }
 

@@ -10,7 +10,8 @@ static void serve(struct fixture *f, enum rv_strategy strategy, int64_t aging_us
 {
 	struct rv_queue_def queue = {.name = "default", .strategy = strategy, .aging_us = aging_us};
 
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	f->req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
 }
 
@@ -139,7 +140,8 @@ CONTRACT(order, a_job_weighs_what_its_task_does)
 	struct rv_queue_def queue = {.name = "default"};
 	int64_t id = 0;
 
-	f->req.u.mirror = (struct rv_req_mirror){&heavy, 1, &queue, 1};
+	f->req.u.mirror = (struct rv_req_mirror){
+		.tasks = &heavy, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
 	IS(see(f, add_task(f, "t"))->weight, 7);
 	IS(see(f, add(f, JOB(.weight = 3)))->weight, 3);

@@ -333,7 +333,8 @@ CONTRACT(transaction, one_handle_sees_what_another_commits)
 	f->store = other ? other : mine;
 	(void)add_task(f, "t");
 	ERR(rv_store_change(mine, &before), RV_OK);
-	f->req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	f->req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
 	ERR(rv_store_change(mine, &after), RV_OK);
 	cr_assert(ne(i64, after, before));

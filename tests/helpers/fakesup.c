@@ -153,7 +153,10 @@ static void mirror(struct rv_fakesup *sup)
 	rv_conf_errors_fini(&errors);
 	MUST(rv_conf_defs(conf, &defs));
 	req->kind = RV_REQ_MIRROR;
-	req->u.mirror = (struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
+	req->u.mirror = (struct rv_req_mirror){.tasks = defs.tasks,
+					       .ntasks = defs.ntasks,
+					       .queues = defs.queues,
+					       .nqueues = defs.nqueues};
 	MUST(rv_fakesup_do(sup, req));
 	rv_conf_defs_fini(&defs);
 	rv_conf_free(conf);

@@ -87,7 +87,8 @@ static int64_t left(struct sim *s)
 		s->clock.mono_us += t.next_due_us - s->clock.wall_us;
 		s->clock.wall_us = t.next_due_us;
 	}
-	return t.counts[RV_JOB_READY] + t.counts[RV_JOB_SCHEDULED] + t.counts[RV_JOB_RUNNING];
+	return t.counts[RV_JOB_READY] + t.counts[RV_JOB_SCHEDULED] + t.counts[RV_JOB_RUNNING] +
+	       (t.next_due_us != 0); /* somebody waits for a token */
 }
 
 /* What a blocked job waits for must itself be stuck: dead, or blocked. */

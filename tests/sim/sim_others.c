@@ -6,12 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
+static struct rv_limits some_limits(struct sim *s)
+{
+	struct rv_limits limits = {0};
+
+	if (sim_chance(s, 25))
+		limits.concurrency = 1 + sim_below(s, 4);
+	if (sim_chance(s, 25))
+		limits.key_concurrency = 1 + sim_below(s, 2);
+	if (sim_chance(s, 15))
+		limits.rate = (struct rv_rate){1 + sim_below(s, 20), RV_S_US};
+	if (sim_chance(s, 15))
+		limits.key_rate = (struct rv_rate){1 + sim_below(s, 20), RV_S_US};
+	return limits;
+}
+
 static void mirror(struct sim *s)
 {
 	struct rv_queue_def queues[] = {{.name = "default", .strategy = RV_STRATEGY_FIFO},
 					{.name = "bulk", .strategy = RV_STRATEGY_FIFO},
 					{.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
-	static const struct rv_task_def tasks[] = {
+	static const struct rv_resource_def resources[] = {{"gpu", 2}, {"db", 3}};
+	struct rv_task_def tasks[] = {
 		{.name = "t", .queue = "default", .max_attempts = 3, .max_crashes = 2},
 		{.name = "b", .queue = "bulk", .max_attempts = 2, .max_crashes = 1},
 		{.name = "p", .queue = "prio", .max_attempts = 4, .max_crashes = 0}};
@@ -19,9 +35,18 @@ static void mirror(struct sim *s)
 	for (size_t i = 0; i < RV_ARRAY_LEN(queues) && sim_chance(s, 60); i++) {
 		queues[i].strategy = (enum rv_strategy)sim_below(s, RV_STRATEGY_FAIR + 1);
 		queues[i].aging_us = sim_below(s, 3) * RV_S_US;
+		queues[i].limits = some_limits(s);
+		tasks[i].limits = some_limits(s);
+		if (sim_chance(s, 30))
+			(void)snprintf(tasks[i].takes, sizeof tasks[i].takes, "db:%d,gpu",
+				       1 + sim_below(s, 3));
 	}
-	s->req.u.mirror =
-		(struct rv_req_mirror){tasks, RV_ARRAY_LEN(tasks), queues, RV_ARRAY_LEN(queues)};
+	s->req.u.mirror = (struct rv_req_mirror){.tasks = tasks,
+						 .ntasks = RV_ARRAY_LEN(tasks),
+						 .queues = queues,
+						 .nqueues = RV_ARRAY_LEN(queues),
+						 .resources = resources,
+						 .nresources = RV_ARRAY_LEN(resources)};
 	if (sim_ask(s, RV_REQ_MIRROR) && s->req.err != RV_OK)
 		sim_fail(s, "mirror: %s", s->req.why.text);
 }
@@ -186,6 +211,8 @@ void sim_enqueue(struct sim *s)
 		job.weight = 1 + sim_below(s, 3);
 	if (sim_chance(s, 40))
 		job.key = sim_chance(s, 50) ? "one" : "two";
+	if (sim_chance(s, 15))
+		job.takes = sim_chance(s, 50) ? "gpu:2" : "db:2, gpu";
 	if (sim_chance(s, 20)) {
 		(void)snprintf(unique, sizeof unique, "u%d", sim_below(s, SIM_KEYS));
 		job.unique_key = unique;

@@ -58,7 +58,8 @@ static struct mem_store *make(void)
 	int64_t parent = 2;
 
 	cr_assert(eq(int, rv_store_open(&how, &store, NULL), RV_OK));
-	req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	ask(store, RV_REQ_MIRROR);
 	memset(&req.u.join, 0, sizeof req.u.join);
 	req.u.join.incarnation = WHO;

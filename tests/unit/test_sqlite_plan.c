@@ -142,6 +142,9 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 		RV_SQL_ROUND_SET,      RV_SQL_EVENT_PREV,     RV_SQL_ATTEMPTS_DROP,
 		RV_SQL_SHOWN,          RV_SQL_CANCEL_WANTED,  RV_SQL_IDEM_EXPIRE,
 		RV_SQL_DONE_RUN_KEEP,  RV_SQL_VIEW_JOB,       RV_SQL_INSTANCE_NEWEST,
+		RV_SQL_GATE_OF,        RV_SQL_GATE_SET,       RV_SQL_GATE_DUE,
+		RV_SQL_GATE_NEXT,      RV_SQL_HOLDS_TAKE,     RV_SQL_LINE_FIRST,
+		RV_SQL_LINE_HEAD,      RV_SQL_LINE_CHANGE,    RV_SQL_JOB_GATES,
 	};
 	char plan[2000];
 
@@ -149,12 +152,14 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 		(void)plan_of(hot[i], plan, sizeof plan);
 		/* "SCAN CONSTANT ROW" and the newest instance by its key scan nothing */
 		if (hot[i] != RV_SQL_SHOWN && hot[i] != RV_SQL_INSTANCE_NEWEST &&
-		    hot[i] != RV_SQL_SCHEDULED_NEXT)
+		    hot[i] != RV_SQL_SCHEDULED_NEXT && hot[i] != RV_SQL_GATE_NEXT)
 			cr_assert(eq(int, strstr(plan, "SCAN") != NULL, 0), "%zu: %s", i, plan);
 		cr_assert(eq(int, strstr(plan, "TEMP B-TREE") != NULL, 0), "%zu: %s", i, plan);
 	}
 	(void)plan_of(RV_SQL_SCHEDULED_NEXT, plan, sizeof plan);
 	rv_assert_has(plan, "USING COVERING INDEX scheduled_due");
+	(void)plan_of(RV_SQL_GATE_NEXT, plan, sizeof plan);
+	rv_assert_has(plan, "USING COVERING INDEX gate_due");
 }
 
 static void claim_within_steps(const char *queue)

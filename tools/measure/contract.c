@@ -57,7 +57,8 @@ struct rv_store *rv_measure_store(const char *dir, const char *name, char *path,
 			   &store, &why),
 	     &why, path);
 	req = (struct rv_req){.kind = RV_REQ_MIRROR};
-	req.u.mirror = (struct rv_req_mirror){&task, 1, &queue, 1};
+	req.u.mirror =
+		(struct rv_req_mirror){.tasks = &task, .ntasks = 1, .queues = &queue, .nqueues = 1};
 	execute(store, &req, RV_DURABILITY_FULL);
 	return store;
 }
@@ -215,7 +216,8 @@ static void fill(struct rv_store *store, enum rv_strategy strategy, int64_t coun
 	for (int i = 1; i < WIDE; i++)
 		(void)snprintf(queues[i].name, RV_NAME_MAX, "empty-%d", i);
 	req = (struct rv_req){.kind = RV_REQ_MIRROR};
-	req.u.mirror = (struct rv_req_mirror){&task, 1, queues, WIDE};
+	req.u.mirror = (struct rv_req_mirror){
+		.tasks = &task, .ntasks = 1, .queues = queues, .nqueues = WIDE};
 	execute(store, &req, RV_DURABILITY_NORMAL);
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(keys[i], sizeof keys[i], "tenant-%d", i);

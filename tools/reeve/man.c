@@ -32,7 +32,7 @@ static const char tail[] =
 	"JSON\n"
 	"text), _delay_, _at_, _after_ (an array of ids), _labels_ (an array), _key_, _unique_,\n"
 	"_idempotency\\_key_, _timeout_, _ttl_, _max\\_attempts_, _weight_, "
-	"_deadline_.\n"
+	"_deadline_, _resources_ (such as \"gpu:1,db:2\").\n"
 	"One transaction for each 1,000 lines: a\n"
 	"bad line is reported with its number, and nothing of its 1,000 is stored.\n\n"
 	"# ERRORS IN JSON\n\n"

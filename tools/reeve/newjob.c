@@ -105,6 +105,27 @@ static int take_after(struct rv_newjob *new)
 	return RV_OK;
 }
 
+/* One list of all that were named; the store knows which there are. */
+static int take_resources(struct rv_newjob *new)
+{
+	struct rv_buf list;
+	size_t at = 0;
+	const char *item;
+	int err = RV_OK;
+
+	if (!value_of(new, RV_OPT_RESOURCE))
+		return RV_OK;
+	rv_buf_init(&list);
+	while (!err && (item = rv_args_next(&new->cli->args, RV_OPT_RESOURCE, &at)) != NULL)
+		err = rv_buf_printf(&list, "%s%s", list.size > 0 ? "," : "", item);
+	if (!err) {
+		new->job.takes = rv_arena_strdup(new->arena, rv_buf_text(&list));
+		err = new->job.takes ? RV_OK : RV_E_NOMEM;
+	}
+	rv_buf_fini(&list);
+	return err;
+}
+
 static int take_labels(struct rv_newjob *new)
 {
 	RV_AUTO(rv_json_free) json_t *labels = json_array();
@@ -264,6 +285,8 @@ int rv_newjob_from_args(struct rv_newjob *new)
 		err = take_after(new);
 	if (!err)
 		err = take_labels(new);
+	if (!err)
+		err = take_resources(new);
 	if (!err)
 		err = new->cli->args.command ? take_command(new) : take_task(new);
 	return err ? err : take_stdin(new);

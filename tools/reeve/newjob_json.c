@@ -17,7 +17,7 @@
 static const char *const fields[] = {
 	"task",    "args",    "command", "cwd",          "env",    "queue",    "priority",
 	"payload", "delay",   "at",      "after",        "labels", "key",      "idempotency_key",
-	"unique",  "timeout", "ttl",     "max_attempts", "weight", "deadline",
+	"unique",  "timeout", "ttl",     "max_attempts", "weight", "deadline", "resources",
 };
 
 /* Absent is fine. */
@@ -287,6 +287,8 @@ static int get_texts(struct rv_newjob *new, const json_t *line)
 		err = get_text(new, line, "idempotency_key", &new->job.idem_key);
 	if (!err)
 		err = get_text(new, line, "key", &new->job.key);
+	if (!err)
+		err = get_text(new, line, "resources", &new->job.takes);
 	return err;
 }
 

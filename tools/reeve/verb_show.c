@@ -79,6 +79,8 @@ static void show_rest(const struct rv_job_view *view)
 	line_text("unique", view->unique_key);
 	line_text("idempotency", view->idem_key);
 	line_text("key", view->key);
+	line_text("resources", view->takes);
+	line_text("limit", view->gate);
 	if (view->labels && strcmp(view->labels, "[]") != 0)
 		line_text("labels", view->labels);
 	if (view->held)

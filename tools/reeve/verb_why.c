@@ -129,6 +129,11 @@ static int each_parent(void *ctx, int64_t parent, enum rv_job_state state)
 	return why->err;
 }
 
+static void add_text(void *ctx, const char *code, const char *text)
+{
+	add(ctx, code, "%s", text);
+}
+
 /* What the store says of the job's queue. */
 struct queue_look {
 	const char *queue;
@@ -334,6 +339,8 @@ static int collect(struct why *why)
 	} else {
 		if (view->state == RV_JOB_SCHEDULED)
 			why_scheduled(why);
+		else if (!err && view->gate)
+			err = rv_limits_why(store, view->gate, why->now_us, add_text, why);
 		else if (!err)
 			err = rv_store_parents(store, view->id, each_parent, why);
 		if (view->held)
@@ -378,6 +385,7 @@ static int print_json(const struct why *why)
 struct kept {
 	struct rv_job_view view;
 	char queue[RV_NAME_MAX], worker[RV_NAME_MAX * 2], error[RV_ERROR_MAX];
+	char gate[2 * RV_NAME_MAX + RV_KEY_MAX];
 };
 
 static int read_job(struct rv_cli *cli, int64_t id, struct kept *kept)
@@ -395,6 +403,9 @@ static int read_job(struct rv_cli *cli, int64_t id, struct kept *kept)
 	view->queue = kept->queue;
 	view->worker = kept->worker[0] ? kept->worker : NULL;
 	view->error = kept->error[0] ? kept->error : NULL;
+	(void)snprintf(kept->gate, sizeof(kept->gate), "%s", or_nothing(view->gate));
+	view->gate = kept->gate[0] ? kept->gate : NULL;
+	view->takes = NULL;
 	view->task = view->spec = view->labels = view->key = NULL;
 	view->unique_key = view->idem_key = NULL;
 	return RV_OK;

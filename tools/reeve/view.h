@@ -31,6 +31,14 @@ const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
 const char *rv_view_due(char *out, int64_t wall_us);
 
 /*
+ * Why a job waits at ${gate} (core/limit.h): a sentence or two, each with its code.  Reads the
+ * store. In limits.c.
+ */
+typedef void rv_limits_say_fn(void *ctx, const char *code, const char *text);
+int rv_limits_why(struct rv_store *store, const char *gate, int64_t now_us, rv_limits_say_fn *say,
+		  void *ctx) RV_MUST_CHECK;
+
+/*
  * Why ${view}'s job is SCHEDULED after a run: "attempt 1 of 5 failed: exit code 1", or, when it
  * asked for it, "it asked to be tried later (exit code 75); no attempt was used".  Reads the store:
  * ${view}'s texts must be copies.  In view_last.c.

@@ -47,8 +47,12 @@ static int mirror(struct rv_keeper *keeper, struct rv_why *why)
 		return err;
 	memset(&keeper->req, 0, sizeof(keeper->req));
 	keeper->req.kind = RV_REQ_MIRROR;
-	keeper->req.u.mirror =
-		(struct rv_req_mirror){defs.tasks, defs.ntasks, defs.queues, defs.nqueues};
+	keeper->req.u.mirror = (struct rv_req_mirror){.tasks = defs.tasks,
+						      .ntasks = defs.ntasks,
+						      .queues = defs.queues,
+						      .nqueues = defs.nqueues,
+						      .resources = defs.resources,
+						      .nresources = defs.nresources};
 	err = rv_child_do(&keeper->child, &keeper->req, RV_DURABILITY_FULL, RV_CHILD_OPEN_US, why);
 	rv_conf_defs_fini(&defs);
 	return err;

@@ -3,7 +3,8 @@
 --
 -- What those tables carry along with a job: ord its place in the queue; runs starts so far;
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
--- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 64 it is held (blocked only); event the last one of the job.
+-- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 8 it names resources itself, 16 its
+-- gates let it through (rows in hold), 64 it is held (blocked only); event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -32,7 +33,13 @@ CREATE TABLE queue (
 	name     TEXT NOT NULL UNIQUE,
 	strategy INTEGER NOT NULL,
 	aging    INTEGER NOT NULL, -- what a level of priority is worth; 0 none
-	paused   INTEGER NOT NULL DEFAULT 0 -- 2: it takes no new jobs
+	paused   INTEGER NOT NULL DEFAULT 0, -- 2: it takes no new jobs
+	concurrency     INTEGER NOT NULL, -- 0 no limit
+	key_concurrency INTEGER NOT NULL,
+	rate            INTEGER NOT NULL, -- starts in rate_per; 0 no limit
+	rate_per        INTEGER NOT NULL,
+	key_rate        INTEGER NOT NULL,
+	key_rate_per    INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE task (
@@ -46,7 +53,19 @@ CREATE TABLE task (
 	backoff_min    INTEGER NOT NULL,
 	backoff_max    INTEGER NOT NULL,
 	backoff_jitter INTEGER NOT NULL,
-	durability     INTEGER NOT NULL
+	durability     INTEGER NOT NULL,
+	concurrency     INTEGER NOT NULL, -- 0 no limit
+	key_concurrency INTEGER NOT NULL,
+	rate            INTEGER NOT NULL, -- starts in rate_per; 0 no limit
+	rate_per        INTEGER NOT NULL,
+	key_rate        INTEGER NOT NULL,
+	key_rate_per    INTEGER NOT NULL,
+	takes           TEXT NOT NULL -- resources: "gpu:1,db:2"
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE resource (
+	name  TEXT PRIMARY KEY,
+	count INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Written once; EDIT alone changes it, in priority, run_at and max_attempts.
@@ -70,6 +89,7 @@ CREATE TABLE job (
 	idem_key     TEXT,
 	key          TEXT,
 	labels       TEXT,
+	takes        TEXT, -- resources; NULL those of its task
 	spec         TEXT,
 	payload      BLOB
 ) STRICT;
@@ -107,9 +127,11 @@ CREATE TABLE blocked (
 	id       INTEGER PRIMARY KEY,
 	queue    INTEGER NOT NULL,
 	ord      INTEGER NOT NULL,
-	reason   INTEGER NOT NULL, -- 1 waits for parents, 2 is held
+	reason   INTEGER NOT NULL, -- 1 waits for parents, 2 is held, 3 waits at a gate
 	waits    INTEGER NOT NULL, -- how many parents
 	due      INTEGER NOT NULL, -- not before
+	gate     TEXT,
+	line     INTEGER, -- its place in the line there
 	runs     INTEGER NOT NULL,
 	attempts INTEGER NOT NULL,
 	crashes  INTEGER NOT NULL,
@@ -118,6 +140,7 @@ CREATE TABLE blocked (
 	event    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX blocked_listed ON blocked(queue, id);
+CREATE INDEX blocked_line ON blocked(gate, line, id) WHERE gate IS NOT NULL;
 
 CREATE TABLE lease (
 	id               INTEGER PRIMARY KEY,
@@ -240,6 +263,24 @@ CREATE TABLE result (
 	fence INTEGER NOT NULL,
 	data  BLOB NOT NULL
 ) STRICT;
+
+-- Limits (core/limit.h): q/QUEUE, t/TASK, k/QUEUE/KEY, K/TASK/KEY, r/RESOURCE.
+CREATE TABLE gate (
+	name    TEXT PRIMARY KEY,
+	used    INTEGER NOT NULL, -- units held
+	waiting INTEGER NOT NULL, -- jobs in its line
+	full    INTEGER NOT NULL, -- when its bucket of tokens will be full
+	due     INTEGER NOT NULL  -- when the first in line is to be looked at; 0: when it has room
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gate_due ON gate(due, name) WHERE due <> 0;
+
+-- What a job that passed its gates has taken, until its lease ends.
+CREATE TABLE hold (
+	job  INTEGER NOT NULL,
+	gate TEXT NOT NULL,
+	n    INTEGER NOT NULL,
+	PRIMARY KEY (job, gate)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ttl (
 	expires_at INTEGER NOT NULL,

@@ -34,6 +34,8 @@ fields() { local f; for f in $job; do printf '%s%s ' "$1" "$f"; done; }
 	json queues:array=1 'queues[0].name:text=default' 'queues[0].ready:int=1' 'queues[0].scheduled:int=1' \
 		'queues[].running:int=0' 'queues[].blocked:int=0' 'queues[].succeeded:int=0' 'queues[].dead:int=0' \
 		'queues[].paused:bool=false' 'queues[0].oldest_ready_s:int'
+	expect 0 reeve $s limits --json
+	json limits:array=0
 	expect 0 reeve $s queue pause default --json
 	json 'queues[0].name:text=default' 'queues[0].paused:bool=true'
 	expect 0 reeve $s queue show default --json

@@ -1,0 +1,371 @@
+/*
+ * The memory backend: limits.  A job passes all its gates at once or waits at the one that it
+ * lacks; who waits holds nothing.  A gate that got room is open until the head of its line was
+ * looked at.
+ */
+#include "store/memory_rows.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+static struct mem_gate *gate_named(struct mem_store *m, const char *name)
+{
+	struct mem_gate *gate;
+
+	MEM_EACH(m, gates, g)
+	if (strcmp(g->name, name) == 0)
+		return g;
+	gate = MEM_ADD(m, gates);
+	gate->name = rv_memory_keep(m, name);
+	return gate;
+}
+
+static int64_t line_of(const struct mem_job *j, const char *gate)
+{
+	return rv_gate_line(gate, j->ord, j->id);
+}
+
+static bool before(const struct mem_job *a, const struct mem_job *b, const char *gate)
+{
+	int64_t x = line_of(a, gate);
+	int64_t y = line_of(b, gate);
+
+	return x < y || (x == y && a->id < b->id);
+}
+
+struct mem_job *rv_memory_gate_head(struct mem_store *m, const char *gate)
+{
+	struct mem_job *head = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->gate && strcmp(j->gate, gate) == 0 && (!head || before(j, head, gate)))
+		head = j;
+	return head;
+}
+
+void rv_memory_needs(struct mem_store *m, const struct mem_job *j, struct rv_needs *ret_needs)
+{
+	const struct mem_queue *q = &m->now.queues.rows[j->queue];
+	struct rv_limited job = {.queue = q->name,
+				 .task = j->task,
+				 .key = j->key,
+				 .takes = j->takes,
+				 .queue_limits = &q->limits,
+				 .resources = m->now.resources.rows,
+				 .nresources = m->now.resources.n};
+
+	MEM_EACH(m, tasks, task)
+	{
+		if (strcmp(task->name, j->task) != 0)
+			continue;
+		job.task_limits = &task->limits;
+		if (!job.takes)
+			job.takes = task->takes;
+	}
+	rv_needs_of(&job, ret_needs);
+}
+
+/* The first gate that does not let it pass, NULL: all do.  ${*ret_due}: when it has a token. */
+static struct mem_gate *lacks(struct mem_store *m, const struct mem_job *j,
+			      const struct rv_needs *needs, int64_t *ret_due)
+{
+	for (size_t i = 0; i < needs->count; i++) {
+		const struct rv_need *need = &needs->of[i];
+		struct mem_gate *gate = gate_named(m, need->gate);
+		const struct mem_job *head = rv_memory_gate_head(m, need->gate);
+
+		*ret_due = 0;
+		if (!rv_need_fits(need, gate->used))
+			return gate;
+		*ret_due = rv_rate_due(&need->rate, gate->full_us, m->wall_us);
+		if (*ret_due != 0 || (head && head != j && before(head, j, need->gate)))
+			return gate;
+	}
+	return NULL;
+}
+
+static void take(struct mem_store *m, struct mem_job *j, const struct rv_needs *needs)
+{
+	for (size_t i = 0; i < needs->count; i++) {
+		const struct rv_need *need = &needs->of[i];
+		struct mem_gate *gate = gate_named(m, need->gate);
+
+		gate->full_us = rv_rate_take(&need->rate, gate->full_us, m->wall_us);
+		if (need->max < 0)
+			continue;
+		gate->used += need->n;
+		*MEM_ADD(m, holds) =
+			(struct mem_hold){.job = j->id, .n = need->n, .gate = gate->name};
+	}
+	j->passed = needs->count > 0;
+}
+
+bool rv_memory_pass(struct mem_store *m, struct mem_job *j)
+{
+	struct rv_needs needs;
+	struct mem_gate *gate;
+	int64_t due;
+
+	PRE(j->place == MEM_READY && !j->passed);
+	rv_memory_needs(m, j, &needs);
+	gate = lacks(m, j, &needs, &due);
+	if (!gate) {
+		take(m, j, &needs);
+		return true;
+	}
+	gate->open = true;
+	rv_memory_to_parked(m, j, gate->name);
+	return false;
+}
+
+void rv_memory_give_back(struct mem_store *m, struct mem_job *j)
+{
+	for (size_t i = m->now.holds.n; i-- > 0;) {
+		struct mem_hold hold = m->now.holds.rows[i];
+		struct mem_gate *gate = gate_named(m, hold.gate);
+
+		if (hold.job != j->id)
+			continue;
+		INV(gate->used >= hold.n);
+		gate->used -= hold.n;
+		gate->open = gate->open || rv_memory_gate_head(m, gate->name);
+		MEM_REMOVE(m, holds, i);
+	}
+	j->passed = false;
+}
+
+void rv_memory_leave_line(struct mem_store *m, struct mem_job *j)
+{
+	if (j->gate)
+		gate_named(m, j->gate)->open = true;
+	j->gate = NULL;
+}
+
+static struct mem_gate *open_gate(struct mem_store *m)
+{
+	struct mem_gate *first = NULL;
+
+	MEM_EACH(m, gates, gate)
+	if (gate->open && (!first || strcmp(gate->name, first->name) < 0))
+		first = gate;
+	return first;
+}
+
+static void shut(struct mem_store *m, struct mem_gate *gate, int64_t due_us)
+{
+	gate->open = false;
+	gate->due_us = due_us;
+	if (due_us != 0)
+		rv_store_note_ring(&m->base, RV_RING_SCHEDULED, "", 0);
+}
+
+/* The head of the line of an open gate: it goes, or moves to another line, or the gate is shut. */
+static uint32_t look(struct mem_store *m, struct mem_gate *gate)
+{
+	struct mem_job *head = rv_memory_gate_head(m, gate->name);
+	const struct mem_queue *q;
+	const char *name = gate->name;
+	struct mem_gate *other;
+	struct rv_needs needs;
+	int64_t due = 0;
+
+	if (!head) {
+		shut(m, gate, 0);
+		return 0;
+	}
+	q = &m->now.queues.rows[head->queue];
+	if (q->gate == RV_QUEUE_PAUSED && rv_gate_of_queue(name, q->name)) {
+		shut(m, gate, 0);
+		return 0;
+	}
+	if (q->gate == RV_QUEUE_PAUSED) { /* it is in nobody's way where it holds nothing and waits
+					     for nothing */
+		rv_memory_to_ready(m, head);
+		return 1;
+	}
+	rv_memory_needs(m, head, &needs);
+	other = lacks(m, head, &needs, &due);
+	if (!other) {
+		rv_memory_to_ready(m, head);
+		take(m, head, &needs);
+		return 1;
+	}
+	if (strcmp(other->name, name) == 0) {
+		shut(m, other, due);
+		return 0;
+	}
+	head->gate = other->name;
+	other->open = true;
+	return 0;
+}
+
+uint32_t rv_memory_grant(struct mem_store *m)
+{
+	struct mem_gate *gate;
+	uint32_t granted = 0;
+
+	for (uint32_t looks = 0; (gate = open_gate(m)); looks++) {
+		if (looks < RV_GRANT_MAX)
+			granted += look(m, gate);
+		else /* the keeper goes on */
+			shut(m, gate, m->wall_us);
+	}
+	return granted;
+}
+
+uint32_t rv_memory_grant_due(struct mem_store *m, uint32_t limit)
+{
+	uint32_t before = rv_memory_grant(m);
+
+	for (uint32_t n = 0; n < limit; n++) {
+		struct mem_gate *first = NULL;
+
+		MEM_EACH(m, gates, gate)
+		if (!gate->open && gate->due_us != 0 && gate->due_us <= m->wall_us &&
+		    (!first || gate->due_us < first->due_us ||
+		     (gate->due_us == first->due_us && strcmp(gate->name, first->name) < 0)))
+			first = gate;
+		if (!first)
+			break;
+		first->open = true;
+	}
+	return before + rv_memory_grant(m);
+}
+
+/* Whoever waits at gates of ${queue} (NULL: at any) is looked at anew, by the keeper. */
+void rv_memory_reconsider(struct mem_store *m, const char *queue)
+{
+	MEM_EACH(m, gates, gate)
+	if ((!queue || rv_gate_of_queue(gate->name, queue)) && rv_memory_gate_head(m, gate->name))
+		shut(m, gate, m->wall_us);
+}
+
+static bool holds_any(struct mem_store *m, const struct mem_job *j)
+{
+	MEM_EACH(m, holds, h)
+	if (h->job == j->id)
+		return true;
+	return false;
+}
+
+static void adopt(struct mem_store *m, struct mem_job *j)
+{
+	struct rv_needs needs;
+
+	rv_memory_needs(m, j, &needs);
+	for (size_t i = 0; i < needs.count; i++) {
+		const struct rv_need *need = &needs.of[i];
+		struct mem_gate *gate = gate_named(m, need->gate);
+		bool held = need->max < 0;
+
+		j->passed = j->passed || need->max >= 0;
+		MEM_EACH(m, holds, h)
+		held = held || (h->job == j->id && strcmp(h->gate, gate->name) == 0);
+		if (held)
+			continue;
+		gate->used += need->n;
+		*MEM_ADD(m, holds) =
+			(struct mem_hold){.job = j->id, .n = need->n, .gate = gate->name};
+	}
+}
+
+/* After a change of limits: what runs counts. */
+void rv_memory_adopt(struct mem_store *m)
+{
+	MEM_EACH(m, jobs, j)
+	if (j->place == MEM_LEASE || (j->place == MEM_READY && holds_any(m, j)))
+		adopt(m, j);
+}
+
+/* A paused queue holds nothing that others could use. */
+void rv_memory_yield(struct mem_store *m, int queue)
+{
+	MEM_EACH(m, jobs, j)
+	if (j->place == MEM_READY && j->queue == queue && holds_any(m, j))
+		rv_memory_give_back(m, j);
+}
+
+int64_t rv_memory_gate_due(const struct mem_store *m)
+{
+	int64_t next = 0;
+
+	MEM_EACH(m, gates, gate)
+	if (gate->due_us != 0 && (next == 0 || gate->due_us < next))
+		next = gate->due_us;
+	return next;
+}
+
+int rv_memory_read_gates(struct rv_store *store,
+			 int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+	const char *last = "";
+
+	for (;;) {
+		struct rv_gate_view v = {.max = -1};
+		struct rv_limited known = {.resources = m->now.resources.rows,
+					   .nresources = m->now.resources.n};
+		struct mem_gate *next = NULL;
+		char owner[RV_NAME_MAX];
+		struct rv_need need;
+		int err;
+
+		MEM_EACH(m, gates, g)
+		if (strcmp(g->name, last) > 0 && (!next || strcmp(g->name, next->name) < 0))
+			next = g;
+		if (!next)
+			return RV_OK;
+		last = v.name = next->name;
+		MEM_EACH(m, jobs, j)
+		v.waiting += j->gate && strcmp(j->gate, next->name) == 0;
+		if (next->used == 0 && v.waiting == 0)
+			continue;
+		rv_rules_gate_owner(next->name, owner);
+		known.queue = known.task = owner;
+		MEM_EACH(m, queues, q)
+		if (strcmp(q->name, owner) == 0)
+			known.queue_limits = &q->limits;
+		MEM_EACH(m, tasks, t)
+		if (strcmp(t->name, owner) == 0)
+			known.task_limits = &t->limits;
+		if (rv_rules_gate(&known, next->name, &need) == RV_OK) {
+			v.max = need.max;
+			v.rate = need.rate;
+		}
+		v.used = next->used;
+		v.due_us = next->due_us;
+		err = each(ctx, &v);
+		if (err != RV_OK)
+			return err;
+	}
+}
+
+int rv_memory_read_holds(struct rv_store *store,
+			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
+			 void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+
+	MEM_EACH(m, jobs, j)
+	{
+		const char *last = "";
+
+		for (;;) {
+			const struct mem_hold *next = NULL;
+			int err;
+
+			MEM_EACH(m, holds, h)
+			if (h->job == j->id && strcmp(h->gate, last) > 0 &&
+			    (!next || strcmp(h->gate, next->gate) < 0))
+				next = h;
+			if (!next)
+				break;
+			last = next->gate;
+			err = each(ctx, next->job, next->gate, next->n);
+			if (err != RV_OK)
+				return err;
+		}
+	}
+	return RV_OK;
+}

@@ -1,0 +1,102 @@
+/*
+ * Reading gates and what jobs hold of them.  The CLI.  A row at a time, each a snapshot of its own,
+ * so that no reader is open while a callback runs.
+ */
+#include "store/sqlite.h"
+#include "store/sqlite_calls.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_tally.h"
+
+#include "base/check.h"
+#include "core/limit.h"
+
+#define READ_US (5 * RV_S_US)
+
+/* What limits the gate now. */
+static void limits_of(struct rv_sqlite *s, struct rv_gate_view *view)
+{
+	struct rv_limited known = {.resources = s->resources, .nresources = s->nresources};
+	const struct rv_sqlite_queue *queue;
+	const struct rv_task_def *task;
+	char owner[RV_NAME_MAX];
+	struct rv_need need;
+
+	rv_rules_gate_owner(view->name, owner);
+	queue = rv_sqlite_queue_named(s, owner);
+	task = rv_sqlite_task(s, owner);
+	known.queue = known.task = owner;
+	known.queue_limits = queue ? &queue->limits : NULL;
+	known.task_limits = task ? &task->limits : NULL;
+	view->max = -1;
+	if (rv_rules_gate(&known, view->name, &need) != RV_OK)
+		return;
+	view->max = need.max;
+	view->rate = need.rate;
+}
+
+/* The next row in use above ${name}, which becomes its; NOTFOUND: no more. */
+static int next_view(struct rv_sqlite *s, char name[RV_GATE_MAX], struct rv_gate_view *ret_view)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_GATE_VIEW, &stmt, "t", name);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err;
+	rv_sqlite_text(stmt, 0, name, RV_GATE_MAX);
+	*ret_view = (struct rv_gate_view){.name = name,
+					  .used = sqlite3_column_int64(stmt, 1),
+					  .waiting = sqlite3_column_int64(stmt, 2),
+					  .due_us = sqlite3_column_int64(stmt, 3)};
+	rv_sqlite_end(stmt);
+	return RV_OK;
+}
+
+int rv_sqlite_read_gates(struct rv_store *store,
+			 int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	char name[RV_GATE_MAX] = "";
+	struct rv_gate_view view;
+	int err;
+
+	PRE(!s->open);
+	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
+	err = rv_sqlite_tally_load(s);
+	if (err == RV_OK)
+		err = rv_sqlite_names(s);
+	while (err == RV_OK && (err = next_view(s, name, &view)) == RV_OK) {
+		limits_of(s, &view);
+		err = each(ctx, &view);
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+int rv_sqlite_read_holds(struct rv_store *store,
+			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
+			 void *ctx)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	char gate[RV_GATE_MAX] = "";
+	int64_t job = 0;
+
+	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
+	for (;;) {
+		sqlite3_stmt *stmt;
+		int64_t n;
+		int err = rv_sqlite_start(s, RV_SQL_HOLD_NEXT, &stmt, "it", job, gate);
+
+		if (err == RV_OK)
+			err = rv_sqlite_step(s, stmt);
+		if (err != RV_OK)
+			return err == RV_E_NOTFOUND ? RV_OK : err;
+		job = sqlite3_column_int64(stmt, 0);
+		rv_sqlite_text(stmt, 1, gate, sizeof gate);
+		n = sqlite3_column_int64(stmt, 2);
+		rv_sqlite_end(stmt);
+		err = each(ctx, job, gate, n);
+		if (err != RV_OK)
+			return err;
+	}
+}

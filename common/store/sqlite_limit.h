@@ -1,0 +1,45 @@
+#ifndef RV_STORE_SQLITE_LIMIT_H
+#define RV_STORE_SQLITE_LIMIT_H
+
+/*
+ * Limits as the other sqlite_*.c files use them: letting jobs through (sqlite_limit.c), and the
+ * gates of a request (sqlite_gate.c).  Private to them.
+ */
+
+#include "store/sqlite.h"
+
+struct rv_sqlite_place; /* sqlite_move.h */
+
+/* sqlite_gate.c. */
+/* At the end of a request. */
+int rv_sqlite_gates_store(struct rv_sqlite *s) RV_MUST_CHECK;
+/* The earliest time at which a line is to be looked at, 0 none. */
+int rv_sqlite_gates_due(struct rv_sqlite *s, int64_t *ret_due_us) RV_MUST_CHECK;
+
+/* Whether any limit can concern a job of this queue and task with these marks. */
+bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place, const char *task);
+/*
+ * A job taken out of ready passes all its gates, or is parked at the one that it lacks
+ * (${*ret_passed} false).
+ */
+int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *task,
+		   bool *ret_passed) RV_MUST_CHECK;
+/* What a job with RV_MARK_PASSED holds is given back. */
+int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
+/* A job that waits goes: what it holds is given back, or it leaves the line it stands in. */
+int rv_sqlite_leave_gates(struct rv_sqlite *s, struct rv_sqlite_place *place,
+			  enum rv_job_state from) RV_MUST_CHECK;
+/* Before a person changes it: a parked one is ready again, none holds anything. */
+int rv_sqlite_unpark(struct rv_sqlite *s, struct rv_sqlite_place *place,
+		     enum rv_job_state *from) RV_MUST_CHECK;
+/* Heads of lines whose gate is open, or (due) whose time has come; how many became ready. */
+int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted) RV_MUST_CHECK;
+int rv_sqlite_grant_due(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_granted) RV_MUST_CHECK;
+/* Who waits at a gate of ${queue} (NULL: at any) is looked at anew, by the keeper. */
+int rv_sqlite_reconsider(struct rv_sqlite *s, const char *queue) RV_MUST_CHECK;
+/* After a change of limits: what runs counts. */
+int rv_sqlite_adopt(struct rv_sqlite *s) RV_MUST_CHECK;
+/* Ready jobs of a paused queue give back what they hold. */
+int rv_sqlite_yield(struct rv_sqlite *s, const struct rv_sqlite_queue *queue) RV_MUST_CHECK;
+
+#endif

@@ -72,12 +72,13 @@ static const char *or_nothing(const char *text)
 
 static int add_signal(const char *word, sigset_t *signals, struct rv_why *why)
 {
-	const char *name = strncmp(word, "SIG", 3) == 0 ? word + 3 : word;
 	int signo = 1;
 
-	while (signo < SIGRTMIN && strcmp(or_nothing(sigabbrev_np(signo)), name) != 0)
+	if (strncmp(word, "SIG", 3) == 0)
+		word += 3;
+	while (signo < SIGRTMIN && strcmp(or_nothing(sigabbrev_np(signo)), word) != 0)
 		signo++;
-	if (signo == SIGRTMIN || *name == '\0')
+	if (signo == SIGRTMIN || strlen(word) == 0)
 		return rv_fail(why, RV_E_PARSE, "\"%s\" is not the name of a signal, such as SEGV",
 			       word);
 	(void)sigaddset(signals, signo);
@@ -86,7 +87,7 @@ static int add_signal(const char *word, sigset_t *signals, struct rv_why *why)
 
 static int take_list(const char *list, struct rv_rule *rule, struct rv_why *why)
 {
-	char word[32];
+	char word[32] = "";
 	int count = 0;
 	int err = RV_OK;
 

@@ -1,11 +1,13 @@
 /*
- * reeve add --from-file: JSON lines, a transaction for each thousand.  A bad line is named by its
- * number and nothing of its block is enqueued; earlier blocks stay.  Input is read before BEGIN.
+ * reeve add --from-file, dlq import: JSON lines, a transaction for each thousand.  A bad line is
+ * named by its number and nothing of its block is enqueued; earlier blocks stay.  Input is read
+ * before BEGIN.
  */
 #include "enqueue.h"
 
 #include "base/arena.h"
 #include "newjob.h"
+#include "verb.h"
 #include "wire/json.h"
 
 #include <errno.h>
@@ -210,4 +212,9 @@ int rv_enqueue_file(struct rv_cli *cli, const char *path)
 		rv_enqueue_note(cli);
 	finish(&bulk);
 	return code;
+}
+
+int rv_verb_dlq_import(struct rv_cli *cli)
+{
+	return rv_enqueue_file(cli, cli->args.words[0]);
 }

@@ -4,6 +4,7 @@
  */
 #include "newjob.h"
 
+#include "base64.h"
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
@@ -15,9 +16,29 @@
 #define LINE_MAX_BYTES (128U << 20) /* 16 MiB of payload, each byte as \u00XX, and a spec */
 
 static const char *const fields[] = {
-	"task",    "args",    "command", "cwd",          "env",    "queue",    "priority",
-	"payload", "delay",   "at",      "after",        "labels", "key",      "idempotency_key",
-	"unique",  "timeout", "ttl",     "max_attempts", "weight", "deadline", "resources",
+	"task",
+	"args",
+	"command",
+	"cwd",
+	"env",
+	"queue",
+	"priority",
+	"payload",
+	"delay",
+	"at",
+	"after",
+	"labels",
+	"key",
+	"idempotency_key",
+	"unique",
+	"timeout",
+	"ttl",
+	"max_attempts",
+	"weight",
+	"deadline",
+	"resources",
+	"dead",
+	"payload_base64",
 };
 
 /* Absent is fine. */
@@ -165,6 +186,29 @@ static int get_labels(struct rv_newjob *new, const json_t *line)
 			return rv_fail(&new->cli->why, RV_E_USAGE, "labels: not a list of texts");
 	}
 	return keep_json(new, list, &new->job.labels, &size);
+}
+
+/* What is no text: as dlq export writes it. */
+static int get_base64(struct rv_newjob *new, const json_t *line)
+{
+	const char *text = NULL;
+	char *data;
+	int err = rv_json_get_text(line, "payload_base64", &text, &new->cli->why);
+
+	if (err)
+		return optional(err);
+	if (json_object_get(line, "payload"))
+		return rv_fail(&new->cli->why, RV_E_USAGE,
+			       "payload and payload_base64 do not go together");
+	if (strlen(text) > RV_PAYLOAD_MAX / 3 * 4 + 4)
+		return rv_fail(&new->cli->why, RV_E_TOOBIG, "payload: more than 16 MiB");
+	data = rv_arena_memdup(new->arena, text, strlen(text) + 1);
+	if (!data)
+		return RV_E_NOMEM;
+	if (rv_base64_read(text, strlen(text), data, &new->job.payload_size) != RV_OK)
+		return rv_fail(&new->cli->why, RV_E_USAGE, "payload_base64: this is no base64");
+	new->job.payload = data;
+	return RV_OK;
 }
 
 /* A text is its bytes; any other JSON is its compact text. */
@@ -316,5 +360,7 @@ int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
 		err = get_labels(new, line);
 	if (!err)
 		err = get_payload(new, line);
+	if (!err)
+		err = get_base64(new, line);
 	return err ? err : get_work(new, line);
 }

@@ -11,6 +11,7 @@ while read -r verb; do
 	show | result | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
 	edit) word="--priority 1 1" ;;
 	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
+	"dlq import") word=file ;;
 	"db sql") word="SELECT" ;;
 	esac
 	# shellcheck disable=SC2086

@@ -177,6 +177,28 @@ expect 0 reeve dlq purge --query label:other --json
 json matched:int=1 done:int=1
 expect 3 reeve show "$other"
 expect 3 reeve dlq purge -q nowhere
+# Exported, and put in again: the same work under a new id; a payload that is no text too.
+printf 'a\377b\0c' >blob.bin
+expect 0 reeve add --max-attempts 1 --label "x y" --key k --stdin blob.bin -- sh -c 'cmp - blob.bin && exit 4'
+dead=$out
+expect 1 reeve wait "$dead"
+expect 0 reeve dlq export 'label:"x y"'
+cp .out dead.jsonl
+is "$(wc -l <dead.jsonl)" 1
+says "\"dead\":{\"id\":$dead,\"error\":\"exit code 4\""
+says '"payload_base64":"Yf9iAGM="'
+expect 0 reeve dlq export --json 'label:"x y"'
+expect 0 reeve dlq import dead.jsonl --json
+json ids:array=1
+again=$(sed 's/.*\[\([0-9]*\)\].*/\1/' .out)
+expect 1 reeve wait "$again"
+expect 0 reeve show "$again" --json
+json exit_code:int=4 key:text=k 'labels[0]:text=x y'
+{ cat dead.jsonl; echo '{"command":["true"],"payload_base64":"%%%%"}'; } >bad.jsonl
+expect 2 reeve dlq import bad.jsonl
+errs "bad.jsonl:2: payload_base64: this is no base64"
+expect 0 reeve dlq purge --query 'label:"x y"'
+is "$out" "2 deleted"
 for _ in 1 2 3 4 5 6 7 8 9 10; do reeve add -- true >/dev/null; done
 expect 0 reeve wait -q default --timeout 60s
 expect 0 reeve wait --all --timeout 60s

@@ -91,6 +91,21 @@ bool rv_limits_sane(const struct rv_limits *limits)
 	       rate_sane(&limits->rate) && rate_sane(&limits->key_rate);
 }
 
+/* kind/a[/b] */
+static void name_gate(char *out, char kind, const char *a, const char *b)
+{
+	size_t size = strlen(a);
+
+	PRE(size < RV_NAME_MAX);
+	*out++ = kind;
+	*out++ = '/';
+	memcpy(out, a, size + 1);
+	if (!b)
+		return;
+	out[size] = '/';
+	(void)snprintf(out + size + 1, RV_KEY_MAX, "%s", b);
+}
+
 static struct rv_need *add_need(struct rv_needs *needs, int64_t n, int64_t max)
 {
 	struct rv_need *need = &needs->of[needs->count++];
@@ -111,7 +126,7 @@ static void need_key(struct rv_needs *needs, char kind, const char *owner,
 		return;
 	need = add_need(needs, 1, limits->key_concurrency > 0 ? limits->key_concurrency : -1);
 	need->rate = limits->key_rate;
-	(void)snprintf(need->gate, sizeof need->gate, "%c/%s/%s", kind, owner, key);
+	name_gate(need->gate, kind, owner, key);
 }
 
 static void need_all(struct rv_needs *needs, char kind, const char *owner,
@@ -123,7 +138,7 @@ static void need_all(struct rv_needs *needs, char kind, const char *owner,
 		return;
 	need = add_need(needs, 1, limits->concurrency > 0 ? limits->concurrency : -1);
 	need->rate = limits->rate;
-	(void)snprintf(need->gate, sizeof need->gate, "%c/%s", kind, owner);
+	name_gate(need->gate, kind, owner, NULL);
 }
 
 static void need_resources(struct rv_needs *needs, const struct rv_limited *job)
@@ -141,7 +156,7 @@ static void need_resources(struct rv_needs *needs, const struct rv_limited *job)
 			if (strcmp(job->resources[r].name, takes.of[i].name) == 0)
 				max = job->resources[r].count;
 		need = add_need(needs, takes.of[i].n, max);
-		(void)snprintf(need->gate, sizeof need->gate, "r/%s", takes.of[i].name);
+		name_gate(need->gate, 'r', takes.of[i].name, NULL);
 	}
 }
 

@@ -17,6 +17,7 @@
 struct caller {
 	struct rv_sqlite_place *place;
 	struct rv_needs needs;
+	size_t gates[RV_NEEDS_MAX]; /* of the needs that find_lack() found no fault with */
 	char task[RV_NAME_MAX], key[RV_KEY_MAX], takes[RV_TAKES_TEXT];
 };
 
@@ -72,8 +73,7 @@ static int preceded(struct rv_sqlite *s, const char *gate, const struct rv_sqlit
 
 /* ${*ret_lacks}: the first gate that does not let it pass, -1: all do; ${*ret_due}: when it has a
  * token. */
-static int find_lack(struct rv_sqlite *s, const struct caller *c, int64_t *ret_lacks,
-		     int64_t *ret_due)
+static int find_lack(struct rv_sqlite *s, struct caller *c, int64_t *ret_lacks, int64_t *ret_due)
 {
 	*ret_lacks = -1;
 	*ret_due = 0;
@@ -87,6 +87,7 @@ static int find_lack(struct rv_sqlite *s, const struct caller *c, int64_t *ret_l
 		if (err != RV_OK)
 			return err;
 		gate = &s->gates[index];
+		c->gates[i] = index;
 		if (rv_need_fits(need, gate->used)) {
 			*ret_due = rv_rate_due(&need->rate, gate->full_us, s->now_us);
 			if (*ret_due == 0 && gate->waiting > 0)
@@ -108,13 +109,9 @@ static int take(struct rv_sqlite *s, const struct caller *c)
 
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
-		struct rv_sqlite_gate *gate;
-		size_t index;
-		int err = rv_sqlite_gate(s, need->gate, &index);
+		struct rv_sqlite_gate *gate = &s->gates[c->gates[i]];
+		int err;
 
-		if (err != RV_OK)
-			return err;
-		gate = &s->gates[index];
 		gate->full_us = rv_rate_take(&need->rate, gate->full_us, s->now_us);
 		gate->dirty = true;
 		if (need->max < 0)
@@ -177,12 +174,14 @@ static int park(struct rv_sqlite *s, struct rv_sqlite_place *place, size_t index
 int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *task,
 		   bool *ret_passed)
 {
-	struct caller c = {.place = place};
+	struct caller c; /* some kilobytes that are not worth clearing */
 	int64_t lacks;
 	int64_t due;
 	int err;
 
 	PRE(!(place->marks & RV_MARK_PASSED));
+	c.place = place;
+	c.key[0] = c.takes[0] = '\0';
 	(void)snprintf(c.task, sizeof c.task, "%s", task);
 	err = read_caller(s, &c);
 	if (err != RV_OK)
@@ -214,12 +213,13 @@ static int give_one(struct rv_sqlite *s, const char *name, int64_t n)
 int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
 {
 	sqlite3_stmt *stmt;
+	bool any = false;
 	int err;
 
 	if (!(place->marks & RV_MARK_PASSED))
 		return RV_OK;
 	place->marks &= ~RV_MARK_PASSED;
-	err = rv_sqlite_start(s, RV_SQL_HOLDS_TAKE, &stmt, "i", place->id);
+	err = rv_sqlite_start(s, RV_SQL_HOLDS_OF, &stmt, "i", place->id);
 	if (err != RV_OK)
 		return err;
 	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
@@ -231,8 +231,11 @@ int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
 			rv_sqlite_end(stmt);
 			return err;
 		}
+		any = true;
 	}
-	return err == RV_E_NOTFOUND ? RV_OK : err;
+	if (err != RV_E_NOTFOUND)
+		return err;
+	return any ? rv_sqlite_run(s, RV_SQL_HOLDS_DROP, NULL, "i", place->id) : RV_OK;
 }
 
 /* One has left the line of the gate. */

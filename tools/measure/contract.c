@@ -203,16 +203,56 @@ static void serve_all(struct rv_req_turn *turn)
 	(void)snprintf(turn->queues[turn->nqueues++], RV_NAME_MAX, "default");
 }
 
-/* The queue of a fresh store gets ${strategy} and ${count} jobs as different as theirs may be. */
-static void fill(struct rv_store *store, enum rv_strategy strategy, int64_t count)
+#define HOT 31000 /* jobs over their limit at the head of a queue */
+
+/* What a claim has to look at; names of rv_measure_order. */
+static const struct load {
+	const char *name;
+	struct rv_limits limits; /* of the queue */
+	int task;                /* concurrency of the task */
+	int64_t hot;             /* jobs of one key that is at its limit, before all others */
+} loads[] = {
+	{"limit", {.concurrency = 64}, 0, 0},
+	{"key-limit", {.key_concurrency = 4}, 0, 0},
+	{"rate", {.rate = {1000000, RV_S_US}}, 0, 0},
+	{"limits", {.concurrency = 64, .key_concurrency = 4, .rate = {1000000, RV_S_US}}, 64, 0},
+	{"parked", {.key_concurrency = 1}, 0, HOT},
+};
+
+/* One of them runs, the others are parked by the claims that meet them first. */
+static void park(struct rv_store *store, int64_t count)
 {
+	static struct rv_req holder;
+	static struct rv_req looker;
+	struct rv_req_turn *t = &looker.u.turn;
+	int64_t done = 0;
+
+	(void)turn(store, &holder, 1);
+	looker.kind = RV_REQ_TURN;
+	t->incarnation = 1ULL << 32 | 1;
+	t->want = t->nqueues = 1;
+	(void)snprintf(t->queues[0], RV_NAME_MAX, "default");
+	for (t->nclaimed = 0; t->nclaimed == 0 && done < count; done += 32)
+		execute(store, &looker, RV_DURABILITY_NORMAL);
+}
+
+/* The queue of a fresh store gets ${strategy} and ${count} jobs as different as theirs may be. */
+static void fill(struct rv_store *store, enum rv_strategy strategy, const struct load *load,
+		 int64_t count)
+{
+	static struct rv_job_new hot[1000];
 	static struct rv_job_new jobs[1000];
 	static char keys[1000][16];
 	static int64_t ids[1000];
 	static struct rv_req req;
-	const struct rv_task_def task = {.name = "noop", .queue = "default", .max_attempts = 5};
+	const struct rv_task_def task = {.name = "noop",
+					 .queue = "default",
+					 .max_attempts = 5,
+					 .limits = {.concurrency = load ? load->task : 0}};
 	struct rv_queue_def queues[WIDE] = {{.name = "default", .strategy = strategy}};
 
+	if (load)
+		queues[0].limits = load->limits;
 	for (int i = 1; i < WIDE; i++)
 		(void)snprintf(queues[i].name, RV_NAME_MAX, "empty-%d", i);
 	req = (struct rv_req){.kind = RV_REQ_MIRROR};
@@ -227,18 +267,27 @@ static void fill(struct rv_store *store, enum rv_strategy strategy, int64_t coun
 					      .key = keys[i],
 					      .deadline_us = rv_wall_us() + i * 977 % 1000};
 	}
+	for (int i = 0; i < 1000; i++)
+		hot[i] = (struct rv_job_new){.task = "noop", .priority = -1, .key = "hot"};
+	for (int64_t left = load ? load->hot : 0; left > 0; left -= 1000) {
+		req = (struct rv_req){.kind = RV_REQ_ENQUEUE};
+		req.u.enqueue = (struct rv_req_enqueue){.jobs = hot, .count = 1000, .ret_ids = ids};
+		execute(store, &req, RV_DURABILITY_NORMAL);
+	}
 	for (; count > 0; count -= 1000) {
 		req = (struct rv_req){.kind = RV_REQ_ENQUEUE};
 		req.u.enqueue =
 			(struct rv_req_enqueue){.jobs = jobs, .count = 1000, .ret_ids = ids};
 		execute(store, &req, RV_DURABILITY_NORMAL);
 	}
+	if (load && load->hot > 0)
+		park(store, load->hot);
 	must(rv_store_checkpoint(store, 0, NULL), NULL, "checkpoint");
 }
 
 /*
  * The claim from ${argv[2]} jobs by one strategy beside that by fifo, sampled in turn.  The
- * strategy "wide": fifo, but for a worker of 16 queues.
+ * strategy "wide": fifo, but for a worker of 16 queues; those of loads: fifo with limits.
  */
 int rv_measure_order(int argc, char **argv)
 {
@@ -246,20 +295,24 @@ int rv_measure_order(int argc, char **argv)
 	int64_t jobs = rv_measure_number(argv[2]);
 	int rounds = (int)rv_measure_number(argv[3]);
 	enum rv_strategy strategy = RV_STRATEGY_FIFO;
+	const struct load *load = NULL;
 	char path[4096];
 
 	(void)argc;
+	for (size_t i = 0; i < RV_ARRAY_LEN(loads); i++)
+		if (strcmp(argv[4], loads[i].name) == 0)
+			load = &loads[i];
 	if (strcmp(argv[4], "wide") == 0)
 		serve_all(&other_req.u.turn);
-	else if (rv_strategy_parse(argv[4], &strategy) != RV_OK)
+	else if (!load && rv_strategy_parse(argv[4], &strategy) != RV_OK)
 		rv_measure_die(argv[4], "there is no such strategy");
 	struct rv_store *fifo = rv_measure_store(argv[1], "fifo.db", path, sizeof path);
 	struct rv_store *other = rv_measure_store(argv[1], "other.db", path, sizeof path);
 
 	join(fifo);
 	join(other);
-	fill(fifo, RV_STRATEGY_FIFO, jobs + (int64_t)rounds * SAMPLES);
-	fill(other, strategy, jobs + (int64_t)rounds * SAMPLES);
+	fill(fifo, RV_STRATEGY_FIFO, NULL, jobs + (int64_t)rounds * SAMPLES);
+	fill(other, strategy, load, jobs + (int64_t)rounds * SAMPLES);
 	(void)printf("{\"ratio\":[");
 	for (int i = 0; i < rounds; i++) {
 		int64_t floor_us = sample(fifo, &fifo_req);

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEX_MIN 6 /* of a number in hexadecimal: shorter ones are words, such as "bad" or "dead"   \
-		   */
+/* Of a number in hexadecimal: shorter ones are words, such as "bad" or "dead". */
+#define HEX_MIN 6
 
 static bool is_digit(char c)
 {

@@ -340,7 +340,7 @@ static int change_line(struct rv_sqlite *s, size_t from, size_t to,
 /* The head of the line of an open gate: it goes, or moves to another line, or the gate is shut. */
 static int look(struct rv_sqlite *s, size_t index, uint32_t *granted)
 {
-	struct rv_sqlite_place place;
+	struct rv_sqlite_place place = {.id = 0};
 	struct caller c = {.place = &place};
 	int64_t lacks;
 	int64_t due;
@@ -507,7 +507,7 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 	struct rv_sqlite_place place;
 	struct caller c = {.place = &place};
 	sqlite3_stmt *stmt;
-	bool any;
+	bool any = false;
 	int err = rv_sqlite_start(s, RV_SQL_LEASE_AFTER, &stmt, "i", *id);
 
 	if (err == RV_OK)

@@ -81,8 +81,8 @@ static int release(struct rv_sqlite *s, struct rv_sqlite_place *place)
 int rv_sqlite_do_hold(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_hold *want = &req->u.hold;
-	struct rv_sqlite_place place;
-	enum rv_job_state from;
+	struct rv_sqlite_place place = {.id = 0};
+	enum rv_job_state from = RV_JOB_READY;
 	int err = waiting(s, req, want->only, &want->was, &place, &from);
 
 	if (err != RV_OK)
@@ -162,8 +162,8 @@ int rv_sqlite_do_edit(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_edit *edit = &req->u.edit;
 	struct rv_sqlite_place before;
-	struct rv_sqlite_place place;
-	enum rv_job_state from;
+	struct rv_sqlite_place place = {.id = 0};
+	enum rv_job_state from = RV_JOB_READY;
 	int err = rv_rules_edit(edit, &req->why);
 
 	if (err == RV_OK)

@@ -482,7 +482,7 @@ static int adopt(struct rv_sqlite *s, struct caller *c, bool *ret_any)
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
 		int64_t added = 0;
-		size_t index;
+		size_t index = 0;
 		int err = RV_OK;
 
 		if (need->max < 0)

@@ -2,7 +2,7 @@
 #define RV_CORE_FINGERPRINT_H
 
 /*
- * What errors have in common: "cannot open /tmp/a7f31c: error 13" and "… /tmp/09be44: error 2" are
+ * What errors have in common: "cannot open spool/a7f31c: error 13" and "… spool/09be44: error 2" are
  * one.  Pure; the search, and whoever groups dead letters.
  */
 

@@ -17,7 +17,7 @@ Test(fingerprint, numbers_are_folded)
 	folds("exit code 3", "exit code #");
 	folds("killed by signal 9", "killed by signal #");
 	folds("at 0x7ffe12, line 88", "at #, line #");
-	folds("open /tmp/a7f31c.txt: error 13", "open /tmp/#.txt: error #");
+	folds("open spool/a7f31c.txt: error 13", "open spool/#.txt: error #");
 	folds("request 6ba7b810-9dad-11d1-80b4-00c04fd430c8 failed",
 	      "request #-#dad-#d#-#b#-# failed");
 	folds("10.0.0.1:8080", "#.#.#.#:#");

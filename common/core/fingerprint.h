@@ -2,8 +2,8 @@
 #define RV_CORE_FINGERPRINT_H
 
 /*
- * What errors have in common: "cannot open spool/a7f31c: error 13" and "… spool/09be44: error 2" are
- * one.  Pure; the search, and whoever groups dead letters.
+ * What errors have in common: "cannot open spool/a7f31c: error 13" and "… spool/09be44: error 2"
+ * are one.  Pure; the search, and whoever groups dead letters.
  */
 
 #include <stddef.h>

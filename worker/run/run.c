@@ -43,7 +43,7 @@ void rv_run_begin(struct rv_worker *worker)
 	};
 
 	rv_output_open(&run.output, &how);
-	rv_told_begin(worker);
+	rv_told_begin();
 	turn->limit_mono_us = 0;
 	if (turn->task && turn->claim.timeout_us > 0)
 		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +

@@ -6,7 +6,7 @@
  * that begin with "##reeve ".  Words (the first '=' divides; unknown ones say nothing):
  *   progress=42 reading page 7     retry-after=30s     result=any text to the end of the line
  * or an object of JSON: {"progress": 42, "message": "…"}, {"retry_after": "30s"}, {"result": …},
- * of which several may stand in one.  docs/PROTOCOL.md §Jobs has it for those who write jobs.
+ * of which several may stand in one.  docs/QUEUES.md has it for those who write jobs.
  */
 
 #include "base/attr.h"

@@ -12,7 +12,6 @@
 #include "obs/output.h"
 #include "run/says.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define EVERY_US RV_S_US       /* progress is for people */
@@ -32,9 +31,8 @@ static struct {
 	struct rv_req req; /* too large for a stack */
 } told;
 
-void rv_told_begin(struct rv_worker *worker)
+void rv_told_begin(void)
 {
-	(void)worker;
 	rv_says_reset(&told.out, true);
 	rv_says_reset(&told.progress, false);
 	told.fresh = false;
@@ -43,7 +41,7 @@ void rv_told_begin(struct rv_worker *worker)
 	told.result_size = 0;
 }
 
-static bool hand_over(struct rv_worker *worker, int kind)
+static void hand_over(struct rv_worker *worker, int kind)
 {
 	struct rv_why why = {.text = ""};
 	int err;
@@ -52,13 +50,11 @@ static bool hand_over(struct rv_worker *worker, int kind)
 	err = rv_child_do(worker->child, &told.req, RV_DURABILITY_NORMAL, ROUND_US, &why);
 	if (err == RV_OK)
 		err = told.req.err;
-	if (err == RV_OK)
-		return true;
-	rv_log_with(RV_LOG_WARN, RV_EV_store_error,
-		    RV_FIELDS(RV_INT("job", worker->turn.claim.job)),
-		    "what job %lld said of itself was not kept: %s",
-		    (long long)worker->turn.claim.job, rv_why_text(&why, err));
-	return false;
+	if (err != RV_OK)
+		rv_log_with(RV_LOG_WARN, RV_EV_store_error,
+			    RV_FIELDS(RV_INT("job", worker->turn.claim.job)),
+			    "what job %lld said of itself was not kept: %s",
+			    (long long)worker->turn.claim.job, rv_why_text(&why, err));
 }
 
 static void send_progress(struct rv_worker *worker)
@@ -72,7 +68,7 @@ static void send_progress(struct rv_worker *worker)
 	memcpy(told.req.u.progress.message, told.message, sizeof(told.message));
 	told.fresh = false;
 	told.sent_us = rv_mono_us();
-	(void)hand_over(worker, RV_REQ_PROGRESS);
+	hand_over(worker, RV_REQ_PROGRESS);
 }
 
 static void on_timer(struct rv_loop_timer *timer)
@@ -136,5 +132,5 @@ void rv_told_end(struct rv_worker *worker, bool succeeded)
 		.data = told.result,
 		.size = told.result_size,
 	};
-	(void)hand_over(worker, RV_REQ_RESULT);
+	hand_over(worker, RV_REQ_RESULT);
 }

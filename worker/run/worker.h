@@ -102,7 +102,7 @@ bool rv_run_on(const struct rv_worker *worker);
  * wait for its next attempt, -1 not said; end: its ack comes next.  What fails here is logged: a
  * job's end is more than its words.
  */
-void rv_told_begin(struct rv_worker *worker);
+void rv_told_begin(void);
 void rv_told_heard(struct rv_worker *worker, int stream, const void *data, size_t size);
 int64_t rv_told_retry_us(void);
 void rv_told_end(struct rv_worker *worker, bool succeeded);

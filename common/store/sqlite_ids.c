@@ -14,6 +14,8 @@
 
 #define SORT_MAX 10000 /* ready jobs sorted for a page of their list: some 5 ms */
 
+_Static_assert(RV_JOB_SUCCEEDED == 4, "as the index done_listed and its statements have it");
+
 #define BIT(state) (1U << RV_JOB_##state)
 #define EVERY      ((1U << RV_JOB_STATES) - 1)
 
@@ -81,7 +83,21 @@ static int look_ready(struct rv_sqlite *s, struct search *search)
 	return look(s, search, RV_SQL_IDS_READY_OF, "iitii", search->queue, 0);
 }
 
-/* A final state: queue by queue, because that is how its index is ordered. */
+/*
+ * Nearly every job ends here, so an index would cost each ack a row and a page: from the newest id
+ * down, through what ended otherwise or in other queues, if there is anything to find.
+ */
+static int look_succeeded(struct rv_sqlite *s, struct search *search)
+{
+	int64_t succeeded = 0;
+	int err = rv_sqlite_number(s, RV_SQL_SUCCEEDED_COUNT, &succeeded, "i", search->queue);
+
+	if (err != RV_OK || succeeded == 0)
+		return err;
+	return look(s, search, RV_SQL_IDS_SUCCEEDED, "iitii", search->queue, 0);
+}
+
+/* Another final state: queue by queue, because that is how its index is ordered. */
 static int look_done(struct rv_sqlite *s, struct search *search, int state)
 {
 	int64_t queue = 0;
@@ -121,8 +137,11 @@ static int look_everywhere(struct rv_sqlite *s, struct search *search)
 	if (err == RV_OK && (search->states & BIT(RUNNING)))
 		err = look(s, search, RV_SQL_IDS_LEASE, "iitiii", search->queue, 1);
 	for (int state = 0; err == RV_OK && state < RV_JOB_STATES; state++) {
-		if ((search->states & 1U << state) && rv_job_state_final((enum rv_job_state)state))
-			err = look_done(s, search, state);
+		if (!(search->states & 1U << state) ||
+		    !rv_job_state_final((enum rv_job_state)state))
+			continue;
+		err = state == RV_JOB_SUCCEEDED ? look_succeeded(s, search)
+						: look_done(s, search, state);
 	}
 	return err;
 }

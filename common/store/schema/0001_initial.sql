@@ -188,7 +188,8 @@ CREATE TABLE done (
 	output       INTEGER,
 	run_error    TEXT
 ) STRICT;
-CREATE INDEX done_listed ON done(state, queue, id);
+-- For lists.  Not of those that succeeded (4): each ack would pay for it.
+CREATE INDEX done_listed ON done(state, queue, id) WHERE state <> 4;
 
 -- Runs that ended without ending their job.  With outcome 6 (crashed) user_us, sys_us and maxrss are
 -- the worker's, over its whole life: the share of the run is not known.

@@ -1,17 +1,23 @@
 /*
- * Writes of the CLI: one transaction, signals that would stop us in it held back, then the bell.
- * Runs in the CLI and tests.  Must never read input, wait for anybody but the write lock, or run
- * anything of a person's between BEGIN and COMMIT.
+ * Writes of outsiders: one transaction, signals that would stop us in it held back, then the bell.
+ * Runs in the CLI, in programs that use the library, and in tests.  Must never read input, wait for
+ * anybody but the write lock, or run anything of a person's between BEGIN and COMMIT.
  */
 #include "client/submit.h"
 
 #include "base/check.h"
 #include "base/fault.h"
+#include "client/alive.h"
 #include "client/bell.h"
 #include "conf/conf.h"
+#include "core/job.h"
 #include "store/request.h"
+#include "wire/control.h"
+#include "wire/json.h"
+#include "wire/sup.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 static const int held_signals[] = {SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGTTOU};
 
@@ -22,8 +28,8 @@ static void hold_signals(sigset_t *ret_before)
 	(void)sigemptyset(&held);
 	for (size_t i = 0; i < RV_ARRAY_LEN(held_signals); i++)
 		(void)sigaddset(&held, held_signals[i]);
-	if (sigprocmask(SIG_BLOCK, &held, ret_before) != 0)
-		IMPOSSIBLE("sigprocmask refuses a valid set");
+	if (pthread_sigmask(SIG_BLOCK, &held, ret_before) != 0)
+		IMPOSSIBLE("pthread_sigmask refuses a valid set");
 }
 
 static bool enqueues(struct rv_req *const *reqs, size_t count)
@@ -101,8 +107,8 @@ int rv_submit(struct rv_client *client, struct rv_req *const *reqs, size_t count
 	PRE(client->store && client->writable);
 	hold_signals(&before);
 	int err = transact(client, reqs, count, all_or_nothing, why);
-	if (sigprocmask(SIG_SETMASK, &before, NULL) != 0)
-		IMPOSSIBLE("sigprocmask refuses the mask it gave");
+	if (pthread_sigmask(SIG_SETMASK, &before, NULL) != 0)
+		IMPOSSIBLE("pthread_sigmask refuses the mask it gave");
 	return err;
 }
 
@@ -112,5 +118,64 @@ int rv_submit_one(struct rv_client *client, struct rv_req *req, struct rv_why *w
 
 	if (!err && req->err)
 		err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));
+	return err;
+}
+
+int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	int err;
+
+	jobs->failed = jobs->count;
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_ENQUEUE;
+	req->u.enqueue = (struct rv_req_enqueue){
+		.jobs = jobs->jobs,
+		.count = jobs->count,
+		.ret_ids = jobs->ret_ids,
+		.adhoc_refused = !client->conf->reeve.adhoc,
+	};
+	err = rv_submit_one(client, req, why);
+	if (req->err)
+		jobs->failed = req->u.enqueue.failed_index;
+	jobs->repeated = req->u.enqueue.repeated;
+	free(req);
+	return err;
+}
+
+/* The daemon passes it on at once; should it not answer, the worker reads the flag at its next
+ * beat. */
+void rv_submit_kick(struct rv_client *client, const struct rv_req_cancel *cancel)
+{
+	RV_AUTO(rv_json_free) json_t *request = rv_control_request("kick");
+	json_t *reply = NULL;
+
+	if (request && rv_json_set_int(request, "slot", cancel->slot) == RV_OK &&
+	    rv_json_set_int(request, "job", cancel->job) == RV_OK &&
+	    rv_json_set_int(request, "fence", cancel->fence) == RV_OK &&
+	    rv_alive_call(client, request, &reply, NULL) == RV_OK)
+		json_decref(reply);
+	else
+		rv_bell_ring(client, RV_RING_KEEPER);
+}
+
+int rv_submit_cancel(struct rv_client *client, int64_t id, bool *ret_running, struct rv_why *why)
+{
+	struct rv_req *req = calloc(1, sizeof(*req));
+	bool running;
+	int err;
+
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_CANCEL;
+	req->u.cancel.job = id;
+	err = rv_submit_one(client, req, why);
+	running = !err && req->u.cancel.was == RV_JOB_RUNNING;
+	if (running)
+		rv_submit_kick(client, &req->u.cancel);
+	if (!err && ret_running)
+		*ret_running = running;
+	free(req);
 	return err;
 }

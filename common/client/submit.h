@@ -5,6 +5,7 @@
 
 #include "client/client.h"
 
+struct rv_job_new;
 struct rv_req;
 
 /*
@@ -20,5 +21,33 @@ int rv_submit(struct rv_client *client, struct rv_req *const *reqs, size_t count
 
 /* One request: its own error is the return value. */
 int rv_submit_one(struct rv_client *client, struct rv_req *req, struct rv_why *why) RV_MUST_CHECK;
+
+/* Jobs of one transaction at most (INTERFACE: bulk). */
+#define RV_SUBMIT_BLOCK 1000
+
+struct rv_submit_jobs {
+	const struct rv_job_new *jobs; /* borrowed */
+	size_t count;
+	int64_t *ret_ids; /* count of them */
+	size_t failed;    /* out, on the error of one job: its index; else ${count} or more */
+	size_t repeated;  /* out: those that were there already by their idempotency key */
+};
+
+/*
+ * Enqueues jobs, all or nothing, in a transaction of their own.  The store is open
+ * (RV_CLIENT_CREATE).  On an error the sentence is in ${why}; of ENQUEUE and of rv_submit.
+ */
+int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs,
+		   struct rv_why *why) RV_MUST_CHECK;
+
+/*
+ * Cancels a job; the worker of a running one (${*ret_running}, may be NULL) is told.  Errors of
+ * CANCEL.
+ */
+int rv_submit_cancel(struct rv_client *client, int64_t id, bool *ret_running,
+		     struct rv_why *why) RV_MUST_CHECK;
+/* The worker of a job whose cancellation was requested is told. */
+struct rv_req_cancel;
+void rv_submit_kick(struct rv_client *client, const struct rv_req_cancel *cancel);
 
 #endif

@@ -1,5 +1,5 @@
 /* Base64: the vectors of RFC 4648, both ways for any bytes, and what is none. */
-#include "base64.h"
+#include "base/base64.h"
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -6,6 +6,7 @@
 #include "enqueue.h"
 
 #include "base/arena.h"
+#include "client/submit.h"
 #include "newjob.h"
 #include "verb.h"
 #include "wire/json.h"
@@ -50,8 +51,8 @@ static int read_block(struct bulk *bulk, bool *ret_end)
 	bulk->count = 0;
 	bulk->first = bulk->number + 1;
 	*ret_end = false;
-	while (bulk->count < RV_ENQUEUE_BLOCK && bytes < BLOCK_BYTES) {
-		struct rv_newjob new = {.cli = bulk->cli, .arena = &bulk->arena};
+	while (bulk->count < RV_SUBMIT_BLOCK && bytes < BLOCK_BYTES) {
+		struct rv_newjob new;
 		int err;
 
 		errno = 0;
@@ -63,6 +64,7 @@ static int read_block(struct bulk *bulk, bool *ret_end)
 		bytes += (size_t)got;
 		if (is_blank(bulk->line) && strlen(bulk->line) == (size_t)got)
 			continue;
+		rv_newjob_init(&new, bulk->cli, &bulk->arena);
 		err = rv_newjob_from_json(&new, bulk->line, (size_t)got);
 		if (err)
 			return rv_wrap(&bulk->cli->why, err, "%s:%lld", bulk->name,
@@ -99,16 +101,16 @@ static void show_progress(struct bulk *bulk)
 
 static int store_block(struct bulk *bulk)
 {
-	size_t failed;
-	size_t repeated;
+	struct rv_submit_jobs block = {
+		.jobs = bulk->jobs, .count = bulk->count, .ret_ids = bulk->ids};
 	int err;
 
 	if (bulk->count == 0)
 		return RV_OK;
-	err = rv_enqueue(bulk->cli, bulk->jobs, bulk->count, bulk->ids, &failed, &repeated);
-	if (err && failed < bulk->count)
+	err = rv_submit_jobs(&bulk->cli->client, &block, &bulk->cli->why);
+	if (err && block.failed < bulk->count)
 		return rv_wrap(&bulk->cli->why, err, "%s:%lld", bulk->name,
-			       (long long)bulk->numbers[failed]);
+			       (long long)bulk->numbers[block.failed]);
 	if (err)
 		return err;
 	bulk->stored += (int64_t)bulk->count;
@@ -154,9 +156,9 @@ static int prepare(struct bulk *bulk, const char *path)
 		err = rv_cli_store(bulk->cli, RV_CLIENT_CREATE);
 	if (err)
 		return err;
-	bulk->jobs = calloc(RV_ENQUEUE_BLOCK, sizeof(*bulk->jobs));
-	bulk->numbers = calloc(RV_ENQUEUE_BLOCK, sizeof(*bulk->numbers));
-	bulk->ids = calloc(RV_ENQUEUE_BLOCK, sizeof(*bulk->ids));
+	bulk->jobs = calloc(RV_SUBMIT_BLOCK, sizeof(*bulk->jobs));
+	bulk->numbers = calloc(RV_SUBMIT_BLOCK, sizeof(*bulk->numbers));
+	bulk->ids = calloc(RV_SUBMIT_BLOCK, sizeof(*bulk->ids));
 	if (bulk->cli->json)
 		bulk->printed = json_array();
 	return bulk->jobs && bulk->numbers && bulk->ids && (!bulk->cli->json || bulk->printed)

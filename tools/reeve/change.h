@@ -5,7 +5,6 @@
 
 #include "cli.h"
 
-struct rv_req_cancel;
 struct rv_req;
 
 /* ${req} as ${what} (kind and what it says), for the job ${id}. */
@@ -22,9 +21,5 @@ int rv_change_run(struct rv_cli *cli, const struct rv_req *what, const char *don
  */
 int rv_change_many(struct rv_cli *cli, const struct rv_req *what, const char *done,
 		   const char *terms) RV_MUST_CHECK;
-/* The worker of a job whose cancellation was requested is told. */
-void rv_change_kick(struct rv_cli *cli, const struct rv_req_cancel *cancel);
-/* Cancels a job; the worker of a running one is told.  Errors of CANCEL, with cli->why. */
-int rv_change_cancel(struct rv_cli *cli, int64_t id) RV_MUST_CHECK;
 
 #endif

@@ -129,7 +129,7 @@ static int change_batch(struct many *many, const struct seen *seen, size_t n)
 			many->done++;
 		if (!reqs[i]->err && reqs[i]->kind == RV_REQ_CANCEL &&
 		    reqs[i]->u.cancel.was == RV_JOB_RUNNING)
-			rv_change_kick(many->cli, &reqs[i]->u.cancel);
+			rv_submit_kick(&many->cli->client, &reqs[i]->u.cancel);
 	}
 	return err;
 }

@@ -21,13 +21,13 @@
 
 static const char *value_of(const struct rv_newjob *new, enum rv_opt opt)
 {
-	return rv_args_value(&new->cli->args, opt);
+	return rv_args_value(new->args, opt);
 }
 
 static int take_numbers(struct rv_newjob *new)
 {
-	const struct rv_args *args = &new->cli->args;
-	struct rv_why *why = &new->cli->why;
+	const struct rv_args *args = new->args;
+	struct rv_why *why = new->why;
 	int64_t priority = -1;
 	int64_t attempts = 0;
 	int64_t weight = 0;
@@ -53,20 +53,20 @@ static int take_time(struct rv_newjob *new)
 	const char *deadline = value_of(new, RV_OPT_DEADLINE);
 	int64_t now_us = rv_wall_us();
 	int64_t delay_us = 0;
-	int err = rv_args_duration(&new->cli->args, RV_OPT_DELAY, &delay_us, &new->cli->why);
+	int err = rv_args_duration(new->args, RV_OPT_DELAY, &delay_us, new->why);
 
 	if (err)
 		return err;
 	if (at && value_of(new, RV_OPT_DELAY))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "--at and --delay do not go together");
+		return rv_fail(new->why, RV_E_USAGE, "--at and --delay do not go together");
 	if (delay_us > 0 && __builtin_add_overflow(now_us, delay_us, &new->job.run_at_us))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "--delay is too long");
+		return rv_fail(new->why, RV_E_USAGE, "--delay is too long");
 	if (at && rv_parse_time(at, now_us, &new->job.run_at_us) != RV_OK)
-		return rv_fail(&new->cli->why, RV_E_USAGE,
+		return rv_fail(new->why, RV_E_USAGE,
 			       "--at %s: not a time such as 2026-11-21T20:21:32Z, 20:21 or +5m",
 			       at);
 	if (deadline && rv_parse_time(deadline, now_us, &new->job.deadline_us) != RV_OK)
-		return rv_fail(&new->cli->why, RV_E_USAGE,
+		return rv_fail(new->why, RV_E_USAGE,
 			       "--deadline %s: not a time such as 2026-11-21T20:21:32Z, 20:21 or "
 			       "+5m",
 			       deadline);
@@ -86,7 +86,7 @@ static int take_after(struct rv_newjob *new)
 	if (!ids)
 		return RV_E_NOMEM;
 	new->job.after = ids;
-	while ((list = rv_args_next(&new->cli->args, RV_OPT_AFTER, &at)) != NULL) {
+	while ((list = rv_args_next(new->args, RV_OPT_AFTER, &at)) != NULL) {
 		char *copy = rv_arena_strdup(new->arena, list);
 		char *rest = copy;
 		char *id;
@@ -95,11 +95,11 @@ static int take_after(struct rv_newjob *new)
 			return RV_E_NOMEM;
 		while ((id = strsep(&rest, ",")) != NULL) {
 			if (new->job.nafter == AFTER_MAX)
-				return rv_fail(&new->cli->why, RV_E_TOOBIG,
-					       "--after: more than %d jobs", AFTER_MAX);
-			int err = rv_args_id(id, &ids[new->job.nafter++], &new->cli->why);
+				return rv_fail(new->why, RV_E_TOOBIG, "--after: more than %d jobs",
+					       AFTER_MAX);
+			int err = rv_args_id(id, &ids[new->job.nafter++], new->why);
 			if (err)
-				return rv_wrap(&new->cli->why, err, "--after");
+				return rv_wrap(new->why, err, "--after");
 		}
 	}
 	return RV_OK;
@@ -116,7 +116,7 @@ static int take_resources(struct rv_newjob *new)
 	if (!value_of(new, RV_OPT_RESOURCE))
 		return RV_OK;
 	rv_buf_init(&list);
-	while (!err && (item = rv_args_next(&new->cli->args, RV_OPT_RESOURCE, &at)) != NULL)
+	while (!err && (item = rv_args_next(new->args, RV_OPT_RESOURCE, &at)) != NULL)
 		err = rv_buf_printf(&list, "%s%s", list.size > 0 ? "," : "", item);
 	if (!err) {
 		new->job.takes = rv_arena_strdup(new->arena, rv_buf_text(&list));
@@ -136,7 +136,7 @@ static int take_labels(struct rv_newjob *new)
 
 	if (!value_of(new, RV_OPT_LABEL))
 		return err;
-	while (!err && (label = rv_args_next(&new->cli->args, RV_OPT_LABEL, &at)) != NULL) {
+	while (!err && (label = rv_args_next(new->args, RV_OPT_LABEL, &at)) != NULL) {
 		json_t *text;
 
 		err = rv_newjob_string(new, "the label", label, strlen(label), &text);
@@ -158,7 +158,7 @@ static int take_labels(struct rv_newjob *new)
 static int take_stdin(struct rv_newjob *new)
 {
 	const char *path = value_of(new, RV_OPT_STDIN);
-	struct rv_why *why = &new->cli->why;
+	struct rv_why *why = new->why;
 	struct rv_buf buf;
 	int fd = STDIN_FILENO;
 	int err;
@@ -185,50 +185,26 @@ static int take_stdin(struct rv_newjob *new)
 	return err;
 }
 
-/* NAME=VALUE into ${object}; a name given twice is an error unless ${again}. */
-static int add_pair(struct rv_newjob *new, json_t *object, const char *pair, bool again)
-{
-	const char *equals = strchr(pair, '=');
-	struct rv_why *why = &new->cli->why;
-	json_t *value;
-	char *name;
-	int err;
-
-	if (!equals || equals == pair)
-		return rv_fail(why, RV_E_USAGE, "%s: expected NAME=VALUE", pair);
-	name = rv_arena_memdup(new->arena, pair, (size_t)(equals - pair));
-	if (!name)
-		return RV_E_NOMEM;
-	if (!again && json_object_get(object, name))
-		return rv_fail(why, RV_E_USAGE, "the argument %s is given twice", name);
-	err = rv_newjob_string(new, name, equals + 1, strlen(equals + 1), &value);
-	if (err)
-		return err;
-	if (json_object_set_new(object, name, value) != 0)
-		return rv_fail(why, RV_E_PARSE, "%s is not UTF-8 text", name);
-	return RV_OK;
-}
-
 static int take_env(struct rv_newjob *new, json_t *env)
 {
 	size_t at = 0;
 	const char *text;
 	int err = RV_OK;
 
-	while (!err && (text = rv_args_next(&new->cli->args, RV_OPT_PASS_ENV, &at)) != NULL) {
+	while (!err && (text = rv_args_next(new->args, RV_OPT_PASS_ENV, &at)) != NULL) {
 		const char *value = getenv(text);
 		const char *pair = rv_arena_printf(new->arena, "%s=%s", text, value ? value : "");
 
 		if (!pair)
 			return RV_E_NOMEM;
 		if (value)
-			err = add_pair(new, env, pair, true);
+			err = rv_newjob_pair(new, env, pair, true);
 		else
-			err = rv_env_name_check(text, strlen(text), &new->cli->why);
+			err = rv_env_name_check(text, strlen(text), new->why);
 	}
 	at = 0;
-	while (!err && (text = rv_args_next(&new->cli->args, RV_OPT_ENV, &at)) != NULL)
-		err = add_pair(new, env, text, true);
+	while (!err && (text = rv_args_next(new->args, RV_OPT_ENV, &at)) != NULL)
+		err = rv_newjob_pair(new, env, text, true);
 	return err;
 }
 
@@ -236,7 +212,7 @@ static int take_command(struct rv_newjob *new)
 {
 	RV_AUTO(rv_json_free) json_t *command = json_array();
 	RV_AUTO(rv_json_free) json_t *env = json_object();
-	const struct rv_args *args = &new->cli->args;
+	const struct rv_args *args = new->args;
 	int err = command && env ? RV_OK : RV_E_NOMEM;
 
 	for (size_t i = 0; !err && i < args->ncommand; i++) {
@@ -257,15 +233,24 @@ static int take_command(struct rv_newjob *new)
 static int take_task(struct rv_newjob *new)
 {
 	RV_AUTO(rv_json_free) json_t *args = json_object();
-	const struct rv_args *given = &new->cli->args;
+	const struct rv_args *given = new->args;
 	int err = args ? RV_OK : RV_E_NOMEM;
 
 	new->job.task = given->words[0];
 	if (!*new->job.task)
-		return rv_fail(&new->cli->why, RV_E_USAGE, "the task's name is empty");
+		return rv_fail(new->why, RV_E_USAGE, "the task's name is empty");
 	for (size_t i = 1; !err && i < given->nwords; i++)
-		err = add_pair(new, args, given->words[i], false);
+		err = rv_newjob_pair(new, args, given->words[i], false);
 	return err ? err : rv_newjob_task_spec(new, args);
+}
+
+void rv_newjob_init(struct rv_newjob *new, struct rv_cli *cli, struct rv_arena *arena)
+{
+	*new = (struct rv_newjob){.conf = cli->client.conf,
+				  .store_path = cli->client.store_path,
+				  .args = &cli->args,
+				  .why = &cli->why,
+				  .arena = arena};
 }
 
 int rv_newjob_from_args(struct rv_newjob *new)
@@ -288,6 +273,6 @@ int rv_newjob_from_args(struct rv_newjob *new)
 	if (!err)
 		err = take_resources(new);
 	if (!err)
-		err = new->cli->args.command ? take_command(new) : take_task(new);
+		err = new->args->command ? take_command(new) : take_task(new);
 	return err ? err : take_stdin(new);
 }

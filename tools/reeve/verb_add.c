@@ -13,29 +13,6 @@
 
 #include <stdlib.h>
 
-int rv_enqueue(struct rv_cli *cli, const struct rv_job_new *jobs, size_t count, int64_t *ret_ids,
-	       size_t *ret_failed, size_t *ret_repeated)
-{
-	struct rv_req *req = calloc(1, sizeof(*req));
-	int err;
-
-	*ret_failed = 0;
-	if (!req)
-		return RV_E_NOMEM;
-	req->kind = RV_REQ_ENQUEUE;
-	req->u.enqueue = (struct rv_req_enqueue){
-		.jobs = jobs,
-		.count = count,
-		.adhoc_refused = !cli->client.conf->reeve.adhoc,
-	};
-	req->u.enqueue.ret_ids = ret_ids;
-	err = rv_submit_one(&cli->client, req, &cli->why);
-	*ret_failed = req->u.enqueue.failed_index;
-	*ret_repeated = req->u.enqueue.repeated;
-	free(req);
-	return err;
-}
-
 void rv_enqueue_note(struct rv_cli *cli)
 {
 	pid_t pid;
@@ -57,22 +34,23 @@ static int hint(struct rv_cli *cli, int err, const struct rv_job_new *job)
 int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, bool *ret_repeated)
 {
 	struct rv_arena arena;
-	struct rv_newjob new = {.cli = cli, .arena = &arena};
-	size_t failed;
-	size_t repeated = 0;
+	struct rv_submit_jobs one = {.count = 1, .ret_ids = ret_id};
+	struct rv_newjob new;
 	int err = rv_cli_load(cli);
 
 	if (err)
 		return err;
 	rv_arena_init(&arena);
+	one.jobs = &new.job;
+	rv_newjob_init(&new, cli, &arena);
 	err = rv_newjob_from_args(&new);
 	if (!err && once && cli->args.command && new.job.max_attempts == 0)
 		new.job.max_attempts = 1;
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_CREATE);
 	if (!err)
-		err = hint(cli, rv_enqueue(cli, &new.job, 1, ret_id, &failed, &repeated), &new.job);
-	*ret_repeated = repeated > 0;
+		err = hint(cli, rv_submit_jobs(&cli->client, &one, &cli->why), &new.job);
+	*ret_repeated = one.repeated > 0;
 	rv_arena_reset(&arena);
 	return err;
 }

@@ -4,16 +4,12 @@
  */
 #include "change.h"
 
-#include "client/alive.h"
-#include "client/bell.h"
 #include "client/submit.h"
 #include "core/job.h"
 #include "store/read.h"
 #include "store/request.h"
 #include "verb.h"
-#include "wire/control.h"
 #include "wire/json.h"
-#include "wire/sup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,40 +39,6 @@ static int64_t job_of(const struct rv_req *req)
 	default:
 		return req->u.remove.job;
 	}
-}
-
-/*
- * A running job: its worker must be told.  The daemon passes it on at once; should it not answer,
- * the worker reads the flag at its next beat.
- */
-void rv_change_kick(struct rv_cli *cli, const struct rv_req_cancel *cancel)
-{
-	RV_AUTO(rv_json_free) json_t *request = rv_control_request("kick");
-	json_t *reply = NULL;
-
-	if (request && rv_json_set_int(request, "slot", cancel->slot) == RV_OK &&
-	    rv_json_set_int(request, "job", cancel->job) == RV_OK &&
-	    rv_json_set_int(request, "fence", cancel->fence) == RV_OK &&
-	    rv_alive_call(&cli->client, request, &reply, NULL) == RV_OK)
-		json_decref(reply);
-	else
-		rv_bell_ring(&cli->client, RV_RING_KEEPER);
-}
-
-int rv_change_cancel(struct rv_cli *cli, int64_t id)
-{
-	struct rv_req *req = calloc(1, sizeof(*req));
-	int err;
-
-	if (!req)
-		return RV_E_NOMEM;
-	req->kind = RV_REQ_CANCEL;
-	req->u.cancel.job = id;
-	err = rv_submit_one(&cli->client, req, &cli->why);
-	if (!err && req->u.cancel.was == RV_JOB_RUNNING)
-		rv_change_kick(cli, &req->u.cancel);
-	free(req);
-	return err;
 }
 
 /* The parent with which the job was cancelled; 0: it was not. */
@@ -187,7 +149,7 @@ static int change_one(struct change *change, int64_t id)
 	change->parent = lost_parent(change, id);
 	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
 	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
-		rv_change_kick(change->cli, &req->u.cancel);
+		rv_submit_kick(&change->cli->client, &req->u.cancel);
 	if (change->jobs && report_json(change, err) != RV_OK)
 		return RV_E_NOMEM;
 	report(change, err);

@@ -8,7 +8,7 @@
 #include "asked.h"
 #include "base/buf.h"
 #include "base/fmt.h"
-#include "base64.h"
+#include "base/base64.h"
 #include "queues.h"
 #include "store/search.h"
 #include "verb.h"

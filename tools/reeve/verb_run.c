@@ -6,7 +6,7 @@
 #include "enqueue.h"
 #include "follow.h"
 
-#include "change.h"
+#include "client/submit.h"
 #include "interrupt.h"
 #include "verb.h"
 #include "view.h"
@@ -31,7 +31,7 @@ static bool on_signal(struct rv_follow *follow, int signo)
 	}
 	cancelled_by = signo;
 	rv_cli_note("cancelling job %lld; once more to leave it alone", (long long)follow->job);
-	err = rv_change_cancel(follow->cli, follow->job);
+	err = rv_submit_cancel(&follow->cli->client, follow->job, NULL, &follow->cli->why);
 	if (err)
 		rv_cli_note("%s", rv_why_text(&follow->cli->why, err));
 	return true;

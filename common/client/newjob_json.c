@@ -1,10 +1,11 @@
 /*
- * A job to be, from a line of JSON (add --from-file).  Runs in the CLI.  Strict: what it does not
- * know is an error, so that a misspelt field is not silently ignored for ten thousand jobs.
+ * A job to be, from a line of JSON (add --from-file).  Runs in the CLI, the library and the keeper.
+ * Strict: what it does not know is an error, so that a misspelt field is not silently ignored for
+ * ten thousand jobs.
  */
-#include "newjob.h"
+#include "client/newjob.h"
 
-#include "base64.h"
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
@@ -51,7 +52,7 @@ static int optional(int err)
 static int get_text(struct rv_newjob *new, const json_t *line, const char *name, const char **ret)
 {
 	const char *text;
-	int err = rv_json_get_text(line, name, &text, &new->cli->why);
+	int err = rv_json_get_text(line, name, &text, new->why);
 
 	if (err)
 		return optional(err);
@@ -62,10 +63,10 @@ static int get_text(struct rv_newjob *new, const json_t *line, const char *name,
 static int get_int(struct rv_newjob *new, const json_t *line, const char *name, int64_t max,
 		   int64_t *ret)
 {
-	int err = rv_json_get_int(line, name, ret, &new->cli->why);
+	int err = rv_json_get_int(line, name, ret, new->why);
 
 	if (!err && (*ret < 0 || *ret > max))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "%s: not a number from 0 to %lld", name,
+		return rv_fail(new->why, RV_E_USAGE, "%s: not a number from 0 to %lld", name,
 			       (long long)max);
 	return optional(err);
 }
@@ -77,7 +78,7 @@ static int get_duration(struct rv_newjob *new, const json_t *line, const char *n
 	int err = get_text(new, line, name, &text);
 
 	if (!err && text && rv_parse_duration(text, ret_us) != RV_OK)
-		return rv_fail(&new->cli->why, RV_E_USAGE,
+		return rv_fail(new->why, RV_E_USAGE,
 			       "%s: \"%s\" is not a duration such as 250ms or 1h30m", name, text);
 	return err;
 }
@@ -105,7 +106,7 @@ static int get_numbers(struct rv_newjob *new, const json_t *line)
 
 static int get_time(struct rv_newjob *new, const json_t *line)
 {
-	struct rv_why *why = &new->cli->why;
+	struct rv_why *why = new->why;
 	const char *at = NULL;
 	const char *deadline = NULL;
 	int64_t delay_us = 0;
@@ -135,7 +136,7 @@ static int get_after(struct rv_newjob *new, const json_t *line)
 	const json_t *item;
 	size_t i;
 	int64_t *ids;
-	int err = rv_json_get_array(line, "after", &list, &new->cli->why);
+	int err = rv_json_get_array(line, "after", &list, new->why);
 
 	if (err || json_array_size(list) == 0)
 		return optional(err);
@@ -146,28 +147,11 @@ static int get_after(struct rv_newjob *new, const json_t *line)
 	{
 		ids[i] = json_integer_value(item);
 		if (ids[i] <= 0)
-			return rv_fail(&new->cli->why, RV_E_USAGE, "after: not a list of ids");
+			return rv_fail(new->why, RV_E_USAGE, "after: not a list of ids");
 	}
 	new->job.after = ids;
 	new->job.nafter = json_array_size(list);
 	return RV_OK;
-}
-
-/* Any JSON, compact, into the arena. */
-static int keep_json(struct rv_newjob *new, const json_t *json, const char **ret, size_t *ret_size)
-{
-	struct rv_buf buf;
-	int err;
-
-	rv_buf_init(&buf);
-	err = rv_json_dump(json, false, &buf);
-	if (!err) {
-		*ret = rv_arena_memdup(new->arena, rv_buf_text(&buf), buf.size);
-		*ret_size = buf.size;
-		err = *ret ? RV_OK : RV_E_NOMEM;
-	}
-	rv_buf_fini(&buf);
-	return err;
 }
 
 static int get_labels(struct rv_newjob *new, const json_t *line)
@@ -176,16 +160,16 @@ static int get_labels(struct rv_newjob *new, const json_t *line)
 	const json_t *item;
 	size_t size;
 	size_t i;
-	int err = rv_json_get_array(line, "labels", &list, &new->cli->why);
+	int err = rv_json_get_array(line, "labels", &list, new->why);
 
 	if (err)
 		return optional(err);
 	json_array_foreach(list, i, item)
 	{
 		if (!json_is_string(item))
-			return rv_fail(&new->cli->why, RV_E_USAGE, "labels: not a list of texts");
+			return rv_fail(new->why, RV_E_USAGE, "labels: not a list of texts");
 	}
-	return keep_json(new, list, &new->job.labels, &size);
+	return rv_newjob_keep(new, list, &new->job.labels, &size);
 }
 
 /* What is no text: as dlq export writes it. */
@@ -193,20 +177,20 @@ static int get_base64(struct rv_newjob *new, const json_t *line)
 {
 	const char *text = NULL;
 	char *data;
-	int err = rv_json_get_text(line, "payload_base64", &text, &new->cli->why);
+	int err = rv_json_get_text(line, "payload_base64", &text, new->why);
 
 	if (err)
 		return optional(err);
 	if (json_object_get(line, "payload"))
-		return rv_fail(&new->cli->why, RV_E_USAGE,
+		return rv_fail(new->why, RV_E_USAGE,
 			       "payload and payload_base64 do not go together");
 	if (strlen(text) > RV_PAYLOAD_MAX / 3 * 4 + 4)
-		return rv_fail(&new->cli->why, RV_E_TOOBIG, "payload: more than 16 MiB");
+		return rv_fail(new->why, RV_E_TOOBIG, "payload: more than 16 MiB");
 	data = rv_arena_memdup(new->arena, text, strlen(text) + 1);
 	if (!data)
 		return RV_E_NOMEM;
 	if (rv_base64_read(text, strlen(text), data, &new->job.payload_size) != RV_OK)
-		return rv_fail(&new->cli->why, RV_E_USAGE, "payload_base64: this is no base64");
+		return rv_fail(new->why, RV_E_USAGE, "payload_base64: this is no base64");
 	new->job.payload = data;
 	return RV_OK;
 }
@@ -226,10 +210,10 @@ static int get_payload(struct rv_newjob *new, const json_t *line)
 				       new->job.payload_size);
 		err = data ? RV_OK : RV_E_NOMEM;
 	} else {
-		err = keep_json(new, payload, &data, &new->job.payload_size);
+		err = rv_newjob_keep(new, payload, &data, &new->job.payload_size);
 	}
 	if (!err && new->job.payload_size > RV_PAYLOAD_MAX)
-		return rv_fail(&new->cli->why, RV_E_TOOBIG, "payload: more than 16 MiB");
+		return rv_fail(new->why, RV_E_TOOBIG, "payload: more than 16 MiB");
 	new->job.payload = data;
 	return err;
 }
@@ -240,7 +224,7 @@ static int texts_of(struct rv_newjob *new, const json_t *line, const char *name,
 	json_t *from = NULL;
 	const char *key;
 	json_t *value;
-	int err = optional(rv_json_get_object(line, name, &from, &new->cli->why));
+	int err = optional(rv_json_get_object(line, name, &from, new->why));
 
 	*ret = json_object();
 	if (!*ret)
@@ -257,17 +241,15 @@ static int texts_of(struct rv_newjob *new, const json_t *line, const char *name,
 			const char *dump = NULL;
 			size_t size;
 
-			err = keep_json(new, value, &dump, &size);
+			err = rv_newjob_keep(new, value, &dump, &size);
 			text = err ? NULL : json_stringn(dump, size);
 		} else {
-			return rv_fail(&new->cli->why, RV_E_USAGE, "%s: %s is not a text", name,
-				       key);
+			return rv_fail(new->why, RV_E_USAGE, "%s: %s is not a text", name, key);
 		}
 		if (json_string_value(text) &&
 		    strlen(json_string_value(text)) != json_string_length(text)) {
 			json_decref(text);
-			return rv_fail(&new->cli->why, RV_E_USAGE, "%s: %s has a NUL in it", name,
-				       key);
+			return rv_fail(new->why, RV_E_USAGE, "%s: %s has a NUL in it", name, key);
 		}
 		if (json_object_set_new(*ret, key, text) != 0)
 			return err ? err : RV_E_NOMEM;
@@ -288,13 +270,13 @@ static int get_command(struct rv_newjob *new, const json_t *line, json_t *comman
 	if (err)
 		return err;
 	if (json_object_get(line, "args"))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "args and command do not go together");
+		return rv_fail(new->why, RV_E_USAGE, "args and command do not go together");
 	json_array_foreach(command, i, word)
 	{
 		const char *text = json_string_value(word);
 
 		if (!text || strlen(text) != json_string_length(word))
-			return rv_fail(&new->cli->why, RV_E_USAGE, "command: not a list of texts");
+			return rv_fail(new->why, RV_E_USAGE, "command: not a list of texts");
 	}
 	return rv_newjob_command_spec(new, command, cwd, env);
 }
@@ -303,7 +285,7 @@ static int get_work(struct rv_newjob *new, const json_t *line)
 {
 	RV_AUTO(rv_json_free) json_t *args = NULL;
 	json_t *command = NULL;
-	int err = rv_json_get_array(line, "command", &command, &new->cli->why);
+	int err = rv_json_get_array(line, "command", &command, new->why);
 
 	if (optional(err))
 		return err;
@@ -311,11 +293,11 @@ static int get_work(struct rv_newjob *new, const json_t *line)
 	if (err)
 		return err;
 	if (!command == !new->job.task)
-		return rv_fail(&new->cli->why, RV_E_USAGE, "either task or command is needed");
+		return rv_fail(new->why, RV_E_USAGE, "either task or command is needed");
 	if (command)
 		return get_command(new, line, command);
 	if (!*new->job.task || json_object_get(line, "cwd") || json_object_get(line, "env"))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "task: %s",
+		return rv_fail(new->why, RV_E_USAGE, "task: %s",
 			       *new->job.task ? "cwd and env are for commands" : "empty");
 	err = texts_of(new, line, "args", &args);
 	return err ? err : rv_newjob_task_spec(new, args);
@@ -339,7 +321,7 @@ static int get_texts(struct rv_newjob *new, const json_t *line)
 int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
 {
 	RV_AUTO(rv_json_free) json_t *line = NULL;
-	struct rv_why *why = &new->cli->why;
+	struct rv_why *why = new->why;
 	int err = rv_json_parse(text, size, LINE_MAX_BYTES, &line, why);
 
 	memset(&new->job, 0, sizeof(new->job));

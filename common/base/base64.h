@@ -1,5 +1,5 @@
-#ifndef RV_REEVE_BASE64_H
-#define RV_REEVE_BASE64_H
+#ifndef RV_BASE_BASE64_H
+#define RV_BASE_BASE64_H
 
 /* Base64 (RFC 4648, section 4, with padding), for payloads that are no text. */
 

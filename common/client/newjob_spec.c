@@ -1,9 +1,9 @@
 /*
  * What a job carries besides its options: the arguments of its task, or its own command.  Runs in
- * the CLI.  Checks against the configuration what can be checked before the store is asked; must
- * never pass on a variable that the daemon would refuse.
+ * the CLI, the library and the keeper.  Checks against the configuration what can be checked before
+ * the store is asked; must never pass on a variable that the daemon would refuse.
  */
-#include "newjob.h"
+#include "client/newjob.h"
 
 #include "base/buf.h"
 #include "base/near.h"
@@ -28,26 +28,58 @@ int rv_newjob_string(struct rv_newjob *new, const char *what, const char *text, 
 	json_t *json = json_stringn(text, size);
 
 	if (!json)
-		return rv_fail(&new->cli->why, RV_E_PARSE,
+		return rv_fail(new->why, RV_E_PARSE,
 			       "%s is not UTF-8 text; pass other bytes by --stdin", what);
 	*ret_json = json;
+	return RV_OK;
+}
+
+int rv_newjob_keep(struct rv_newjob *new, const json_t *json, const char **ret_text,
+		   size_t *ret_size)
+{
+	struct rv_buf buf;
+	int err;
+
+	rv_buf_init(&buf);
+	err = rv_json_dump(json, false, &buf);
+	if (!err) {
+		*ret_text = rv_arena_memdup(new->arena, rv_buf_text(&buf), buf.size);
+		*ret_size = buf.size;
+		err = *ret_text ? RV_OK : RV_E_NOMEM;
+	}
+	rv_buf_fini(&buf);
+	return err;
+}
+
+int rv_newjob_pair(struct rv_newjob *new, json_t *object, const char *pair, bool again)
+{
+	const char *equals = strchr(pair, '=');
+	struct rv_why *why = new->why;
+	json_t *value;
+	char *name;
+	int err;
+
+	if (!equals || equals == pair)
+		return rv_fail(why, RV_E_USAGE, "%s: expected NAME=VALUE", pair);
+	name = rv_arena_memdup(new->arena, pair, (size_t)(equals - pair));
+	if (!name)
+		return RV_E_NOMEM;
+	if (!again && json_object_get(object, name))
+		return rv_fail(why, RV_E_USAGE, "the argument %s is given twice", name);
+	err = rv_newjob_string(new, name, equals + 1, strlen(equals + 1), &value);
+	if (err)
+		return err;
+	if (json_object_set_new(object, name, value) != 0)
+		return rv_fail(why, RV_E_PARSE, "%s is not UTF-8 text", name);
 	return RV_OK;
 }
 
 /* Takes ${spec}. */
 static int keep_spec(struct rv_newjob *new, json_t *spec)
 {
-	struct rv_buf buf;
-	int err = spec ? RV_OK : RV_E_NOMEM;
+	size_t size;
+	int err = spec ? rv_newjob_keep(new, spec, &new->job.spec, &size) : RV_E_NOMEM;
 
-	rv_buf_init(&buf);
-	if (!err)
-		err = rv_json_dump(spec, false, &buf);
-	if (!err) {
-		new->job.spec = rv_arena_memdup(new->arena, rv_buf_text(&buf), buf.size);
-		err = new->job.spec ? RV_OK : RV_E_NOMEM;
-	}
-	rv_buf_fini(&buf);
 	json_decref(spec);
 	return err;
 }
@@ -58,7 +90,7 @@ static int names_of(struct rv_newjob *new, const char *command, const char **nam
 {
 	struct rv_words words;
 	size_t count = 0;
-	int err = rv_words_split(command, new->arena, &words, &new->cli->why);
+	int err = rv_words_split(command, new->arena, &words, new->why);
 
 	if (err)
 		return err;
@@ -83,17 +115,17 @@ static int unknown_arg(struct rv_newjob *new, const char *name, const char *cons
 	const char *near = rv_near(name, names, count);
 
 	if (near)
-		return rv_fail(&new->cli->why, RV_E_USAGE,
-			       "task %s has no argument %s; did you mean %s?", new->job.task, name,
-			       near);
-	return rv_fail(&new->cli->why, RV_E_USAGE, "task %s has no argument %s%s", new->job.task,
-		       name, count == 0 ? "; it takes none" : "");
+		return rv_fail(new->why, RV_E_USAGE, "task %s has no argument %s; did you mean %s?",
+			       new->job.task, name, near);
+	return rv_fail(new->why, RV_E_USAGE, "task %s has no argument %s%s", new->job.task, name,
+		       count == 0 ? "; it takes none" : "");
 }
 
 /* Only exec tasks of the configuration say which arguments they take. */
 static int check_args(struct rv_newjob *new, json_t *args)
 {
-	const struct rv_conf_task *task = rv_conf_task_find(new->cli->client.conf, new->job.task);
+	const struct rv_conf_task *task =
+		new->conf ? rv_conf_task_find(new->conf, new->job.task) : NULL;
 	const char *names[ARGS_MAX];
 	const char *name;
 	json_t *value;
@@ -118,8 +150,8 @@ static int check_args(struct rv_newjob *new, json_t *args)
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (!json_object_get(args, names[i]))
-			return rv_fail(&new->cli->why, RV_E_USAGE,
-				       "task %s needs the argument %s=…", new->job.task, names[i]);
+			return rv_fail(new->why, RV_E_USAGE, "task %s needs the argument %s=…",
+				       new->job.task, names[i]);
 	}
 	return RV_OK;
 }
@@ -179,7 +211,7 @@ static bool reachable(const char *path, uid_t uid)
 /* The folder a command runs in: absolute, a folder, and open to the daemon's user. */
 static int find_cwd(struct rv_newjob *new, const char *cwd, char *out)
 {
-	struct rv_why *why = &new->cli->why;
+	struct rv_why *why = new->why;
 	uid_t daemon_uid = geteuid();
 	struct stat st;
 
@@ -188,7 +220,7 @@ static int find_cwd(struct rv_newjob *new, const char *cwd, char *out)
 			       "cannot use the directory %s: %s", cwd ? cwd : ".", strerror(errno));
 	if (stat(out, &st) != 0 || !S_ISDIR(st.st_mode))
 		return rv_fail(why, RV_E_USAGE, "%s is not a directory", out);
-	if (stat(new->cli->client.store_path, &st) == 0)
+	if (new->store_path && stat(new->store_path, &st) == 0)
 		daemon_uid = st.st_uid;
 	if (!reachable(out, daemon_uid))
 		return rv_fail(why, RV_E_DENIED,
@@ -204,7 +236,7 @@ static int check_env(struct rv_newjob *new, json_t *env)
 
 	json_object_foreach(env, name, value)
 	{
-		int err = rv_env_name_check(name, strlen(name), &new->cli->why);
+		int err = rv_env_name_check(name, strlen(name), new->why);
 
 		if (err)
 			return err;
@@ -218,12 +250,12 @@ int rv_newjob_command_spec(struct rv_newjob *new, json_t *command, const char *c
 	json_t *spec;
 	int err;
 
-	if (!new->cli->client.conf->reeve.adhoc)
-		return rv_fail(&new->cli->why, RV_E_REFUSED,
+	if (!new->conf || !new->conf->reeve.adhoc)
+		return rv_fail(new->why, RV_E_REFUSED,
 			       "commands of your own are not allowed here, only tasks of the "
 			       "configuration; to allow them: -o reeve.adhoc=yes (for reeved too)");
 	if (json_array_size(command) == 0 || !*json_string_value(json_array_get(command, 0)))
-		return rv_fail(&new->cli->why, RV_E_USAGE, "the command is empty");
+		return rv_fail(new->why, RV_E_USAGE, "the command is empty");
 	err = check_env(new, env);
 	if (!err)
 		err = find_cwd(new, cwd, path);
@@ -233,8 +265,7 @@ int rv_newjob_command_spec(struct rv_newjob *new, json_t *command, const char *c
 	json_t *where = json_string(path);
 	if (!where) {
 		json_decref(spec);
-		return rv_fail(&new->cli->why, RV_E_PARSE,
-			       "the path of the directory is not UTF-8");
+		return rv_fail(new->why, RV_E_PARSE, "the path of the directory is not UTF-8");
 	}
 	err = spec ? rv_json_set_new(spec, "cwd", where) : RV_E_NOMEM;
 	if (!err && json_object_size(env) > 0)

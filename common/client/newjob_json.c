@@ -17,29 +17,10 @@
 #define LINE_MAX_BYTES (128U << 20) /* 16 MiB of payload, each byte as \u00XX, and a spec */
 
 static const char *const fields[] = {
-	"task",
-	"args",
-	"command",
-	"cwd",
-	"env",
-	"queue",
-	"priority",
-	"payload",
-	"delay",
-	"at",
-	"after",
-	"labels",
-	"key",
-	"idempotency_key",
-	"unique",
-	"timeout",
-	"ttl",
-	"max_attempts",
-	"weight",
-	"deadline",
-	"resources",
-	"dead",
-	"payload_base64",
+	"task",         "args",    "command",         "cwd",       "env",     "queue",
+	"priority",     "payload", "delay",           "at",        "after",   "labels",
+	"meta",         "key",     "idempotency_key", "unique",    "timeout", "ttl",
+	"max_attempts", "weight",  "deadline",        "resources", "dead",    "payload_base64",
 };
 
 /* Absent is fine. */
@@ -170,6 +151,15 @@ static int get_labels(struct rv_newjob *new, const json_t *line)
 			return rv_fail(new->why, RV_E_USAGE, "labels: not a list of texts");
 	}
 	return rv_newjob_keep(new, list, &new->job.labels, &size);
+}
+
+static int get_meta(struct rv_newjob *new, const json_t *line)
+{
+	json_t *meta;
+	size_t size;
+	int err = rv_json_get_object(line, "meta", &meta, new->why);
+
+	return err ? optional(err) : rv_newjob_keep(new, meta, &new->job.meta, &size);
 }
 
 /* What is no text: as dlq export writes it. */
@@ -340,6 +330,8 @@ int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
 		err = get_after(new, line);
 	if (!err)
 		err = get_labels(new, line);
+	if (!err)
+		err = get_meta(new, line);
 	if (!err)
 		err = get_payload(new, line);
 	if (!err)

@@ -308,34 +308,59 @@ static int read_sort(struct parser *p, const char *at, enum rv_query_op op)
 	return RV_OK;
 }
 
+/* The NAME of meta.NAME, up to the operator. */
+static int read_name(struct parser *p, struct rv_query_term *term)
+{
+	const char *start = p->at;
+	bool quoted = false;
+	int err = RV_OK;
+
+	term->name = (uint16_t)p->query->ntext;
+	if (*p->at++ != '.')
+		return wrong(p, start, "meta needs a name: meta.NAME:VALUE");
+	while (err == RV_OK && *p->at != '\0' && (quoted || !strchr(" \t\n:=!<>", *p->at))) {
+		if (*p->at == '"')
+			quoted = !quoted;
+		else
+			err = put(p, *p->at);
+		p->at++;
+	}
+	if (err == RV_OK && (quoted || p->at == start + 1))
+		return wrong(p, start + 1, "%s",
+			     quoted ? "the quotes are not closed" : "a name is missing");
+	return err == RV_OK ? put(p, '\0') : err;
+}
+
 static int read_term(struct parser *p)
 {
 	struct rv_query *q = p->query;
-	struct rv_query_term *term = &q->terms[q->nterms];
+	struct rv_query_term term = {.op = RV_QUERY_IS};
 	const char *start = p->at;
 	const char *at;
 	char name[VALUE_MAX];
-	enum rv_query_op op = RV_QUERY_IS;
-	int err;
+	int err = RV_OK;
 
 	while (is_name(*p->at))
 		p->at++;
 	(void)snprintf(name, sizeof name, "%.*s", (int)(p->at - start), start);
+	if (strcmp(name, "meta") == 0)
+		err = read_name(p, &term);
+	if (err != RV_OK)
+		return err;
 	at = p->at;
-	if (at == start || read_op(p, &op) != RV_OK)
+	if (at == start || read_op(p, &term.op) != RV_OK)
 		return no_operator(p, start, name);
 	if (strcmp(name, "sort") == 0)
-		return read_sort(p, at, op);
+		return read_sort(p, at, term.op);
 	if (q->nterms == RV_QUERY_TERMS)
 		return wrong(p, start, "more than %d terms", RV_QUERY_TERMS);
-	*term = (struct rv_query_term){.op = op};
-	err = find_field(p, start, name, &term->field);
+	err = find_field(p, start, name, &term.field);
 	if (err == RV_OK)
-		err = check_op(p, at, term);
+		err = check_op(p, at, &term);
 	if (err == RV_OK)
-		err = read_values(p, term);
+		err = read_values(p, &term);
 	if (err == RV_OK)
-		q->nterms++;
+		q->terms[q->nterms++] = term;
 	return err;
 }
 

@@ -8,6 +8,7 @@
  *            as it is, and "…" keeps spaces and commas
  *   !=       equal to none of them: what the other does not match
  *   < <= > >=  numbers and times; what a job does not have is neither below nor above
+ * meta.NAME is a field as well, meta."NAME" one with spaces or an OP in it.
  * sort:FIELD (a number or time), sort:-FIELD the greatest first; else the newest first.
  * Pure; the store's search, the CLI and the library use it.
  */
@@ -42,6 +43,7 @@ enum rv_query_op {
 struct rv_query_term {
 	enum rv_query_field field;
 	enum rv_query_op op;
+	uint16_t name;         /* of META: NAME, in text from there */
 	uint16_t first, count; /* its values: numbers[first …], or texts one after the other from
 				  text + first; times are wall_us */
 };
@@ -58,12 +60,19 @@ struct rv_query {
 	size_t ntext;
 };
 
+/* A member of a job's metadata; a value that is no text as JSON writes it. */
+struct rv_query_meta {
+	const char *name, *value;
+};
+
 /* A job as a query sees it; borrowed texts.  ABSENT and NULL: it has none. */
 struct rv_query_row {
 	int64_t number[RV_QUERY_FIELDS]; /* of STATE: enum rv_job_state */
 	const char *text[RV_QUERY_FIELDS];
 	const char *const *labels;
 	size_t nlabels;
+	const struct rv_query_meta *meta;
+	size_t nmeta;
 };
 
 /*

@@ -71,6 +71,16 @@ static bool label_is(const struct rv_query *query, const struct rv_query_term *t
 	return false;
 }
 
+static bool meta_is(const struct rv_query *query, const struct rv_query_term *term,
+		    const struct rv_query_row *row)
+{
+	for (size_t i = 0; i < row->nmeta; i++) {
+		if (strcmp(row->meta[i].name, query->text + term->name) == 0)
+			return text_is(query, term, row->meta[i].value);
+	}
+	return false;
+}
+
 static bool number_is(const struct rv_query *query, const struct rv_query_term *term,
 		      int64_t number)
 {
@@ -105,6 +115,8 @@ static bool is(const struct rv_query *query, const struct rv_query_term *term,
 {
 	if (term->field == RV_QUERY_LABEL)
 		return label_is(query, term, row);
+	if (term->field == RV_QUERY_META)
+		return meta_is(query, term, row);
 	if (is_text(term->field))
 		return text_is(query, term, row->text[term->field]);
 	return number_is(query, term, row->number[term->field]);

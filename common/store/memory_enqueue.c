@@ -158,6 +158,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->idem_key = rv_memory_keep(m, rv_rules_said(new->idem_key));
 	j->key = rv_memory_keep(m, rv_rules_said(new->key));
 	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
+	j->meta = rv_memory_keep(m, rv_rules_said(new->meta));
 	j->takes = rv_memory_keep(m, rv_rules_said(new->takes));
 	j->uid = new->uid;
 	rv_memory_order(m, j, m->wall_us);

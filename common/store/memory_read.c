@@ -55,6 +55,7 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->idem_key = j->idem_key;
 	v->key = j->key;
 	v->labels = j->labels;
+	v->meta = j->meta;
 	v->takes = j->takes;
 	v->gate = j->gate;
 	v->state = rv_memory_shown(j);

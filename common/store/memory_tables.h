@@ -10,7 +10,7 @@ enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM
 struct mem_job {
 	int64_t id, seq, ord, created_us, deadline_us, asked_us, expires_us, timeout_us,
 		payload_size;
-	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *takes;
+	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *meta, *takes;
 	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
 	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;

@@ -14,7 +14,8 @@
  */
 struct rv_job_view {
 	int64_t id, parent_left; /* parents that have not succeeded yet */
-	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *error, *worker;
+	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *meta, *error,
+		*worker;
 	const char *takes; /* resources it named itself; NULL: its task's */
 	const char *gate;  /* BLOCKED by a limit: the gate it waits at (core/limit.h); else NULL */
 	enum rv_job_state state;

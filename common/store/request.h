@@ -14,6 +14,7 @@
 #define RV_TURN_MAX        64 /* jobs of one turn */
 #define RV_ERROR_MAX       384
 #define RV_EXPIRE_MAX      64
+#define RV_META_MAX        (16 << 10) /* bytes of a job's metadata */
 #define RV_MESSAGE_MAX     256        /* of a progress, with its NUL */
 #define RV_RESULT_MAX      (64 << 10) /* bytes of a result */
 #define RV_WORKER_NAME_MAX (RV_NAME_MAX + 16)
@@ -48,6 +49,7 @@ struct rv_job_new {
 				 CONFLICT */
 	const char *key;
 	const char *labels;   /* JSON array of strings */
+	const char *meta;     /* JSON object; ≤ RV_META_MAX bytes */
 	const int64_t *after; /* parents: run when all have succeeded */
 	size_t nafter;
 	uid_t uid; /* who asks */

@@ -61,6 +61,8 @@ static int check_sizes(const struct rv_job_new *job, struct rv_why *why)
 		err = check_text(job->key, RV_KEY_MAX - 1, "the key", why);
 	if (err == RV_OK)
 		err = check_text(job->labels, RV_LABELS_MAX, "the list of labels", why);
+	if (err == RV_OK)
+		err = check_text(job->meta, RV_META_MAX, "the metadata", why);
 	if (err == RV_OK && job->nafter > RV_AFTER_MAX)
 		err = rv_fail(why, RV_E_TOOBIG, "%zu parents, %d are allowed", job->nafter,
 			      RV_AFTER_MAX);
@@ -139,6 +141,7 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	hash = hash_text(hash, job->unique_key);
 	hash = hash_text(hash, job->key);
 	hash = hash_text(hash, job->labels);
+	hash = hash_text(hash, job->meta);
 	hash = hash_number(hash, (int64_t)job->nafter);
 	for (size_t i = 0; i < job->nafter; i++)
 		hash = hash_number(hash, job->after[i]);

@@ -42,15 +42,16 @@ const char *rv_rules_said(const char *text);
 
 /*
  * What can be refused without looking into the store: REFUSED (ad-hoc forbidden), USAGE (a number
- * out of its range, an ad-hoc job without a spec), TOOBIG (spec, payload, keys, labels, parents).
+ * out of its range, an ad-hoc job without a spec), TOOBIG (spec, payload, keys, labels, metadata,
+ * parents).
  */
 int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
 		   struct rv_why *why) RV_MUST_CHECK;
 
 /*
  * Equal for enqueues that ask for the same work: what was said of task, queue, spec, payload,
- * priority, ttl, weight, resources, attempts, timeout, keys, labels and parents.  Not the time to
- * run at: a repeat of "in five minutes" comes later and must be the same.  Not who asks.
+ * priority, ttl, weight, resources, attempts, timeout, keys, labels, metadata and parents.  Not the
+ * time to run at: a repeat of "in five minutes" comes later and must be the same.  Not who asks.
  */
 uint64_t rv_rules_hash(const struct rv_job_new *job);
 

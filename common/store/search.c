@@ -5,6 +5,8 @@
  */
 #include "store/search.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/fmt.h"
 #include "core/fingerprint.h"
@@ -63,6 +65,53 @@ static int read_labels(const char *text, struct labels *labels, struct rv_query_
 	return RV_OK;
 }
 
+/* A value of a row's metadata: a text as it is, else as JSON writes it. */
+static int read_value(const json_t *value, struct rv_arena *arena, const char **ret_text)
+{
+	struct rv_buf buf;
+	int err;
+
+	*ret_text = json_string_value(value);
+	if (*ret_text)
+		return RV_OK;
+	rv_buf_init(&buf);
+	err = rv_json_dump(value, false, &buf);
+	if (err == RV_OK) {
+		*ret_text = rv_arena_strdup(arena, rv_buf_text(&buf));
+		err = *ret_text ? RV_OK : RV_E_NOMEM;
+	}
+	rv_buf_fini(&buf);
+	return err;
+}
+
+/* Parsed, as labels, only when somebody asks; texts in ${arena} and in ${*ret_json}. */
+static int read_meta(const char *text, struct rv_arena *arena, json_t **ret_json,
+		     struct rv_query_row *row)
+{
+	struct rv_query_meta *pairs;
+	const char *name;
+	json_t *value;
+	int err;
+
+	if (!text)
+		return RV_OK;
+	err = rv_json_parse(text, strlen(text), (size_t)RV_META_MAX * 2, ret_json, NULL);
+	if (err != RV_OK)
+		return err == RV_E_NOMEM ? err : RV_OK;
+	pairs = rv_arena_alloc(arena, (json_object_size(*ret_json) + 1) * sizeof *pairs);
+	if (!pairs)
+		return RV_E_NOMEM;
+	row->meta = pairs;
+	json_object_foreach(*ret_json, name, value)
+	{
+		pairs[row->nmeta].name = name;
+		err = read_value(value, arena, &pairs[row->nmeta++].value);
+		if (err != RV_OK)
+			return err;
+	}
+	return RV_OK;
+}
+
 static int64_t time_of(int64_t wall_us)
 {
 	return wall_us == 0 ? RV_QUERY_ABSENT : wall_us;
@@ -117,20 +166,27 @@ static int look(const struct rv_query *query, const struct rv_job_view *view, bo
 {
 	struct rv_query_row row = {.nlabels = 0};
 	struct labels labels = {.json = NULL};
+	struct rv_arena arena;
+	json_t *meta = NULL;
 	char fingerprint[RV_FINGERPRINT_SPACE];
 	int err = RV_OK;
 
+	rv_arena_init(&arena);
 	fill_row(query, view, &row);
 	if (rv_query_uses(query, RV_QUERY_FINGERPRINT) && view->error)
 		row.text[RV_QUERY_FINGERPRINT] = rv_fingerprint(fingerprint, view->error);
 	if (rv_query_uses(query, RV_QUERY_LABEL))
 		err = read_labels(view->labels, &labels, &row);
+	if (err == RV_OK && rv_query_uses(query, RV_QUERY_META))
+		err = read_meta(view->meta, &arena, &meta, &row);
 	if (err == RV_OK) {
 		*ret_matches = rv_query_match(query, &row);
 		*ret_value = row.number[query->sort];
 	}
 	free(labels.texts);
 	json_decref(labels.json);
+	json_decref(meta);
+	rv_arena_reset(&arena);
 	return err;
 }
 

@@ -136,7 +136,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"biiit",
+		"biiitt",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
@@ -145,7 +145,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
 		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
 		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name),
-		rv_rules_said(new->takes));
+		rv_rules_said(new->takes), rv_rules_said(new->meta));
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)

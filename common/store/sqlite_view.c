@@ -63,6 +63,7 @@ enum column {
 	B_MARKS,
 	TAKES,
 	GATE,
+	META,
 	COLUMNS,
 };
 
@@ -113,6 +114,7 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->idem_key = text(r, IDEM_KEY);
 	v->key = text(r, KEY);
 	v->labels = text(r, LABELS);
+	v->meta = text(r, META);
 	v->priority = small(r, PRIORITY);
 	v->max_attempts = small(r, MAX_ATTEMPTS) + small(r, GRANTED);
 	v->max_crashes = small(r, MAX_CRASHES);

@@ -91,6 +91,8 @@ static void new_job(struct world *w, size_t i)
 		job->deadline_us = w->clock.wall_us + some_delay(w);
 	if (chance(w, 5))
 		job->labels = "[\"l\"]";
+	if (chance(w, 5))
+		job->meta = "{\"m\":1}";
 	if (chance(w, 15))
 		job->takes = chance(w, 4) ? "gpu:x" : chance(w, 50) ? "gpu:1, db:2" : "gpu:2";
 	if (chance(w, 30)) {

@@ -171,9 +171,11 @@ static const char *shown_error(const char *text)
 /* A job as one text: a difference names itself. */
 static void describe(struct texts *t, const struct rv_job_view *v)
 {
-	add(t, "id=%" PRId64 " task=%s queue=%s spec=%s unique=%s idem=%s key=%s labels=%s ", v->id,
-	    v->task, v->queue, shown(v->spec), shown(v->unique_key), shown(v->idem_key),
-	    shown(v->key), shown(v->labels));
+	add(t,
+	    "id=%" PRId64 " task=%s queue=%s spec=%s unique=%s idem=%s key=%s labels=%s "
+	    "meta=%s ",
+	    v->id, v->task, v->queue, shown(v->spec), shown(v->unique_key), shown(v->idem_key),
+	    shown(v->key), shown(v->labels), shown(v->meta));
 	add(t,
 	    "state=%s error=%s worker=%s priority=%d weight=%d attempt=%d/%d crashes=%d/%d "
 	    "runs=%d ",

@@ -37,6 +37,7 @@ CONTRACT(enqueue, a_job_takes_what_was_not_said_from_its_task)
 	TEXT(v->idem_key, NULL);
 	TEXT(v->key, NULL);
 	TEXT(v->labels, NULL);
+	TEXT(v->meta, NULL);
 	TEXT(v->error, NULL);
 	TEXT(v->worker, NULL);
 	IS(v->cancel_requested, false);
@@ -48,7 +49,8 @@ CONTRACT(enqueue, a_job_keeps_what_was_said)
 	int64_t id = add(f, JOB(.queue = "bulk", .spec = "{\"args\":{\"a\":\"\xc3\xa9\"}}",
 				.priority = 0, .run_at_us = START_US + S(9), .ttl_us = S(30),
 				.max_attempts = 7, .timeout_us = S(2), .unique_key = "u",
-				.idem_key = "i", .key = "k", .labels = "[\"x\",\"y\"]"));
+				.idem_key = "i", .key = "k", .labels = "[\"x\",\"y\"]",
+				.meta = "{\"a\":1}"));
 	struct rv_job_view *v = see(f, id);
 
 	TEXT(v->queue, "bulk");
@@ -63,6 +65,7 @@ CONTRACT(enqueue, a_job_keeps_what_was_said)
 	TEXT(v->idem_key, "i");
 	TEXT(v->key, "k");
 	TEXT(v->labels, "[\"x\",\"y\"]");
+	TEXT(v->meta, "{\"a\":1}");
 }
 
 CONTRACT(enqueue, a_time_that_has_come_is_now)
@@ -155,6 +158,9 @@ CONTRACT(enqueue, too_long_texts_are_refused)
 	ERR(try_add(f, JOB(.spec = text), &id), RV_E_TOOBIG);
 	text[RV_SPEC_MAX] = '\0';
 	ERR(try_add(f, JOB(.spec = text), &id), RV_OK);
+	text[RV_META_MAX + 1] = '\0';
+	ERR(try_add(f, JOB(.meta = text), &id), RV_E_TOOBIG);
+	HAS(f->why.text, "the metadata");
 	text[RV_KEY_MAX] = '\0';
 	ERR(try_add(f, JOB(.unique_key = text), &id), RV_E_TOOBIG);
 	ERR(try_add(f, JOB(.idem_key = text), &id), RV_E_TOOBIG);

@@ -133,6 +133,22 @@ CONTRACT(search, by_the_other_fields)
 	FINDS("runs>0 state!=dead duration<30s", z.running, z.fine);
 }
 
+CONTRACT(search, by_metadata)
+{
+	int64_t a = add(f, JOB(.meta = "{\"tenant\":\"acme\",\"n\":5,\"on\":true}"));
+	int64_t b = add(f, JOB(.meta = "{\"tenant\":\"other\",\"o\":{\"x\":[1,null]}}"));
+	int64_t c = add(f, JOB(.key = "k"));
+	int64_t d = add(f, JOB(.meta = "no JSON"));
+
+	FINDS("meta.tenant:acme", a);
+	FINDS("meta.tenant:*", b, a);
+	FINDS("meta.tenant!=acme", d, c, b);
+	FINDS("meta.n:5 meta.on:true", a);
+	FINDS("meta.o:'*'");
+	FINDS("meta.o:*null*", b);
+	FINDS("meta.none:*");
+}
+
 CONTRACT(search, by_id)
 {
 	struct zoo z = zoo(f);

@@ -54,10 +54,14 @@ static struct rv_query_row row(void)
 static bool matches(const char *text)
 {
 	static const char *const labels[] = {"nightly", "big one"};
+	static const struct rv_query_meta meta[] = {
+		{"tenant", "acme"}, {"a b", "x y"}, {"n", "5"}, {"is.it", "true"}};
 	struct rv_query_row job = row();
 
 	job.labels = labels;
 	job.nlabels = 2;
+	job.meta = meta;
+	job.nmeta = RV_ARRAY_LEN(meta);
 	parse(text);
 	return rv_query_match(&query, &job);
 }
@@ -98,6 +102,26 @@ Test(query, equality)
 	YES("label:big*");
 	NO("label!=nightly");
 	YES("label!=weekly");
+}
+
+Test(query, metadata)
+{
+	YES("meta.tenant:acme");
+	YES("meta.tenant:a* meta.n:5 state:dead");
+	YES("meta.tenant:x,acme");
+	YES("meta.is.it:true");
+	YES("meta.\"a b\":\"x y\"");
+	NO("meta.tenant:acm");
+	NO("meta.tenants:*");
+	YES("meta.tenants!=x");
+	NO("meta.tenant!=acme");
+	refused("meta:acme", 4, "meta.NAME:VALUE");
+	refused("meta.:acme", 5, "a name is missing");
+	refused("meta.\"a:x", 5, "quotes");
+	refused("meta.n", 0, "FIELD:VALUE");
+	refused("meta.n>5", 6, "compared by");
+	refused("sort:meta", 5, "sorted by");
+	refused("id.x:5", 0, "FIELD:VALUE");
 }
 
 Test(query, comparisons)

@@ -30,7 +30,7 @@ static const char tail[] =
 	"*add --from-file* reads one object a line. Its fields: _task_ and _args_ (an object), or\n"
 	"_command_ (an array), _cwd_ and _env_; _queue_, _priority_, _payload_ (a text, else its "
 	"JSON\n"
-	"text), _delay_, _at_, _after_ (an array of ids), _labels_ (an array), _key_, _unique_,\n"
+	"text), _delay_, _at_, _after_ (an array of ids), _labels_ (an array), _meta_ (an object), _key_, _unique_,\n"
 	"_idempotency\\_key_, _timeout_, _ttl_, _max\\_attempts_, _weight_, "
 	"_deadline_, _resources_ (such as \"gpu:1,db:2\").\n"
 	"One transaction for each 1,000 lines: a\n"

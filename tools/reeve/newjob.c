@@ -154,6 +154,71 @@ static int take_labels(struct rv_newjob *new)
 	return err;
 }
 
+/* A member: the same one twice is a slip. */
+static int put_meta(struct rv_newjob *new, json_t *meta, const char *name, json_t *value)
+{
+	if (json_object_get(meta, name)) {
+		json_decref(value);
+		return rv_fail(new->why, RV_E_USAGE, "--meta: %s is given twice", name);
+	}
+	return json_object_set_new(meta, name, value) == 0 ? RV_OK : RV_E_NOMEM;
+}
+
+static int put_meta_object(struct rv_newjob *new, json_t *meta, const char *text)
+{
+	RV_AUTO(rv_json_free) json_t *object = NULL;
+	const char *name;
+	json_t *value;
+	int err = rv_json_parse(text, strlen(text), RV_META_MAX, &object, new->why);
+
+	if (err)
+		return rv_wrap(new->why, err, "--meta");
+	json_object_foreach(object, name, value)
+	{
+		err = put_meta(new, meta, name, json_incref(value));
+		if (err)
+			return err;
+	}
+	return RV_OK;
+}
+
+static int put_meta_pair(struct rv_newjob *new, json_t *meta, const char *pair)
+{
+	const char *equals = strchr(pair, '=');
+	json_t *value;
+	char *name;
+	int err;
+
+	if (!equals || equals == pair)
+		return rv_fail(new->why, RV_E_USAGE,
+			       "--meta %s: expected NAME=VALUE or a JSON object", pair);
+	name = rv_arena_memdup(new->arena, pair, (size_t)(equals - pair));
+	if (!name)
+		return RV_E_NOMEM;
+	err = rv_newjob_string(new, name, name, strlen(name), &value);
+	if (err)
+		return err;
+	json_decref(value); /* a name that is UTF-8 */
+	err = rv_newjob_string(new, name, equals + 1, strlen(equals + 1), &value);
+	return err ? err : put_meta(new, meta, name, value);
+}
+
+static int take_meta(struct rv_newjob *new)
+{
+	RV_AUTO(rv_json_free) json_t *meta = json_object();
+	size_t at = 0;
+	size_t size;
+	const char *text;
+	int err = meta ? RV_OK : RV_E_NOMEM;
+
+	while (!err && (text = rv_args_next(new->args, RV_OPT_META, &at)) != NULL)
+		err = *text == '{' ? put_meta_object(new, meta, text)
+				   : put_meta_pair(new, meta, text);
+	if (err || json_object_size(meta) == 0)
+		return err;
+	return rv_newjob_keep(new, meta, &new->job.meta, &size);
+}
+
 /* The payload, byte for byte: any file or pipe, ≤ RV_PAYLOAD_MAX. */
 static int take_stdin(struct rv_newjob *new)
 {
@@ -270,6 +335,8 @@ int rv_newjob_from_args(struct rv_newjob *new)
 		err = take_after(new);
 	if (!err)
 		err = take_labels(new);
+	if (!err)
+		err = take_meta(new);
 	if (!err)
 		err = take_resources(new);
 	if (!err)

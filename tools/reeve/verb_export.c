@@ -117,6 +117,8 @@ static int set_fields(json_t *line, const struct rv_job_view *view)
 		err = set_text(line, "resources", view->takes);
 	if (!err)
 		err = set_parsed(line, "labels", view->labels, LABELS_MAX);
+	if (!err)
+		err = set_parsed(line, "meta", view->meta, RV_META_MAX * 2);
 	return err ? err : set_dead(line, view);
 }
 

@@ -83,6 +83,7 @@ static void show_rest(const struct rv_job_view *view)
 	line_text("limit", view->gate);
 	if (view->labels && strcmp(view->labels, "[]") != 0)
 		line_text("labels", view->labels);
+	line_text("metadata", view->meta);
 	if (view->held)
 		(void)printf("%-12s reeve release %lld\n", "held", (long long)view->id);
 	if (view->parent_left > 0)

@@ -144,6 +144,7 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_new(&to, "result", json_null());
 	put_new(&to, "progress", json_null());
 	put_new(&to, "labels", labels_of(view->labels));
+	put_new(&to, "meta", parsed(view->meta));
 	put_text(&to, "resources", view->takes);
 	put_text(&to, "limit", view->gate);
 	put_text(&to, "key", view->key);

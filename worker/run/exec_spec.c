@@ -287,6 +287,8 @@ static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_wh
 			      rv_arena_printf(arena, "REEVE_DEADLINE=%s",
 					      rv_fmt_time(deadline, in->deadline_us)),
 			      why);
+	if (err == RV_OK && in->meta)
+		err = env_put(env, rv_arena_printf(arena, "REEVE_META=%s", in->meta), why);
 	return err;
 }
 

@@ -70,7 +70,9 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	turn->spec = rv_arena_strdup(&turn->arena, view.spec ? view.spec : "");
 	if (view.idem_key)
 		turn->idem_key = rv_arena_strdup(&turn->arena, view.idem_key);
-	if (!turn->spec || (view.idem_key && !turn->idem_key))
+	if (view.meta)
+		turn->meta = rv_arena_strdup(&turn->arena, view.meta);
+	if (!turn->spec || (view.meta && !turn->meta) || (view.idem_key && !turn->idem_key))
 		return rv_fail(why, RV_E_NOMEM, "no memory for the job");
 	return RV_OK;
 }
@@ -132,6 +134,7 @@ static void begin(struct rv_worker *worker)
 	turn->handler = turn->task ? handlers[turn->task->handler] : NULL;
 	turn->spec = NULL;
 	turn->idem_key = NULL;
+	turn->meta = NULL;
 	turn->payload_size = 0;
 	turn->reason = RV_STOP_NONE;
 	turn->settled = false;

@@ -89,6 +89,7 @@ CREATE TABLE job (
 	idem_key     TEXT,
 	key          TEXT,
 	labels       TEXT,
+	meta         TEXT, -- JSON object
 	takes        TEXT, -- resources; NULL those of its task
 	spec         TEXT,
 	payload      BLOB

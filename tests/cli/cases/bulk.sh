@@ -28,7 +28,7 @@ total() { reeve --store s/s.db db sql 'SELECT count(*) FROM job' | tail -n 1; }
 
 	# Everything a line may say; blank lines are nothing.
 	cat >fields.jsonl <<-'L'
-		{"command":["cat"],"queue":"default","priority":5,"payload":{"a":[1,2]},"delay":"1h","labels":["x","y"],"key":"k"}
+		{"command":["cat"],"queue":"default","priority":5,"payload":{"a":[1,2]},"delay":"1h","labels":["x","y"],"key":"k","meta":{"tenant":"acme","n":5}}
 
 		{"command":["cat"],"env":{"A":"1","N":2},"cwd":"/","payload":"nul \u0000 byte","max_attempts":2,"timeout":"5s","ttl":"1d"}
 		{"command":["cat"],"at":"2099-01-01T00:00:00Z","unique":"u","idempotency_key":"i","after":[1,2]}
@@ -40,7 +40,7 @@ total() { reeve --store s/s.db db sql 'SELECT count(*) FROM job' | tail -n 1; }
 	expect 0 reeve $s show 35002 --json
 	json env.N:text=2 cwd:text=/ max_attempts:int=2 expires_at:text
 	expect 0 reeve $s show 35001 --json
-	json priority:int=5 state:text=scheduled 'labels[1]:text=y'
+	json priority:int=5 state:text=scheduled 'labels[1]:text=y' meta.tenant:text=acme meta.n:int=5
 
 	before=$(total)
 	n=0
@@ -63,6 +63,7 @@ total() { reeve --store s/s.db db sql 'SELECT count(*) FROM job' | tail -n 1; }
 		{"command":["ls"],"at":"soon"}
 		{"command":["ls"],"after":["x"]}
 		{"command":["ls"],"labels":"x"}
+		{"command":["ls"],"meta":"x"}
 		{"command":["ls\u0000"]}
 		{"command":["ls"],"env":{"LD_PRELOAD":1,"A":[]}}
 		{"command":["ls"],"command":["rm"]}

@@ -179,7 +179,7 @@ expect 3 reeve show "$other"
 expect 3 reeve dlq purge -q nowhere
 # Exported, and put in again: the same work under a new id; a payload that is no text too.
 printf 'a\377b\0c' >blob.bin
-expect 0 reeve add --max-attempts 1 --label "x y" --key k --stdin blob.bin -- sh -c 'cmp - blob.bin && exit 4'
+expect 0 reeve add --max-attempts 1 --label "x y" --key k --meta a=b --stdin blob.bin -- sh -c 'cmp - blob.bin && [ "$REEVE_META" = "{\"a\":\"b\"}" ] && exit 4'
 dead=$out
 expect 1 reeve wait "$dead"
 expect 0 reeve dlq export 'label:"x y"'
@@ -193,7 +193,7 @@ json ids:array=1
 again=$(sed 's/.*\[\([0-9]*\)\].*/\1/' .out)
 expect 1 reeve wait "$again"
 expect 0 reeve show "$again" --json
-json exit_code:int=4 key:text=k 'labels[0]:text=x y'
+json exit_code:int=4 key:text=k 'labels[0]:text=x y' meta.a:text=b
 { cat dead.jsonl; echo '{"command":["true"],"payload_base64":"%%%%"}'; } >bad.jsonl
 expect 2 reeve dlq import bad.jsonl
 errs "bad.jsonl:2: payload_base64: this is no base64"

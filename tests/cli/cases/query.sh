@@ -23,6 +23,28 @@ expect 0 reeve $s --json cancel --query 'id>=2'
 json matched:int=2 done:int=2 left:int=0 dry_run:bool=false errors:array=0
 expect 0 reeve $s retry --query state:cancelled
 is "$out" "2 is ready again"
+# Metadata: in pairs and objects, found again.
+meta='{"n":5,"a b":"c d"}'
+id=$(reeve $s add --meta tenant=acme --meta "$meta" --meta eq=a=b -- true 2>/dev/null)
+expect 0 reeve $s --json show "$id"
+json meta.tenant:text=acme meta.n:int=5 meta.eq:text=a=b
+expect 0 reeve $s show "$id"
+[[ $out == *'metadata     {"tenant":"acme","n":5,"a b":"c d","eq":"a=b"}'* ]] || fail "$out"
+expect 0 reeve $s --json jobs 'meta.tenant:a*' meta.n:5 'meta."a b":"c d"'
+json jobs:array=1 "jobs[0].id:int=$id"
+expect 0 reeve $s --json jobs meta.tenant:other
+json jobs:array=0
+for bad in x =y '{' '[]' '{"a":1}x' $'a=\xff'; do
+	expect 2 reeve $s add --meta "$bad" -- true
+done
+expect 2 reeve $s add --meta a=1 --meta '{"a":2}' -- true
+errs "--meta: a is given twice"
+expect 2 reeve $s add --meta "a=$(head -c 16400 /dev/zero | tr '\0' a)" -- true
+errs "the metadata has"
+expect 2 reeve $s jobs meta:acme
+errs "column 5 of the query: meta needs a name: meta.NAME:VALUE"
+expect 0 reeve $s delete --query "id:$id" --dry-run
+expect 0 reeve $s cancel "$id"
 # Many, in batches, at a rate.
 seq 200 | sed 's/.*/{"command":["true"],"labels":["many"]}/' | reeve $s add --from-file - >/dev/null 2>&1
 before=$(date +%s%N)

@@ -27,7 +27,7 @@ static void open_side(struct world *w, struct side *side, const char *backend)
 	struct rv_why why = {""};
 
 	side->name = backend;
-	how.path = rv_test_path("%s/%s.db", rv_test_tmpdir(), backend);
+	how.path = rv_test_path("%s/%s.db", rv_test_memdir(), backend);
 	for (int h = 0; h < handles; h++)
 		if (rv_store_open(&how, &side->handles[h], &why) != RV_OK)
 			differ_fail(w, "%s cannot be opened: %s", backend, why.text);
@@ -187,7 +187,7 @@ static void say_what_was_asked(void)
 int main(int argc, char **argv)
 {
 	const char *backends[2] = {"memory", "sqlite"};
-	long steps = 20000;
+	long steps = 100000;
 
 	seed_told = 1;
 	for (int i = 1; i < argc; i++) {

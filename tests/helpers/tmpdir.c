@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define FOLDERS 64
+#define MEMORY  "/dev/shm" /* shm_overview(7): a tmpfs */
 
 static char folders[FOLDERS][512];
 static size_t nfolders;
@@ -55,9 +56,8 @@ void rv_test_tmpdir_end(void)
 		rv_test_remove_tree(folders[--nfolders]);
 }
 
-const char *rv_test_tmpdir(void)
+static const char *new_folder(const char *base)
 {
-	const char *base = getenv("TMPDIR");
 	char *path;
 
 	if (owner != getpid()) {
@@ -68,11 +68,22 @@ const char *rv_test_tmpdir(void)
 	if (nfolders == FOLDERS)
 		give_up("tmpdir", "too many folders");
 	path = folders[nfolders++];
-	(void)snprintf(path, sizeof folders[0], "%s/reeve-test-XXXXXX",
-		       base && base[0] != '\0' ? base : "/tmp");
+	(void)snprintf(path, sizeof folders[0], "%s/reeve-test-XXXXXX", base);
 	if (!mkdtemp(path))
 		give_up(path, strerror(errno));
 	return path;
+}
+
+const char *rv_test_tmpdir(void)
+{
+	const char *base = getenv("TMPDIR");
+
+	return new_folder(base && base[0] != '\0' ? base : "/tmp");
+}
+
+const char *rv_test_memdir(void)
+{
+	return access(MEMORY, W_OK | X_OK) == 0 ? new_folder(MEMORY) : rv_test_tmpdir();
 }
 
 const char *rv_test_path(const char *format, ...)

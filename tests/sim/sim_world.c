@@ -63,7 +63,7 @@ static bool on_disk(const struct sim *s)
 
 void sim_open(struct sim *s)
 {
-	(void)snprintf(s->path, sizeof s->path, "%s/sim.db", rv_test_tmpdir());
+	(void)snprintf(s->path, sizeof s->path, "%s/sim.db", rv_test_memdir());
 	s->store = open_one(s, true);
 	s->foreign = on_disk(s) ? open_one(s, false) : NULL;
 }

@@ -239,6 +239,40 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 	return drop_events(s, id, event);
 }
 
+static int yield_one(struct rv_sqlite *s, const struct rv_sqlite_queue *queue, int64_t id)
+{
+	struct rv_sqlite_place place;
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_READY_OF, &stmt, "i", id);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_OK : err;
+	err = rv_sqlite_place_read(s, stmt, 0, id, &place);
+	rv_sqlite_end(stmt);
+	if (err != RV_OK || place.queue != queue)
+		return err;
+	err = rv_sqlite_give_back(s, &place);
+	return err == RV_OK ? rv_sqlite_run1(s, RV_SQL_READY_MARKS, "iiii", queue->id, place.ord,
+					     id, (int64_t)place.marks)
+			    : err;
+}
+
+/* Ready jobs of a paused queue give back what they hold of limits. */
+static int yield(struct rv_sqlite *s, const struct rv_sqlite_queue *queue)
+{
+	int64_t id = 0;
+	int err;
+
+	while ((err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &id, "i", id)) == RV_OK) {
+		err = yield_one(s, queue, id);
+		if (err != RV_OK)
+			return err;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
 int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 {
 	const struct rv_req_pause *pause = &req->u.pause;
@@ -266,7 +300,7 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 	if (!queue)
 		return RV_E_CORRUPT;
 	if (gate == RV_QUEUE_PAUSED)
-		return rv_sqlite_yield(s, queue);
+		return yield(s, queue);
 	if (was != RV_QUEUE_PAUSED)
 		return RV_OK;
 	rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);

@@ -92,6 +92,9 @@ static int find_lack(struct rv_sqlite *s, struct caller *c, int64_t *ret_lacks, 
 			*ret_due = rv_rate_due(&need->rate, gate->full_us, s->now_us);
 			if (*ret_due == 0 && gate->waiting > 0)
 				err = preceded(s, need->gate, c->place, &behind);
+#ifdef RV_MUTANT_LIMIT_OVERTAKEN
+			behind = false;
+#endif
 			if (err != RV_OK)
 				return err;
 			if (*ret_due == 0 && !behind)
@@ -112,7 +115,9 @@ static int take(struct rv_sqlite *s, const struct caller *c)
 		struct rv_sqlite_gate *gate = &s->gates[c->gates[i]];
 		int err;
 
+#ifndef RV_MUTANT_RATE_FORGOTTEN
 		gate->full_us = rv_rate_take(&need->rate, gate->full_us, s->now_us);
+#endif
 		gate->dirty = true;
 		if (need->max < 0)
 			continue;
@@ -204,9 +209,14 @@ static int give_one(struct rv_sqlite *s, const char *name, int64_t n)
 	if (err != RV_OK)
 		return err;
 	gate = &s->gates[index];
+#ifdef RV_MUTANT_LIMIT_NOT_GIVEN_BACK
+	n = 0;
+#endif
 	gate->used -= n;
 	gate->dirty = true;
+#ifndef RV_MUTANT_LIMIT_NOBODY_CALLED
 	gate->open = gate->open || gate->waiting > 0;
+#endif
 	return gate->used < 0 ? RV_E_CORRUPT : RV_OK;
 }
 
@@ -556,39 +566,6 @@ int rv_sqlite_adopt(struct rv_sqlite *s)
 	       (err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &id, "i", id)) == RV_OK) {
 		err = adopt_ready(s, id);
 		err = err == RV_OK ? RV_E_NOTFOUND : err;
-	}
-	return err == RV_E_NOTFOUND ? RV_OK : err;
-}
-
-static int yield_one(struct rv_sqlite *s, const struct rv_sqlite_queue *queue, int64_t id)
-{
-	struct rv_sqlite_place place;
-	sqlite3_stmt *stmt;
-	int err = rv_sqlite_start(s, RV_SQL_READY_OF, &stmt, "i", id);
-
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_OK : err;
-	err = rv_sqlite_place_read(s, stmt, 0, id, &place);
-	rv_sqlite_end(stmt);
-	if (err != RV_OK || place.queue != queue)
-		return err;
-	err = rv_sqlite_give_back(s, &place);
-	return err == RV_OK ? rv_sqlite_run1(s, RV_SQL_READY_MARKS, "iiii", queue->id, place.ord,
-					     id, (int64_t)place.marks)
-			    : err;
-}
-
-int rv_sqlite_yield(struct rv_sqlite *s, const struct rv_sqlite_queue *queue)
-{
-	int64_t id = 0;
-	int err;
-
-	while ((err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &id, "i", id)) == RV_OK) {
-		err = yield_one(s, queue, id);
-		if (err != RV_OK)
-			return err;
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

@@ -39,7 +39,5 @@ int rv_sqlite_grant_due(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_grant
 int rv_sqlite_reconsider(struct rv_sqlite *s, const char *queue) RV_MUST_CHECK;
 /* After a change of limits: what runs counts. */
 int rv_sqlite_adopt(struct rv_sqlite *s) RV_MUST_CHECK;
-/* Ready jobs of a paused queue give back what they hold. */
-int rv_sqlite_yield(struct rv_sqlite *s, const struct rv_sqlite_queue *queue) RV_MUST_CHECK;
 
 #endif

@@ -156,6 +156,9 @@ static int rekey_batch(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64
 		if (err == RV_OK && of == queue->id)
 			err = rekey_job(s, queue, &job, key);
 	}
+#ifdef RV_MUTANT_REKEY_ONE_BATCH
+	err = RV_E_NOTFOUND;
+#endif
 	if (err == RV_E_NOTFOUND)
 		return rv_sqlite_run1(s, RV_SQL_REKEY_DROP, "i", queue->id);
 	return err == RV_OK ? rv_sqlite_run1(s, RV_SQL_REKEY_AT, "ii", queue->id, at) : err;

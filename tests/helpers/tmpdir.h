@@ -9,7 +9,7 @@
 
 /* A fresh folder, 0700, below $TMPDIR (else /tmp): ${out} is borrowed until rv_test_tmpdir_end. */
 const char *rv_test_tmpdir(void);
-/* The same in memory where there is a tmpfs for all: for what tests no durability and syncs much. */
+/* The same, without $TMPDIR in memory if it can be: for what tests no durability and syncs much. */
 const char *rv_test_memdir(void);
 /* Removes every folder of this process; runs by itself at a normal exit. */
 void rv_test_tmpdir_end(void);

@@ -27,10 +27,11 @@ struct rv_newjob {
 };
 
 /*
- * A line of JSON, as reeve(1) has it under "add --from-file".  RV_E_USAGE, RV_E_PARSE,
+ * An object or a line of JSON, as reeve(1) has it under "add --from-file".  RV_E_USAGE, RV_E_PARSE,
  * RV_E_TOOBIG, RV_E_REFUSED (ad-hoc commands are not allowed), RV_E_DENIED (a variable that may not
  * be set; a folder the daemon cannot enter), RV_E_NOTFOUND (a file), with the sentence in ${why}.
  */
+int rv_newjob_from_object(struct rv_newjob *new, const json_t *line) RV_MUST_CHECK;
 int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size) RV_MUST_CHECK;
 
 /*

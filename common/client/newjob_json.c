@@ -308,18 +308,16 @@ static int get_texts(struct rv_newjob *new, const json_t *line)
 	return err;
 }
 
-int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
+int rv_newjob_from_object(struct rv_newjob *new, const json_t *line)
 {
-	RV_AUTO(rv_json_free) json_t *line = NULL;
-	struct rv_why *why = new->why;
-	int err = rv_json_parse(text, size, LINE_MAX_BYTES, &line, why);
+	int err = RV_OK;
 
 	memset(&new->job, 0, sizeof(new->job));
 	new->job.uid = getuid();
-	if (!err && !json_is_object(line))
-		err = rv_fail(why, RV_E_USAGE, "not a JSON object");
+	if (!json_is_object(line))
+		err = rv_fail(new->why, RV_E_USAGE, "not a JSON object");
 	if (!err)
-		err = rv_json_only(line, fields, RV_ARRAY_LEN(fields), why);
+		err = rv_json_only(line, fields, RV_ARRAY_LEN(fields), new->why);
 	if (!err)
 		err = get_numbers(new, line);
 	if (!err)
@@ -337,4 +335,12 @@ int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
 	if (!err)
 		err = get_base64(new, line);
 	return err ? err : get_work(new, line);
+}
+
+int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size)
+{
+	RV_AUTO(rv_json_free) json_t *line = NULL;
+	int err = rv_json_parse(text, size, LINE_MAX_BYTES, &line, new->why);
+
+	return err ? err : rv_newjob_from_object(new, line);
 }

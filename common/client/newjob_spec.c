@@ -55,7 +55,7 @@ int rv_newjob_pair(struct rv_newjob *new, json_t *object, const char *pair, bool
 {
 	const char *equals = strchr(pair, '=');
 	struct rv_why *why = new->why;
-	json_t *value;
+	json_t *value = NULL;
 	char *name;
 	int err;
 

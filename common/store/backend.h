@@ -13,6 +13,8 @@
 #define RV_RINGS_MAX                                                                               \
 	1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
 
+struct rv_event_view; /* store/events.h */
+
 struct rv_store_ops {
 	const char *name;
 	int (*open)(const struct rv_store_open *how, struct rv_store **ret_store,
@@ -56,6 +58,9 @@ struct rv_store_ops {
 	int (*cancel_wanted)(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted);
 	int (*cancels)(struct rv_store *store,
 		       int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);
+	int (*events)(struct rv_store *store, int64_t after, int64_t limit,
+		      int (*each)(void *ctx, const struct rv_event_view *view), void *ctx);
+	int (*events_last)(struct rv_store *store, int64_t *ret_seq);
 	int (*totals)(struct rv_store *store, struct rv_store_totals *ret_totals);
 	int (*instance)(struct rv_store *store, struct rv_instance *ret_instance);
 	int (*stats)(struct rv_store *store,

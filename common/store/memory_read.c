@@ -2,6 +2,7 @@
  * The memory backend: reading.  A view shows what stands in the rows at that moment and changes
  * nothing.
  */
+#include "store/events.h"
 #include "store/memory_read.h"
 
 #include "base/check.h"
@@ -336,6 +337,35 @@ int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 	if (gate_due != 0 && (!t.next_due_us || gate_due < t.next_due_us))
 		t.next_due_us = gate_due;
 	*ret_totals = t;
+	return RV_OK;
+}
+
+int rv_memory_read_events(struct rv_store *store, int64_t after, int64_t limit,
+			  int (*each)(void *ctx, const struct rv_event_view *view), void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && limit > 0 && i < m->now.events.n; i++) {
+		const struct mem_event *e = &m->now.events.rows[i];
+		struct rv_event_view view = {.seq = e->seq,
+					     .at_us = e->at_us,
+					     .job = e->job,
+					     .from = e->from == MEM_NOTHING ? RV_EVENT_ACCEPTED
+									    : e->from,
+					     .to = e->to};
+
+		if (e->seq <= after)
+			continue;
+		limit--;
+		err = each(ctx, &view);
+	}
+	return err;
+}
+
+int rv_memory_read_events_last(struct rv_store *store, int64_t *ret_seq)
+{
+	*ret_seq = MEM_OF(store)->now.next_seq - 1;
 	return RV_OK;
 }
 

@@ -26,6 +26,9 @@ int rv_memory_read_cancel_wanted(struct rv_store *store, int64_t id, int64_t fen
 				 bool *ret_wanted);
 int rv_memory_read_cancels(struct rv_store *store,
 			   int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);
+int rv_memory_read_events(struct rv_store *store, int64_t after, int64_t limit,
+			  int (*each)(void *ctx, const struct rv_event_view *view), void *ctx);
+int rv_memory_read_events_last(struct rv_store *store, int64_t *ret_seq);
 int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_totals);
 int rv_memory_read_instance(struct rv_store *store, struct rv_instance *ret_instance);
 int rv_memory_read_stats(struct rv_store *store,

@@ -3,6 +3,7 @@
  * Every process that opens a store.  Knows no backend but by its row in store.def.
  */
 #include "store/backend.h"
+#include "store/events.h"
 
 #include "base/check.h"
 
@@ -318,6 +319,19 @@ int rv_store_cancels(struct rv_store *store,
 {
 	PRE(each);
 	return store->ops->cancels(store, each, ctx);
+}
+
+int rv_store_events(struct rv_store *store, int64_t after, int64_t limit,
+		    int (*each)(void *ctx, const struct rv_event_view *view), void *ctx)
+{
+	PRE(each && limit > 0);
+	return store->ops->events(store, after, limit, each, ctx);
+}
+
+int rv_store_events_last(struct rv_store *store, int64_t *ret_seq)
+{
+	PRE(ret_seq);
+	return store->ops->events_last(store, ret_seq);
 }
 
 int rv_store_totals(struct rv_store *store, struct rv_store_totals *ret_totals)

@@ -27,6 +27,12 @@ void rv_json_free(json_t **json)
  * instead.  One per process, like jansson's own.
  */
 static bool out_of_memory;
+static bool is_guest;
+
+void rv_json_be_guest(void)
+{
+	is_guest = true;
+}
 
 static void *allocate(size_t size)
 {
@@ -72,15 +78,16 @@ int rv_json_parse(const char *text, size_t size, size_t max, json_t **ret_json, 
 		return rv_fail(why, RV_E_TOOBIG, "%zu bytes of JSON; %zu are allowed", size, max);
 	if (depth_of(text, size) > RV_JSON_DEPTH)
 		return rv_fail(why, RV_E_PARSE, "nested deeper than %d", RV_JSON_DEPTH);
-	json_set_alloc_funcs(allocate,
-			     free); /* what was allocated before came from malloc as well */
-	out_of_memory = false;
+	if (!is_guest) { /* what was allocated before came from malloc as well */
+		json_set_alloc_funcs(allocate, free);
+		out_of_memory = false;
+	}
 	json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (json) {
 		*ret_json = json;
 		return RV_OK;
 	}
-	if (out_of_memory)
+	if (out_of_memory || json_error_code(&error) == json_error_out_of_memory)
 		return rv_fail(why, RV_E_NOMEM, "out of memory");
 	return rv_fail(why, RV_E_PARSE, "line %d, column %d: %s", error.line, error.column,
 		       error.text);

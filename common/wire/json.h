@@ -22,6 +22,13 @@ struct rv_buf;
 void rv_json_free(json_t **json);
 
 /*
+ * We are guests in somebody else's process (libreeve, the SQL extension): jansson's allocator is
+ * left as it is, and a lack of memory while parsing may be told as a syntax error.  Once, before
+ * anything is parsed.
+ */
+void rv_json_be_guest(void);
+
+/*
  * ${text}, ${size} bytes (NUL not needed; a \u0000 is refused where the getters below would hide
  * it), at most ${max}: RV_E_TOOBIG.  RV_E_PARSE: ${why} has position and reason.
  */

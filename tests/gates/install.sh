@@ -22,11 +22,14 @@ DESTDIR=$scratch/root cmake --install "$build" --prefix /usr >"$scratch/log" 2>&
 	exit 1
 }
 root=$scratch/root/usr
-(cd "$scratch/root" && find . -type f | sed 's#^\./##' | LC_ALL=C sort) >"$scratch/have"
+(cd "$scratch/root" && find . ! -type d | sed 's#^\./##' | LC_ALL=C sort) >"$scratch/have"
 {
+	lib=usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
+	printf '%s\n' "$lib"/libreeve.{a,so,so.0,so.0.1.0} "$lib/pkgconfig/reeve.pc"
 	cat <<'EOM'
 usr/bin/reeve
 usr/bin/reeved
+usr/include/reeve.h
 usr/lib/systemd/system/reeve.service
 usr/libexec/reeve/reeve-keeper
 usr/libexec/reeve/reeve-worker
@@ -34,12 +37,16 @@ usr/share/bash-completion/completions/reeve
 usr/share/doc/reeve/CHANGELOG.md
 usr/share/doc/reeve/README.md
 usr/share/doc/reeve/copyright
+usr/share/doc/reeve/examples/c/batch.c
+usr/share/doc/reeve/examples/c/enqueue.c
+usr/share/doc/reeve/examples/c/list.c
+usr/share/doc/reeve/examples/c/wait.c
 usr/share/doc/reeve/examples/reeve.ini
 usr/share/fish/vendor_completions.d/reeve.fish
 usr/share/zsh/vendor-completions/_reeve
 EOM
 	if command -v scdoc >/dev/null; then
-		printf 'usr/share/man/%s\n' man1/reeve.1 man5/reeve.ini.5 man8/reeved.8
+		printf 'usr/share/man/%s\n' man1/reeve.1 man3/reeve.3 man5/reeve.ini.5 man8/reeved.8
 	else
 		echo "skipped: the manual pages: scdoc is not installed" >&2
 	fi

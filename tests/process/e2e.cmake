@@ -10,6 +10,7 @@ add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob)
 foreach(test IN ITEMS work order limit outcome told stop fault wait)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
+rv_test(process_e2e_lib ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_lib.c)
 rv_main_test(process_e2e_death ROOM process TIMEOUT 3600 USES e2e SOURCES e2e_death.c)
 # Storms: 500 kills in five entries of two seeds; RV_ALL=1: 20 seeds each, 5,000 kills.
 add_executable(e2e_storm e2e_storm.c)

@@ -37,6 +37,8 @@ install(FILES ${share}/reeve.fish DESTINATION ${data}/fish/vendor_completions.d)
 
 # The sample is everything at its default: a sample, never /etc/reeve/reeve.ini itself.
 install(FILES conf/reeve.ini DESTINATION ${data}/doc/reeve/examples)
+file(GLOB examples CONFIGURE_DEPENDS conf/examples/c/*.c)
+install(FILES ${examples} DESTINATION ${data}/doc/reeve/examples/c)
 install(FILES README.md CHANGELOG.md DESTINATION ${data}/doc/reeve)
 install(FILES LICENSE DESTINATION ${data}/doc/reeve RENAME copyright)
 

@@ -48,6 +48,24 @@ enum rv_strategy {
 	RV_STRATEGY_FAIR,     /* the keys in turn, in proportion to the jobs' weights */
 };
 
+/*
+ * How long a unique key is held: until its job is final, until the job's first run starts, or (> 0)
+ * so many microseconds from its acceptance on, whatever becomes of the job.
+ */
+#define RV_UNTIL_FINISHED 0LL
+#define RV_UNTIL_STARTED  (-1LL)
+
+/* What a new job does whose unique key is held by another one; core/admit.h has the words. */
+enum rv_on_held {
+	RV_ON_HELD_REJECT,
+	RV_ON_HELD_SKIP,       /* the holder is the answer */
+	RV_ON_HELD_REPLACE,    /* the holder, if it waits, is cancelled */
+	RV_ON_HELD_RESCHEDULE, /* the holder, if it waits, gets the new time, and is the answer */
+};
+
+/* How parents must end for a job to run; the numbers stand in stores. */
+enum rv_after { RV_AFTER_SUCCESS, RV_AFTER_FAILURE, RV_AFTER_ANY };
+
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 

@@ -148,7 +148,7 @@ SELECT 'R6', 'job ' || id || ' is held and not blocked' FROM (SELECT id, marks F
 SELECT 'R6', 'job ' || d.child || ' waits for job ' || d.parent || ', which is over' FROM dep d
 	LEFT JOIN job j ON j.id = d.parent LEFT JOIN done p ON p.id = d.parent
 	LEFT JOIN blocked b ON b.id = d.child
-	WHERE j.id IS NULL OR b.id IS NULL OR p.state IN (4, 6);
+	WHERE j.id IS NULL OR b.id IS NULL OR (p.id IS NOT NULL AND NOT (p.state = 5 AND d.cond = 0));
 SELECT 'R1', 'the ttl of job ' || coalesce(t.id, s.id) || ' is noted wrongly' FROM (
 	SELECT id, marks, runs FROM ready UNION ALL SELECT id, marks, runs FROM scheduled
 	UNION ALL SELECT id, marks, runs FROM blocked UNION ALL SELECT id, marks, runs FROM lease
@@ -157,14 +157,17 @@ SELECT 'R1', 'the ttl of job ' || coalesce(t.id, s.id) || ' is noted wrongly' FR
 	WHERE ((s.marks & 2) <> 0) <> (t.id IS NOT NULL) OR ((s.marks & 2) <> 0 AND s.runs > 0);
 SELECT 'R1', 'ttl has a row without a job: ' || id FROM ttl WHERE id NOT IN (SELECT id FROM job);
 SELECT 'R1', 'the unique key of job ' || s.id || ' is held wrongly' FROM (
-	SELECT id, marks, 0 AS final FROM ready UNION ALL SELECT id, marks, 0 FROM scheduled
-	UNION ALL SELECT id, marks, 0 FROM blocked UNION ALL SELECT id, marks, 0 FROM lease
-	UNION ALL SELECT id, marks, 1 FROM done) s JOIN job j ON j.id = s.id
-	LEFT JOIN ukey u ON u.scope_key = j.unique_key AND u.id = j.id
-	WHERE (j.unique_key IS NOT NULL AND NOT s.final) <> (u.id IS NOT NULL)
-	OR ((s.marks & 1) <> 0) <> (u.id IS NOT NULL);
+	SELECT id, marks, runs, 0 AS final FROM ready UNION ALL SELECT id, marks, runs, 0 FROM scheduled
+	UNION ALL SELECT id, marks, runs, 0 FROM blocked UNION ALL SELECT id, marks, runs, 0 FROM lease
+	UNION ALL SELECT id, marks, runs, 1 FROM done) s JOIN job j ON j.id = s.id
+	LEFT JOIN ukey u ON u.scope_key = j.unique_key AND u.id = j.id AND u.until = 0
+	WHERE (j.unique_key IS NOT NULL AND NOT s.final AND (j.unique_until = 0
+		OR (j.unique_until = -1 AND s.runs = 0))) <> (u.id IS NOT NULL)
+	OR ((s.marks & 1) <> 0) <> (u.id IS NOT NULL)
+	OR ((s.marks & 32) <> 0) <> (u.id IS NOT NULL AND j.unique_until = -1);
 SELECT 'R1', 'a unique key is held by job ' || u.id || ', which does not have it' FROM ukey u
-	LEFT JOIN job j ON j.id = u.id WHERE j.unique_key IS NOT u.scope_key;
+	LEFT JOIN job j ON j.id = u.id WHERE j.unique_key IS NOT u.scope_key
+	AND (u.until = 0 OR j.id IS NOT NULL);
 SELECT 'R1', 'job ' || m.id || ' was moved, but does not know' FROM moved m LEFT JOIN (
 	SELECT id, marks FROM ready UNION ALL SELECT id, marks FROM scheduled
 	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease

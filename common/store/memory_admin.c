@@ -43,6 +43,13 @@ int rv_memory_do_cancel(struct mem_store *m, struct rv_req_cancel *req, struct r
 	return RV_OK;
 }
 
+/* Not a key that was to be held until the first start, which was, or for a time. */
+static bool takes_key_again(const struct mem_job *j)
+{
+	return j->unique_key && (j->until_us == RV_UNTIL_FINISHED ||
+				 (j->until_us == RV_UNTIL_STARTED && j->runs == 0));
+}
+
 int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_why *why)
 {
 	struct mem_job *j = rv_memory_job(m, req->job);
@@ -54,12 +61,16 @@ int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_
 		return RV_E_CONFLICT;
 	if (j->place != MEM_DONE || j->final == RV_JOB_SUCCEEDED)
 		return wrong_state(why, j);
-	MEM_EACH(m, uniques, u)
-	if (j->unique_key && strcmp(u->key, j->unique_key) == 0)
-		return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
-			       (long long)u->id);
-	if (j->unique_key)
+	if (takes_key_again(j)) {
+		const struct mem_unique *u = rv_memory_holder(m, j->unique_key);
+		struct rv_holder holder = {0};
+
+		if (u) {
+			holder = (struct rv_holder){.id = u->id, .until_us = u->until_us};
+			return rv_rules_held(why, &holder, false, m->wall_us);
+		}
 		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
+	}
 	j->seq = m->now.next_id;
 	rv_memory_order(m, j, m->wall_us);
 	j->granted++;

@@ -5,6 +5,7 @@
 #include "store/memory_rows.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/job.h"
 
 #include <stdarg.h>
@@ -62,8 +63,7 @@ static void look_at_blocked(const struct looker *l, const struct mem_job *j)
 		if (dep->child != j->id)
 			continue;
 		waits = true;
-		if (!parent || rv_memory_shown(parent) == RV_JOB_SUCCEEDED ||
-		    rv_memory_shown(parent) == RV_JOB_CANCELLED)
+		if (!parent || rv_admit_after(dep->on, rv_memory_shown(parent)) != RV_ADMIT_WAITS)
 			say(l, "R1", "job %lld waits for job %lld in vain", ID(j),
 			    (long long)dep->parent);
 	}
@@ -175,11 +175,14 @@ static void look_at_events(const struct looker *l, const struct mem_job *j)
 
 static void look_at_keys(const struct looker *l, const struct mem_job *j)
 {
+	bool holds = j->unique_key && j->place != MEM_DONE &&
+		     (j->until_us == RV_UNTIL_FINISHED ||
+		      (j->until_us == RV_UNTIL_STARTED && j->runs == 0));
 	int held = 0;
 
 	MEM_EACH(l->m, uniques, u)
-	held += u->id == j->id;
-	if (held != (j->unique_key && j->place != MEM_DONE))
+	held += u->id == j->id && u->until_us == 0;
+	if (held != holds)
 		say(l, "R1", "job %lld: its unique key is held %d times", ID(j), held);
 	MEM_EACH(l->m, waiters, w)
 	if (w->job == j->id && j->place == MEM_DONE)
@@ -259,6 +262,11 @@ int rv_memory_check(struct rv_store *store, bool full,
 	look_at_gate(&l, g);
 	MEM_EACH(l.m, holds, h)
 	look_at_hold(&l, h);
+	MEM_EACH(l.m, uniques, u)
+	MEM_EACH(l.m, uniques, other)
+	if (u != other && strcmp(u->key, other->key) == 0)
+		say(&l, "R1", "a unique key is held by jobs %lld and %lld", (long long)u->id,
+		    (long long)other->id);
 	MEM_EACH(l.m, attempts, a)
 	if (!rv_memory_job(l.m, a->job))
 		say(&l, "R1", "a run of job %lld, which is not there", (long long)a->job);

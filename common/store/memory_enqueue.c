@@ -5,6 +5,7 @@
 #include "store/memory_rows.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/job.h"
 
 #include <stdlib.h>
@@ -72,30 +73,17 @@ static int find_repeat(struct mem_store *m, const struct rv_job_new *new, int64_
 	return RV_OK;
 }
 
-static int look_at_unique(struct mem_store *m, const char *key, int64_t *ret_id, struct rv_why *why)
-{
-	MEM_EACH(m, uniques, u)
-	{
-		if (key && strcmp(u->key, key) == 0) {
-			*ret_id = u->id;
-			return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
-				       (long long)u->id);
-		}
-	}
-	return RV_OK;
-}
-
 static int look_at_parents(struct mem_store *m, const struct rv_job_new *new, struct rv_why *why)
 {
 	for (size_t i = 0; i < new->nafter; i++) {
 		struct mem_job *parent = rv_memory_job(m, new->after[i]);
 
-		if (!parent)
-			return rv_fail(why, RV_E_NOTFOUND, "no such job %lld to wait for",
-				       (long long)new->after[i]);
-		if (rv_memory_shown(parent) == RV_JOB_CANCELLED)
-			return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_CANCELLED,
-				       (long long)new->after[i]);
+		int err =
+			parent ? rv_rules_parent(why, parent->id, rv_memory_shown(parent), new->on)
+			       : rv_rules_no_parent(why, new->after[i], m->now.next_id - 1);
+
+		if (err != RV_OK)
+			return err;
 	}
 	return RV_OK;
 }
@@ -105,29 +93,40 @@ static bool add_parents(struct mem_store *m, const struct rv_job_new *new, int64
 	bool blocked = false;
 
 	for (size_t i = 0; i < new->nafter; i++) {
-		bool known = rv_memory_shown(rv_memory_job(m, new->after[i])) == RV_JOB_SUCCEEDED;
+		enum rv_job_state shown = rv_memory_shown(rv_memory_job(m, new->after[i]));
+		bool known = rv_admit_after(new->on, shown) == RV_ADMIT_MET;
 
 		MEM_EACH(m, deps, dep)
 		known = known || (dep->parent == new->after[i] && dep->child == id);
 		if (!known)
-			*MEM_ADD(m, deps) = (struct mem_dep){.parent = new->after[i], .child = id};
+			*MEM_ADD(m, deps) = (struct mem_dep){
+				.parent = new->after[i], .child = id, .on = new->on};
 		MEM_EACH(m, deps, dep)
 		blocked = blocked || dep->child == id;
 	}
 	return blocked;
 }
 
-static void remember_keys(struct mem_store *m, const struct rv_job_new *new,
-			  const struct mem_job *j)
+static void remember_idem(struct mem_store *m, const struct rv_req_enqueue *req,
+			  const struct rv_job_new *new, int64_t id)
+{
+	int64_t ttl_us = req->idem_ttl_us > 0 ? req->idem_ttl_us : RV_IDEM_US;
+
+	if (rv_rules_said(new->idem_key))
+		*MEM_ADD(m, idems) =
+			(struct mem_idem){.key = rv_memory_keep(m, new->idem_key),
+					  .id = id,
+					  .hash = rv_rules_hash(new),
+					  .expires_us = rv_rules_later(m->wall_us, ttl_us)};
+}
+
+static void remember_key(struct mem_store *m, const struct mem_job *j)
 {
 	if (j->unique_key)
-		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
-	if (j->idem_key)
-		*MEM_ADD(m, idems) =
-			(struct mem_idem){.key = j->idem_key,
-					  .id = j->id,
-					  .hash = rv_rules_hash(new),
-					  .expires_us = rv_rules_later(m->wall_us, RV_IDEM_US)};
+		*MEM_ADD(m, uniques) = (struct mem_unique){
+			.key = j->unique_key,
+			.id = j->id,
+			.until_us = rv_admit_held_until(j->until_us, m->wall_us)};
 }
 
 static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
@@ -155,6 +154,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->max_crashes = task->max_crashes;
 	j->timeout_us = new->timeout_us ? new->timeout_us : task->timeout_us;
 	j->unique_key = rv_memory_keep(m, rv_rules_said(new->unique_key));
+	j->until_us = new->until_us;
 	j->idem_key = rv_memory_keep(m, rv_rules_said(new->idem_key));
 	j->key = rv_memory_keep(m, rv_rules_said(new->key));
 	j->labels = rv_memory_keep(m, rv_rules_said(new->labels));
@@ -163,17 +163,18 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->uid = new->uid;
 	rv_memory_order(m, j, m->wall_us);
 	POST(j->id < m->now.next_id && j->max_attempts > 0);
-	remember_keys(m, new, j);
+	remember_key(m, j);
 	rv_memory_created(m, j, add_parents(m, new, j->id));
 	return j->id;
 }
 
-static int enqueue_one(struct mem_store *m, const struct rv_req_enqueue *req, size_t i,
-		       bool *ret_repeat, struct rv_why *why)
+static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i, bool *ret_repeat,
+		       struct rv_why *why)
 {
 	const struct rv_job_new *new = &req->jobs[i];
 	const struct rv_task_def *task = NULL;
 	const char *queue;
+	bool answered = false;
 	int err = rv_rules_check(new, req->adhoc_refused, why);
 
 	if (err == RV_OK)
@@ -190,11 +191,13 @@ static int enqueue_one(struct mem_store *m, const struct rv_req_enqueue *req, si
 		return err;
 	if (rv_memory_queue(m, queue)->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = look_at_unique(m, rv_rules_said(new->unique_key), &req->ret_ids[i], why);
-	if (err == RV_OK)
+	err = rv_memory_unique(m, req, i, &answered, why);
+	if (err == RV_OK && !answered)
 		err = look_at_parents(m, new, why);
-	if (err == RV_OK)
+	if (err == RV_OK && !answered)
 		req->ret_ids[i] = add_job(m, new, task, rv_memory_queue(m, queue));
+	if (err == RV_OK)
+		remember_idem(m, req, new, req->ret_ids[i]);
 	return err;
 }
 
@@ -203,6 +206,7 @@ int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct
 	size_t repeated = 0;
 
 	PRE(req->count == 0 || (req->jobs && req->ret_ids));
+	req->skipped = req->rescheduled = req->replaced = 0;
 	for (size_t i = 0; i < req->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(m, req, i, &repeat, why);

@@ -75,6 +75,13 @@ static void move_to(struct mem_store *m, struct mem_job *j, int64_t run_at_us)
 		rv_store_note_ring(&m->base, RV_RING_SCHEDULED, "", 0);
 }
 
+void rv_memory_reschedule(struct mem_store *m, struct mem_job *j, int64_t run_at_us)
+{
+	PRE(j->place != MEM_LEASE && j->place != MEM_DONE && run_at_us > 0);
+	unpark(m, j);
+	move_to(m, j, run_at_us);
+}
+
 int rv_memory_do_edit(struct mem_store *m, struct rv_req_edit *req, struct rv_why *why)
 {
 	struct mem_job *j = NULL;

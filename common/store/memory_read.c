@@ -58,6 +58,7 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->labels = j->labels;
 	v->meta = j->meta;
 	v->takes = j->takes;
+	v->until_us = j->until_us;
 	v->gate = j->gate;
 	v->state = rv_memory_shown(j);
 	v->held = j->held;
@@ -269,7 +270,8 @@ int rv_memory_read_workers(struct rv_store *store,
 }
 
 int rv_memory_read_parents(struct rv_store *store, int64_t id,
-			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
+			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
+				       enum rv_after on),
 			   void *ctx)
 {
 	struct mem_store *m = MEM_OF(store);
@@ -279,15 +281,15 @@ int rv_memory_read_parents(struct rv_store *store, int64_t id,
 	if (!rv_memory_job(m, id))
 		return RV_E_NOTFOUND;
 	while (err == RV_OK) { /* in the order of their ids */
-		int64_t next = 0;
+		const struct mem_dep *next = NULL;
 
 		MEM_EACH(m, deps, dep)
-		if (dep->child == id && dep->parent > last && (next == 0 || dep->parent < next))
-			next = dep->parent;
-		if (next == 0)
+		if (dep->child == id && dep->parent > last && (!next || dep->parent < next->parent))
+			next = dep;
+		if (!next)
 			return RV_OK;
-		err = each(ctx, next, rv_memory_shown(rv_memory_job(m, next)));
-		last = next;
+		last = next->parent;
+		err = each(ctx, last, rv_memory_shown(rv_memory_job(m, last)), next->on);
 	}
 	return err;
 }

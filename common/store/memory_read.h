@@ -20,7 +20,8 @@ int rv_memory_read_tasks(struct rv_store *store,
 int rv_memory_read_workers(struct rv_store *store,
 			   int (*each)(void *ctx, const struct rv_worker_view *view), void *ctx);
 int rv_memory_read_parents(struct rv_store *store, int64_t id,
-			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
+			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
+				       enum rv_after on),
 			   void *ctx);
 int rv_memory_read_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 				 bool *ret_wanted);

@@ -6,6 +6,7 @@
 #include "store/memory_rows.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/job.h"
 
 #include <stdio.h>
@@ -277,6 +278,14 @@ static void drop_deps(struct mem_store *m, int64_t parent, int64_t child)
 	}
 }
 
+/* Unless it is held for a time. */
+static void give_up_key(struct mem_store *m, const struct mem_job *j)
+{
+	for (size_t i = m->now.uniques.n; i-- > 0;)
+		if (m->now.uniques.rows[i].id == j->id && m->now.uniques.rows[i].until_us == 0)
+			MEM_REMOVE(m, uniques, i);
+}
+
 /* The job alone, without what follows for its children. */
 static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state state,
 		   const char *error)
@@ -292,45 +301,44 @@ static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state sta
 	j->ttl = false;
 	changed(m, j, from);
 	j->fence = 0;
-	for (size_t i = m->now.uniques.n; i-- > 0;)
-		if (m->now.uniques.rows[i].id == j->id)
-			MEM_REMOVE(m, uniques, i);
+	give_up_key(m, j);
 	ring_waiters(m, j->id);
 	drop_deps(m, 0, j->id);
 }
 
-/* Frees one child of a parent that has succeeded; false when there is none. */
-static bool free_one(struct mem_store *m)
+/* What the end of its parent, in ${shown}, means for a child; the row goes. */
+static void resolve(struct mem_store *m, struct mem_dep *dep, enum rv_job_state shown)
 {
-	MEM_EACH(m, deps, dep)
-	{
-		struct mem_job *child = rv_memory_job(m, dep->child);
-		int64_t child_id = dep->child;
-		bool waits = false;
+	struct mem_job *child = rv_memory_job(m, dep->child);
+	int64_t child_id = dep->child;
+	bool met = rv_admit_after(dep->on, shown) == RV_ADMIT_MET;
+	bool waits = false;
+	char says[64];
 
-		if (rv_memory_shown(rv_memory_job(m, dep->parent)) != RV_JOB_SUCCEEDED)
-			continue;
-		INV(child && child->place == MEM_BLOCKED);
-		MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
-		MEM_EACH(m, deps, other)
-		waits = waits || other->child == child_id;
-		if (!waits && !child->held)
-			rv_memory_unblock(m, child);
-		return true;
+	INV(child && child->place == MEM_BLOCKED);
+	if (!met) {
+		rv_rules_says_parent(says, sizeof says, dep->parent, shown);
+		finish(m, child, RV_JOB_CANCELLED, says);
+		return;
 	}
-	return false;
+	MEM_REMOVE(m, deps, (size_t)(dep - m->now.deps.rows));
+	MEM_EACH(m, deps, other)
+	waits = waits || other->child == child_id;
+	if (!waits && !child->held)
+		rv_memory_unblock(m, child);
 }
 
-static bool cancel_one(struct mem_store *m)
+/* One child of a parent that has ended, cancelled or otherwise; false when there is none. */
+static bool resolve_one(struct mem_store *m, bool cancelled)
 {
 	MEM_EACH(m, deps, dep)
 	{
-		char says[64];
+		enum rv_job_state shown = rv_memory_shown(rv_memory_job(m, dep->parent));
 
-		if (rv_memory_shown(rv_memory_job(m, dep->parent)) != RV_JOB_CANCELLED)
+		if ((shown == RV_JOB_CANCELLED) != cancelled ||
+		    rv_admit_after(dep->on, shown) == RV_ADMIT_WAITS)
 			continue;
-		(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED, (long long)dep->parent);
-		finish(m, rv_memory_job(m, dep->child), RV_JOB_CANCELLED, says);
+		resolve(m, dep, shown);
 		return true;
 	}
 	return false;
@@ -340,13 +348,13 @@ void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_stat
 			const char *error)
 {
 	finish(m, j, state, error);
-	while (free_one(m))
+	while (resolve_one(m, false))
 		;
 }
 
 void rv_memory_cancel_children(struct mem_store *m)
 {
-	while (cancel_one(m))
+	while (resolve_one(m, true))
 		;
 }
 
@@ -358,6 +366,8 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 	PRE(j->place == MEM_LEASE && !j->started);
 	INV(w);
 	j->ttl = false;
+	if (j->until_us == RV_UNTIL_STARTED)
+		give_up_key(m, j);
 	*a = (struct mem_attempt){.job = j->id,
 				  .fence = j->fence,
 				  .started_us = started_us,

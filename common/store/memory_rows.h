@@ -49,6 +49,13 @@ void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
 			 const struct rv_ack *ack);
 
+/* memory_admit.c: who holds a unique key now; NULL: nobody. */
+struct mem_unique *rv_memory_holder(struct mem_store *m, const char *key);
+/* The key of job ${i} is held: refused, or (${*ret_answered}) the holder is the answer. */
+int rv_memory_unique(struct mem_store *m, struct rv_req_enqueue *req, size_t i, bool *ret_answered,
+		     struct rv_why *why);
+/* memory_hold.c: a job that waits gets another time. */
+void rv_memory_reschedule(struct mem_store *m, struct mem_job *j, int64_t run_at_us);
 /* memory_told.c: the job is forgotten. */
 void rv_memory_told_drop(struct mem_store *m, int64_t job);
 /* memory_order.c: gives the job its place; all that waits in ${q} shall get a new one. */

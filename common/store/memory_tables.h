@@ -10,6 +10,7 @@ enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM
 struct mem_job {
 	int64_t id, seq, ord, created_us, deadline_us, asked_us, expires_us, timeout_us,
 		payload_size;
+	int64_t until_us; /* of unique_key */
 	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *meta, *takes;
 	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
 	bool passed;      /* READY, LEASE: its gates let it through */
@@ -79,7 +80,7 @@ struct mem_worker {
 
 struct mem_unique {
 	const char *key;
-	int64_t id;
+	int64_t id, until_us; /* 0: the job says */
 };
 
 struct mem_idem {
@@ -89,7 +90,8 @@ struct mem_idem {
 };
 
 struct mem_dep {
-	int64_t parent, child; /* the child is blocked, the parent has not succeeded */
+	int64_t parent, child; /* the child is blocked, the parent has not ended as it must */
+	enum rv_after on;
 };
 
 struct mem_round {

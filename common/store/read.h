@@ -13,9 +13,10 @@
 /* A job as people see it.  Times are wall_us, 0: absent.  Pointers live as long as the call says.
  */
 struct rv_job_view {
-	int64_t id, parent_left; /* parents that have not succeeded yet */
+	int64_t id, parent_left; /* parents that it still waits for */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *meta, *error,
 		*worker;
+	int64_t until_us;  /* of unique_key: RV_UNTIL_*, or how long from created_us on */
 	const char *takes; /* resources it named itself; NULL: its task's */
 	const char *gate;  /* BLOCKED by a limit: the gate it waits at (core/limit.h); else NULL */
 	enum rv_job_state state;
@@ -33,6 +34,8 @@ struct rv_job_view {
 
 /* The error of a job that was cancelled because its parent was; its parents are forgotten then. */
 #define RV_SAYS_PARENT_CANCELLED "parent %lld was cancelled"
+/* The same of one that was to run if its parent failed. */
+#define RV_SAYS_PARENT_SUCCEEDED "parent %lld succeeded"
 
 struct rv_attempt_view {
 	/* usage: the run's, but with outcome CRASHED the worker's in all its life */
@@ -98,9 +101,10 @@ int rv_store_tasks(struct rv_store *store, int (*each)(void *ctx, const struct r
 int rv_store_workers(struct rv_store *store,
 		     int (*each)(void *ctx, const struct rv_worker_view *view),
 		     void *ctx) RV_MUST_CHECK;
-/* Parents of ${id} that have not succeeded: id and state of each. */
+/* Parents that ${id} still waits for: id and state of each, and how it must end. */
 int rv_store_parents(struct rv_store *store, int64_t id,
-		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
+		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
+				 enum rv_after on),
 		     void *ctx) RV_MUST_CHECK;
 /* A gate (core/limit.h) that is in use or has jobs waiting at it. */
 struct rv_gate_view {

@@ -43,15 +43,18 @@ struct rv_job_new {
 	const char *takes;   /* resources: "gpu:1,db:2"; NULL: the task's */
 	int max_attempts;    /* 0: the task's */
 	int64_t timeout_us;  /* 0: the task's */
-	const char
-		*unique_key;  /* refused (CONFLICT, ret id = the holder) until that one is final */
-	const char *idem_key; /* the same key: the same id again, for 30 days; other content:
-				 CONFLICT */
+	const char *unique_key;  /* no two jobs hold it at once; ${on_held}: what the later one does
+				  */
+	int64_t until_us;        /* of unique_key: RV_UNTIL_* or a duration */
+	enum rv_on_held on_held; /* REJECT: CONFLICT, ret id = the holder */
+	const char *idem_key;    /* the same key: the same id again, for idem_ttl_us; other content:
+				    CONFLICT */
 	const char *key;
 	const char *labels;   /* JSON array of strings */
 	const char *meta;     /* JSON object; ≤ RV_META_MAX bytes */
-	const int64_t *after; /* parents: run when all have succeeded */
+	const int64_t *after; /* parents: run when all have ended as ${on} says */
 	size_t nafter;
+	enum rv_after on;
 	uid_t uid; /* who asks */
 };
 
@@ -71,7 +74,10 @@ struct rv_req_enqueue {
 	int64_t *ret_ids;    /* count of them; of an idempotent repeat: the first one's */
 	size_t failed_index; /* on error: which job; the sentence is in ${why} */
 	bool adhoc_refused;  /* in: the configuration forbids RV_TASK_ADHOC */
-	size_t repeated;     /* out: how many were already there by idempotency key */
+	int64_t idem_ttl_us; /* in: how long idempotency keys are remembered; 0: 30 days */
+	/* out: how many were already there by idempotency key; were answered by the holder of their
+	 * unique key; of these, have given it their time; have replaced it */
+	size_t repeated, skipped, rescheduled, replaced;
 };
 
 enum rv_outcome {

@@ -6,7 +6,9 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "base/fmt.h"
 #include "base/near.h"
+#include "core/admit.h"
 #include "core/limit.h"
 #include "os/self.h"
 #include "store/read.h"
@@ -69,6 +71,26 @@ static int check_sizes(const struct rv_job_new *job, struct rv_why *why)
 	return err;
 }
 
+/* What goes only with something else. */
+static int check_admission(const struct rv_job_new *job, struct rv_why *why)
+{
+	int err = check_number(job->until_us, RV_UNTIL_STARTED, INT64_MAX / 2, "until", why);
+
+	if (err == RV_OK)
+		err = check_number(job->on_held, RV_ON_HELD_REJECT, RV_ON_HELD_RESCHEDULE,
+				   "on_held", why);
+	if (err == RV_OK)
+		err = check_number(job->on, RV_AFTER_SUCCESS, RV_AFTER_ANY, "on", why);
+	if (err != RV_OK)
+		return err;
+	if (!rv_rules_said(job->unique_key) &&
+	    (job->until_us != RV_UNTIL_FINISHED || job->on_held != RV_ON_HELD_REJECT))
+		return rv_fail(why, RV_E_USAGE, "until and on conflict are of a unique key");
+	if (job->nafter == 0 && job->on != RV_AFTER_SUCCESS)
+		return rv_fail(why, RV_E_USAGE, "how parents must end, and no parent");
+	return RV_OK;
+}
+
 int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused, struct rv_why *why)
 {
 	bool adhoc = strcmp(rv_rules_task(job), RV_TASK_ADHOC) == 0;
@@ -92,6 +114,8 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused, struct rv_w
 		err = check_number(job->max_attempts, 0, 1000000, "max_attempts", why);
 	if (err == RV_OK)
 		err = check_number(job->timeout_us, 0, INT64_MAX / 2, "timeout", why);
+	if (err == RV_OK)
+		err = check_admission(job, why);
 	return err == RV_OK ? check_sizes(job, why) : err;
 }
 
@@ -139,13 +163,15 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	hash = hash_number(hash, job->max_attempts);
 	hash = hash_number(hash, job->timeout_us);
 	hash = hash_text(hash, job->unique_key);
+	hash = hash_number(hash, job->until_us);
+	hash = hash_number(hash, job->on_held);
 	hash = hash_text(hash, job->key);
 	hash = hash_text(hash, job->labels);
 	hash = hash_text(hash, job->meta);
 	hash = hash_number(hash, (int64_t)job->nafter);
 	for (size_t i = 0; i < job->nafter; i++)
 		hash = hash_number(hash, job->after[i]);
-	return hash;
+	return hash_number(hash, job->on);
 }
 
 unsigned rv_rules_states(const struct rv_job_filter *filter)
@@ -180,6 +206,53 @@ int rv_rules_draining(const char *queue, struct rv_why *why)
 	return rv_fail(why, RV_E_REFUSED,
 		       "queue %s is draining, it takes no new jobs: reeve queue resume %s", queue,
 		       queue);
+}
+
+int rv_rules_held(struct rv_why *why, const struct rv_holder *holder, bool waits, int64_t now_us)
+{
+	char left[RV_FMT_SPACE] = "";
+	const char *how = "";
+
+	if (waits && holder->shown < 0)
+		how = ", which is no more";
+	else if (waits && holder->leased && holder->shown == RV_JOB_READY)
+		how = ", which a worker has fetched";
+	else if (waits)
+		how = rv_job_state_name((enum rv_job_state)holder->shown);
+	if (holder->until_us > 0)
+		(void)rv_fmt_about(left, holder->until_us - now_us);
+	return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld%s%s%s%s",
+		       (long long)holder->id, how[0] != '\0' && how[0] != ',' ? ", which is " : "",
+		       how, left[0] != '\0' ? ", for another " : "", left);
+}
+
+int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last)
+{
+	if (parent > 0 && parent <= last)
+		return rv_fail(why, RV_E_NOTFOUND, "job %lld to wait for is gone: it was deleted",
+			       (long long)parent);
+	return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to wait for", (long long)parent);
+}
+
+int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on)
+{
+	if (!rv_job_state_final(shown) || rv_admit_after(on, shown) == RV_ADMIT_MET)
+		return RV_OK;
+	if (shown == RV_JOB_CANCELLED)
+		return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_CANCELLED, (long long)parent);
+	if (shown == RV_JOB_SUCCEEDED)
+		return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_SUCCEEDED, (long long)parent);
+	return rv_fail(why, RV_E_CONFLICT, "parent %lld is dead: reeve retry %lld first",
+		       (long long)parent, (long long)parent);
+}
+
+void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state)
+{
+	PRE(parent_state == RV_JOB_SUCCEEDED || parent_state == RV_JOB_CANCELLED);
+	if (parent_state == RV_JOB_SUCCEEDED)
+		(void)snprintf(out, space, RV_SAYS_PARENT_SUCCEEDED, (long long)parent);
+	else
+		(void)snprintf(out, space, RV_SAYS_PARENT_CANCELLED, (long long)parent);
 }
 
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why)

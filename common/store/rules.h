@@ -29,10 +29,11 @@ struct rv_need;
 #define RV_GRANT_MAX RV_LIMIT(100u, 6u)
 #define RV_PARK_MAX  RV_LIMIT(64u, 4u)
 
-/* Errors that end up in a job's row; one more in read.h. */
+/* Errors that end up in a job's row; more in read.h. */
 #define RV_SAYS_NOT_RUNNING "job %lld is not run under this fence (any more)"
 #define RV_SAYS_EXPIRED     "expired: not started within its ttl"
 #define RV_SAYS_CANCELLED   "cancelled"
+#define RV_SAYS_REPLACED    "replaced by job %lld"
 #define RV_SAYS_CRASHES     "crashed its worker %d times: %s"
 
 /* "" means "not said", as NULL does; never NULL. */
@@ -67,6 +68,24 @@ int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown);
 /* CONFLICT when the job is shown otherwise than ${only} (0: any) says. */
 int rv_rules_only(unsigned only, int64_t id, int32_t shown, struct rv_why *why);
 int rv_rules_draining(const char *queue, struct rv_why *why);
+
+/* Who holds a unique key that a new job wants. */
+struct rv_holder {
+	int64_t id, until_us; /* wall; 0: its job says */
+	int32_t shown;        /* enum rv_job_state; -1: the job is no more */
+	bool leased;
+};
+/* CONFLICT.  ${waits}: only a holder that waits could be replaced or given another time. */
+int rv_rules_held(struct rv_why *why, const struct rv_holder *holder, bool waits, int64_t now_us);
+/*
+ * A parent that a new job names: NOTFOUND, in other words when it was there once (${last} is the
+ * highest id given out).
+ */
+int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last);
+/* CONFLICT when it has ended in ${shown}, which is not as the job wants it. */
+int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on);
+/* What is said of a child that ends because its parent has ended in ${parent_state}. */
+void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state);
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
 int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);
 int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why);

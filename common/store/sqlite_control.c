@@ -73,19 +73,24 @@ int rv_sqlite_do_cancel(struct rv_sqlite *s, struct rv_req *req)
 	return rv_sqlite_to_done(s, &place, from, RV_JOB_CANCELLED, RV_SAYS_CANCELLED, NULL);
 }
 
-/* The unique key is taken again, if nobody else has it. */
-static int take_key(struct rv_sqlite *s, struct rv_req *req, int64_t id, const char *key)
+/*
+ * The unique key is taken again, if nobody else has it.  Not one that was to be held until the
+ * first start, which was, or for a time.
+ */
+static int take_key(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlite_place *place,
+		    const char *key, int64_t until_us)
 {
-	int64_t holder;
-	int err = rv_sqlite_number(s, RV_SQL_UKEY_OF, &holder, "t", key);
+	struct rv_holder holder;
+	int err;
 
-	PRE(key[0] != '\0');
+	if (key[0] == '\0' || until_us > 0 || (until_us == RV_UNTIL_STARTED && place->runs > 0))
+		return RV_OK;
+	err = rv_sqlite_holder(s, key, &holder);
 	if (err == RV_OK)
-		return rv_fail(&req->why, RV_E_CONFLICT, "the unique key is held by job %lld",
-			       (long long)holder);
+		return rv_rules_held(&req->why, &holder, false, s->now_us);
 	if (err != RV_E_NOTFOUND)
 		return err;
-	return rv_sqlite_run(s, RV_SQL_UKEY_PUT, NULL, "ti", key, id);
+	return rv_sqlite_key_put(s, place, key, until_us);
 }
 
 /* The job's row, as RETRY needs it: its queue, a new place there, its key. */
@@ -94,6 +99,7 @@ static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlit
 	struct rv_order job = {.sequence = s->tally.job + 1}; /* behind all that are there */
 	char unique[RV_KEY_MAX];
 	char key[RV_KEY_MAX];
+	int64_t until;
 	sqlite3_stmt *stmt;
 	int err = rv_sqlite_start(s, RV_SQL_JOB_PLACE, &stmt, "i", place->id);
 
@@ -105,14 +111,13 @@ static int revive_place(struct rv_sqlite *s, struct rv_req *req, struct rv_sqlit
 	place->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 0));
 	rv_sqlite_text(stmt, 1, unique, sizeof unique);
 	err = rv_sqlite_order_read(stmt, 2, &job, key);
+	until = sqlite3_column_int64(stmt, 7);
 	rv_sqlite_end(stmt);
 	if (err != RV_OK || !rv_sqlite_sane(place))
 		return RV_E_CORRUPT;
 	err = rv_sqlite_queue_touch(s, place->queue);
-	if (err == RV_OK && unique[0] != '\0') {
-		place->marks |= RV_MARK_UNIQUE;
-		err = take_key(s, req, place->id, unique);
-	}
+	if (err == RV_OK)
+		err = take_key(s, req, place, unique, until);
 	job.since_us = s->now_us;
 	if (err == RV_OK)
 		err = rv_sqlite_order(s, place->queue, &job, key, &place->ord);

@@ -60,7 +60,7 @@ static int take_lease(struct rv_sqlite *s, struct rv_sqlite_lease *lease, bool r
 	if (!ran)
 		return RV_OK;
 	place->runs++;
-	return rv_sqlite_ttl_drop(s, place);
+	return rv_sqlite_started(s, place);
 }
 
 /* Not final: the run is kept in attempt, the job waits or is ready. */

@@ -86,20 +86,7 @@ static int find_repeat(struct rv_sqlite *s, const struct rv_job_new *new, int64_
 	return RV_OK;
 }
 
-static int look_at_unique(struct rv_sqlite *s, const char *key, int64_t *ret_id, struct rv_why *why)
-{
-	int err;
-
-	if (!rv_rules_said(key))
-		return RV_OK;
-	err = rv_sqlite_number(s, RV_SQL_UKEY_OF, ret_id, "t", key);
-	if (err == RV_OK)
-		return rv_fail(why, RV_E_CONFLICT, "the unique key is held by job %lld",
-			       (long long)*ret_id);
-	return err == RV_E_NOTFOUND ? RV_OK : err;
-}
-
-/* Refuses parents that are unknown or cancelled; notes those that must still succeed. */
+/* Refuses parents that can never end as they must; notes those that still must. */
 static int look_at_parents(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 {
 	PRE(a->new->nafter <= RV_AFTER_MAX);
@@ -110,15 +97,17 @@ static int look_at_parents(struct rv_sqlite *s, struct accept *a, struct rv_why 
 		int err = rv_sqlite_number(s, RV_SQL_SHOWN, &state, "i", parent);
 
 		if (err == RV_E_NOTFOUND)
-			return rv_fail(why, err, "no such job %lld to wait for", (long long)parent);
+			return rv_rules_no_parent(why, parent, s->tally.job);
+		if (err == RV_OK && (state < 0 || state >= RV_JOB_STATES))
+			err = RV_E_CORRUPT;
+		if (err == RV_OK)
+			err = rv_rules_parent(why, parent, (enum rv_job_state)state, a->new->on);
 		if (err != RV_OK)
 			return err;
-		if (state == RV_JOB_CANCELLED)
-			return rv_fail(why, RV_E_CONFLICT, RV_SAYS_PARENT_CANCELLED,
-				       (long long)parent);
-		if (state == RV_JOB_SUCCEEDED)
+		if (rv_job_state_final((enum rv_job_state)state))
 			continue;
-		err = rv_sqlite_run(s, RV_SQL_DEP_PUT, &added, "ii", parent, a->place.id);
+		err = rv_sqlite_run(s, RV_SQL_DEP_PUT, &added, "iii", parent, a->place.id,
+				    (int64_t)a->new->on);
 		if (err != RV_OK)
 			return err;
 		a->waits += added;
@@ -136,7 +125,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"biiitt",
+		"biiitti",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
@@ -145,7 +134,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
 		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
 		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name),
-		rv_rules_said(new->takes), rv_rules_said(new->meta));
+		rv_rules_said(new->takes), rv_rules_said(new->meta), new->until_us);
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)
@@ -153,14 +142,8 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 	const struct rv_job_new *new = a->new;
 	int err = RV_OK;
 
-	if (rv_rules_said(new->unique_key)) {
-		a->place.marks |= RV_MARK_UNIQUE;
-		err = rv_sqlite_run(s, RV_SQL_UKEY_PUT, NULL, "ti", new->unique_key, a->place.id);
-	}
-	if (err == RV_OK && rv_rules_said(new->idem_key))
-		err = rv_sqlite_run(s, RV_SQL_IDEM_PUT, NULL, "tiii", new->idem_key, a->place.id,
-				    (int64_t)rv_rules_hash(new),
-				    rv_rules_later(s->now_us, RV_IDEM_US));
+	if (rv_rules_said(new->unique_key))
+		err = rv_sqlite_key_put(s, &a->place, new->unique_key, new->until_us);
 	if (rv_rules_said(new->takes))
 		a->place.marks |= RV_MARK_TAKES;
 	if (err == RV_OK && a->expires_at) {
@@ -168,6 +151,18 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 		err = rv_sqlite_run(s, RV_SQL_TTL_PUT, NULL, "ii", a->expires_at, a->place.id);
 	}
 	return err;
+}
+
+/* The same request again has the same answer. */
+static int put_idem(struct rv_sqlite *s, const struct rv_req_enqueue *req, size_t i)
+{
+	const struct rv_job_new *new = &req->jobs[i];
+	int64_t ttl_us = req->idem_ttl_us > 0 ? req->idem_ttl_us : RV_IDEM_US;
+
+	if (!rv_rules_said(new->idem_key))
+		return RV_OK;
+	return rv_sqlite_run(s, RV_SQL_IDEM_PUT, NULL, "tiii", new->idem_key, req->ret_ids[i],
+			     (int64_t)rv_rules_hash(new), rv_rules_later(s->now_us, ttl_us));
 }
 
 static int find_place(struct rv_sqlite *s, struct accept *a)
@@ -216,10 +211,11 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);
 }
 
-static int enqueue_one(struct rv_sqlite *s, const struct rv_req_enqueue *req, size_t i,
-		       bool *ret_repeat, struct rv_why *why)
+static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, bool *ret_repeat,
+		       struct rv_why *why)
 {
 	struct accept a = {.new = &req->jobs[i]};
+	bool answered = false;
 	const char *queue;
 	int err = rv_rules_check(a.new, req->adhoc_refused, why);
 
@@ -238,12 +234,12 @@ static int enqueue_one(struct rv_sqlite *s, const struct rv_req_enqueue *req, si
 		return err;
 	if (a.place.queue->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = look_at_unique(s, a.new->unique_key, &req->ret_ids[i], why);
-	if (err == RV_OK)
+	err = rv_sqlite_unique(s, req, i, &answered, why);
+	if (err == RV_OK && !answered)
 		err = accept_job(s, &a, why);
-	if (err == RV_OK)
+	if (err == RV_OK && !answered)
 		req->ret_ids[i] = a.place.id;
-	return err;
+	return err == RV_OK ? put_idem(s, req, i) : err;
 }
 
 int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
@@ -252,6 +248,7 @@ int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
 	size_t repeated = 0;
 
 	PRE(enqueue->count == 0 || (enqueue->jobs && enqueue->ret_ids));
+	enqueue->skipped = enqueue->rescheduled = enqueue->replaced = 0;
 	for (size_t i = 0; i < enqueue->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(s, enqueue, i, &repeat, &req->why);

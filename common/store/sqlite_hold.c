@@ -158,6 +158,20 @@ static int settle(struct rv_sqlite *s, const struct rv_sqlite_place *before,
 				      : rv_sqlite_to_ready(s, place, from, NULL);
 }
 
+int rv_sqlite_reschedule(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+			 int64_t run_at_us)
+{
+	struct rv_sqlite_place before;
+	int err = rv_sqlite_unpark(s, place, &from);
+
+	PRE(run_at_us > 0);
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_JOB_EDIT, "iiii", place->id, (int64_t)-1, (int64_t)0,
+				     run_at_us);
+	before = *place;
+	return err == RV_OK ? settle(s, &before, place, from, run_at_us) : err;
+}
+
 int rv_sqlite_do_edit(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_edit *edit = &req->u.edit;

@@ -8,6 +8,7 @@
 #include "store/sqlite_view.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/job.h"
 
 #include <stdlib.h>
@@ -269,7 +270,8 @@ static int read_triples(struct rv_sqlite *s, enum rv_sqlite_stmt which, int64_t 
 }
 
 int rv_sqlite_read_parents(struct rv_store *store, int64_t id,
-			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state),
+			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
+				       enum rv_after on),
 			   void *ctx)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
@@ -283,10 +285,11 @@ int rv_sqlite_read_parents(struct rv_store *store, int64_t id,
 	if (err == RV_OK)
 		err = read_triples(s, RV_SQL_PARENTS, id, &rows, &n);
 	for (size_t i = 0; err == RV_OK && i < n; i++) {
-		if (rows[i].b < 0 || rows[i].b >= RV_JOB_STATES)
+		if (rows[i].b < 0 || rows[i].b >= RV_JOB_STATES || !rv_admit_after_sane(rows[i].c))
 			err = RV_E_CORRUPT;
 		else
-			err = each(ctx, rows[i].a, (enum rv_job_state)rows[i].b);
+			err = each(ctx, rows[i].a, (enum rv_job_state)rows[i].b,
+				   (enum rv_after)rows[i].c);
 	}
 	free(rows);
 	return err;

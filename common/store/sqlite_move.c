@@ -9,9 +9,9 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/job.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 bool rv_sqlite_sane(const struct rv_sqlite_place *place)
@@ -145,12 +145,32 @@ int rv_sqlite_to_parked(struct rv_sqlite *s, struct rv_sqlite_place *place, cons
 			     (int64_t)place->marks, place->event, gate, line);
 }
 
-int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
+static int ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
 {
 	if (!(place->marks & RV_MARK_TTL))
 		return RV_OK;
 	place->marks &= ~RV_MARK_TTL;
 	return rv_sqlite_run1(s, RV_SQL_TTL_DROP, "i", place->id);
+}
+
+/* The unique key is free, unless it is held for a time. */
+static int key_drop(struct rv_sqlite *s, struct rv_sqlite_place *place)
+{
+	if (!(place->marks & RV_MARK_UNIQUE))
+		return RV_OK;
+	place->marks &= ~(RV_MARK_UNIQUE | RV_MARK_STARTS);
+	return rv_sqlite_run1(s, RV_SQL_UKEY_DROP, "i", place->id);
+}
+
+int rv_sqlite_started(struct rv_sqlite *s, struct rv_sqlite_place *place)
+{
+	int err = ttl_drop(s, place);
+
+#ifndef RV_MUTANT_UNIQUE_UNTIL_STARTED_KEPT
+	if (err == RV_OK && (place->marks & RV_MARK_STARTS))
+		err = key_drop(s, place);
+#endif
+	return err;
 }
 
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
@@ -229,11 +249,28 @@ static int drop_parents(struct rv_sqlite *s, int64_t child)
 	return err;
 }
 
+/* The child's row in blocked. */
+static int blocked_of(struct rv_sqlite *s, int64_t child, struct rv_sqlite_place *ret_place,
+		      int64_t *ret_waits, int64_t *ret_due)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_BLOCKED_OF, &stmt, "i", child);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	*ret_waits = sqlite3_column_int64(stmt, 8);
+	*ret_due = sqlite3_column_int64(stmt, 9);
+	err = rv_sqlite_place_read(s, stmt, 0, child, ret_place);
+	rv_sqlite_end(stmt);
+	return err;
+}
+
 /* One parent less; without any left the child may run. */
 static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 {
 	struct rv_sqlite_place place;
-	sqlite3_stmt *stmt;
 	int64_t waits;
 	int64_t due;
 	int err = rv_sqlite_run1(s, RV_SQL_DEP_DROP, "ii", parent, child);
@@ -242,15 +279,7 @@ static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 		return err;
 	s->tally.deps--;
 	s->tally.dirty = true;
-	err = rv_sqlite_start(s, RV_SQL_BLOCKED_OF, &stmt, "i", child);
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	waits = sqlite3_column_int64(stmt, 8);
-	due = sqlite3_column_int64(stmt, 9);
-	err = rv_sqlite_place_read(s, stmt, 0, child, &place);
-	rv_sqlite_end(stmt);
+	err = blocked_of(s, child, &place, &waits, &due);
 	if (err != RV_OK)
 		return err;
 	if (waits > 1 || (place.marks & RV_MARK_HELD))
@@ -259,16 +288,59 @@ static int free_child(struct rv_sqlite *s, int64_t parent, int64_t child)
 	return err == RV_OK ? rv_sqlite_unblock(s, &place, due) : err;
 }
 
-static int free_children(struct rv_sqlite *s, int64_t parent)
+/* The child will never run: its parent has ended in ${shown}. */
+static int end_child(struct rv_sqlite *s, int64_t parent, int64_t child, enum rv_job_state shown)
 {
-	int64_t child;
-	int err;
+	struct rv_sqlite_place place;
+	int64_t waits;
+	int64_t due;
+	char says[64];
+	int err = blocked_of(s, child, &place, &waits, &due);
 
-	while ((err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", parent)) == RV_OK) {
-		err = free_child(s, parent, child);
-		if (err != RV_OK)
-			return err;
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", child);
+	if (err != RV_OK)
+		return err;
+	rv_rules_says_parent(says, sizeof says, parent, shown);
+	return rv_sqlite_to_done(s, &place, RV_JOB_BLOCKED, RV_JOB_CANCELLED, says, NULL);
+}
+
+/* What ${shown}, the end of ${parent}, means for the first child above ${*child}; NOTFOUND: none.
+ */
+static int resolve_child(struct rv_sqlite *s, int64_t parent, enum rv_job_state shown,
+			 int64_t *child)
+{
+	sqlite3_stmt *stmt;
+	int64_t on;
+	int err = rv_sqlite_start(s, RV_SQL_DEP_NEXT, &stmt, "ii", parent, *child);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err;
+	*child = sqlite3_column_int64(stmt, 0);
+	on = sqlite3_column_int64(stmt, 1);
+	rv_sqlite_end(stmt);
+	if (!rv_admit_after_sane(on))
+		return RV_E_CORRUPT;
+	switch (rv_admit_after((enum rv_after)on, shown)) {
+	case RV_ADMIT_MET:
+		return free_child(s, parent, *child);
+	case RV_ADMIT_NEVER:
+		return end_child(s, parent, *child, shown);
+	case RV_ADMIT_WAITS:
+	default:
+		return RV_OK;
 	}
+}
+
+static int resolve_children(struct rv_sqlite *s, int64_t parent, enum rv_job_state shown)
+{
+	int64_t child = 0;
+	int err = RV_OK;
+
+	while (err == RV_OK)
+		err = resolve_child(s, parent, shown, &child);
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
@@ -291,15 +363,13 @@ static int note_fallen(struct rv_sqlite *s, int64_t id)
 int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
 		      enum rv_job_state to, const char *error, const struct rv_sqlite_run *run)
 {
-	int err = rv_sqlite_ttl_drop(s, place);
+	int err = ttl_drop(s, place);
 
 	PRE(rv_job_state_final(to) && !(place->marks & RV_MARK_PASSED));
 	place->marks &= ~RV_MARK_HELD;
 #ifndef RV_MUTANT_UNIQUE_NOT_RELEASED
-	if (err == RV_OK && (place->marks & RV_MARK_UNIQUE)) {
-		place->marks &= ~RV_MARK_UNIQUE;
-		err = rv_sqlite_run1(s, RV_SQL_UKEY_DROP, "i", place->id);
-	}
+	if (err == RV_OK)
+		err = key_drop(s, place);
 #endif
 	if (err == RV_OK)
 		err = rv_sqlite_moved(s, place, from, to, error);
@@ -311,32 +381,11 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 		return err;
 	if (from == RV_JOB_BLOCKED)
 		err = drop_parents(s, place->id);
-	if (err == RV_OK && to == RV_JOB_SUCCEEDED)
-		err = free_children(s, place->id);
-	else if (err == RV_OK && to == RV_JOB_CANCELLED)
+	if (err == RV_OK && to == RV_JOB_CANCELLED)
 		err = note_fallen(s, place->id);
+	else if (err == RV_OK)
+		err = resolve_children(s, place->id, to);
 	return err;
-}
-
-static int cancel_child(struct rv_sqlite *s, int64_t parent, int64_t child)
-{
-	struct rv_sqlite_place place;
-	sqlite3_stmt *stmt;
-	char says[64];
-	int err = rv_sqlite_start(s, RV_SQL_BLOCKED_OF, &stmt, "i", child);
-
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	err = rv_sqlite_place_read(s, stmt, 0, child, &place);
-	rv_sqlite_end(stmt);
-	if (err == RV_OK)
-		err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", child);
-	if (err != RV_OK)
-		return err;
-	(void)snprintf(says, sizeof says, RV_SAYS_PARENT_CANCELLED, (long long)parent);
-	return rv_sqlite_to_done(s, &place, RV_JOB_BLOCKED, RV_JOB_CANCELLED, says, NULL);
 }
 
 int rv_sqlite_settle(struct rv_sqlite *s)
@@ -347,14 +396,12 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 	PRE(s->open);
 	while (err == RV_OK && s->nfallen > 0) {
 		int64_t parent = s->fallen[s->nfallen - 1];
-		int64_t child;
+		int64_t child = 0;
 
 		/* A child that is cancelled is put on top and has its own children looked at first.
 		 */
-		err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", parent);
-		if (err == RV_OK)
-			err = cancel_child(s, parent, child);
-		else if (err == RV_E_NOTFOUND) {
+		err = resolve_child(s, parent, RV_JOB_CANCELLED, &child);
+		if (err == RV_E_NOTFOUND) {
 			s->nfallen--;
 			err = RV_OK;
 		}

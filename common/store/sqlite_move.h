@@ -14,6 +14,7 @@
 #define RV_MARK_MOVED  4
 #define RV_MARK_TAKES  8  /* it names resources itself */
 #define RV_MARK_PASSED 16 /* ready, lease: its gates let it through */
+#define RV_MARK_STARTS 32 /* it gives up its unique key when it first starts */
 #define RV_MARK_HELD   64 /* blocked until it is released */
 
 /* A job on its way from one table to another. */
@@ -76,8 +77,26 @@ int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, in
 			 struct rv_sqlite_place *ret_place) RV_MUST_CHECK;
 /* Whether the numbers of a place can be what they say: a damaged store may hold anything. */
 bool rv_sqlite_sane(const struct rv_sqlite_place *place);
-/* The ttl counts no longer (started or final). */
-int rv_sqlite_ttl_drop(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
+/* A run of it starts: its ttl counts no longer, nor does a key that was held until then. */
+int rv_sqlite_started(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
+
+/* --- sqlite_admit.c -------------------------------------------------------------------------- */
+
+/* Who holds a unique key; RV_E_NOTFOUND: nobody (any more). */
+int rv_sqlite_holder(struct rv_sqlite *s, const char *key,
+		     struct rv_holder *ret_holder) RV_MUST_CHECK;
+/* ${key} is the job's from now on, as its ${until_us} says. */
+int rv_sqlite_key_put(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *key,
+		      int64_t until_us) RV_MUST_CHECK;
+/* The key of job ${i} is held: refused, or (${*ret_answered}) the holder is the answer. */
+int rv_sqlite_unique(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, bool *ret_answered,
+		     struct rv_why *why) RV_MUST_CHECK;
+
+/* --- sqlite_hold.c --------------------------------------------------------------------------- */
+
+/* A job that waits gets another time. */
+int rv_sqlite_reschedule(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+			 int64_t run_at_us) RV_MUST_CHECK;
 
 /* --- sqlite_end.c: how leases end ------------------------------------------------------------ */
 

@@ -151,6 +151,8 @@ static int forget_old(struct rv_sqlite *s)
 	int64_t gone = 0;
 	int err = rv_sqlite_run(s, RV_SQL_IDEM_EXPIRE, NULL, "i", s->now_us);
 
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_UKEY_EXPIRE, NULL, "i", s->now_us);
 	if (err != RV_OK || s->tally.waiters == 0)
 		return err;
 	err = rv_sqlite_run(s, RV_SQL_WAITER_EXPIRE, &gone, "i", s->now_us);

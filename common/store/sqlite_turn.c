@@ -149,7 +149,7 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	claimed->crashes = place->crashes;
 	if (started) {
 		place->runs++;
-		err = rv_sqlite_ttl_drop(s, place);
+		err = rv_sqlite_started(s, place);
 		if (err == RV_OK)
 			err = rv_sqlite_moved(s, place, RV_JOB_READY, RV_JOB_RUNNING, NULL);
 	} else {

@@ -64,6 +64,7 @@ enum column {
 	TAKES,
 	GATE,
 	META,
+	UNTIL,
 	COLUMNS,
 };
 
@@ -126,6 +127,7 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->weight = small(r, WEIGHT);
 	v->takes = text(r, TAKES);
 	v->gate = text(r, GATE);
+	v->until_us = number(r, UNTIL);
 	v->uid = (uid_t)number(r, UID);
 	v->payload_size = (size_t)number(r, PAYLOAD);
 	v->sum = (uint64_t)number(r, SUM);

@@ -288,7 +288,9 @@ int rv_store_workers(struct rv_store *store,
 }
 
 int rv_store_parents(struct rv_store *store, int64_t id,
-		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state), void *ctx)
+		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
+				 enum rv_after on),
+		     void *ctx)
 {
 	PRE(each);
 	return store->ops->parents(store, id, each, ctx);

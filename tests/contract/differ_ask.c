@@ -75,8 +75,11 @@ static void new_job(struct world *w, size_t i)
 	(void)snprintf(texts[0], 32, "u%d", below(w, 12));
 	(void)snprintf(texts[1], 32, "i%d", below(w, 30));
 	(void)snprintf(texts[2], 32, "p%d", below(w, 5));
-	if (chance(w, 15))
+	if (chance(w, 15)) {
 		job->unique_key = texts[0];
+		job->until_us = chance(w, 40) ? 0 : some_delay(w) - 1;
+		job->on_held = (enum rv_on_held)below(w, 4 + (int)chance(w, 3));
+	}
 	if (chance(w, 15))
 		job->idem_key = texts[1];
 	if (chance(w, 20)) {
@@ -98,6 +101,8 @@ static void new_job(struct world *w, size_t i)
 	if (chance(w, 30)) {
 		job->after = w->parents[i];
 		job->nafter = (size_t)below(w, 4);
+		if (job->nafter > 0 && chance(w, 50))
+			job->on = (enum rv_after)below(w, 3);
 	}
 	for (size_t p = 0; p < job->nafter; p++)
 		w->parents[i][p] = some_job(w);
@@ -113,6 +118,7 @@ static void ask_enqueue(struct world *w, struct rv_req *req)
 	req->u.enqueue.count = count;
 	req->u.enqueue.ret_ids = w->side[0].ids;
 	req->u.enqueue.adhoc_refused = chance(w, 10);
+	req->u.enqueue.idem_ttl_us = chance(w, 30) ? some_delay(w) : 0;
 }
 
 static void some_ack(struct world *w, struct rv_ack *ack, const struct lease *lease)

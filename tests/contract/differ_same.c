@@ -68,6 +68,9 @@ static void same_enqueue(struct world *w, const struct rv_req *a, const struct r
 		return;
 	}
 	SAME("enqueue", a->u.enqueue.repeated, b->u.enqueue.repeated);
+	SAME("enqueue", a->u.enqueue.skipped, b->u.enqueue.skipped);
+	SAME("enqueue", a->u.enqueue.rescheduled, b->u.enqueue.rescheduled);
+	SAME("enqueue", a->u.enqueue.replaced, b->u.enqueue.replaced);
 	for (size_t i = 0; i < a->u.enqueue.count; i++)
 		SAME("enqueue", w->side[0].ids[i], w->side[1].ids[i]);
 }
@@ -160,7 +163,7 @@ static const char *shown(const char *text)
 	return text ? text : "-";
 }
 
-/* When several parents were cancelled at once, any of them may be named. */
+/* When several parents have ended at once, any of them may be named. */
 static const char *shown_error(const char *text)
 {
 	if (text && strncmp(text, "parent ", 7) == 0)
@@ -190,9 +193,9 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	add(t,
 	    "incarnation=%" PRIx64
 	    " slot=%d cancel=%d prefetched=%d held=%d uid=%d payload=%zu sum=%" PRIx64
-	    " left=%" PRId64 " takes=%s gate=%s\n",
+	    " left=%" PRId64 " takes=%s gate=%s until=%" PRId64 "\n",
 	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, v->held, (int)v->uid,
-	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate));
+	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate), v->until_us);
 }
 
 static int add_attempt(void *ctx, const struct rv_attempt_view *v)
@@ -205,9 +208,9 @@ static int add_attempt(void *ctx, const struct rv_attempt_view *v)
 	return RV_OK;
 }
 
-static int add_parent(void *ctx, int64_t parent, enum rv_job_state state)
+static int add_parent(void *ctx, int64_t parent, enum rv_job_state state, enum rv_after on)
 {
-	add(ctx, "  waits for %" PRId64 " (%s)\n", parent, rv_job_state_name(state));
+	add(ctx, "  waits for %" PRId64 " (%s, %d)\n", parent, rv_job_state_name(state), (int)on);
 	return RV_OK;
 }
 

@@ -457,14 +457,16 @@ CONTRACT(enqueue, a_child_of_a_dead_parent_waits_for_a_person)
 {
 	int64_t parent = add_task(f, "once");
 	int64_t early = add_after(f, &parent, 1);
-	int64_t late;
+	int64_t late = 0;
 
 	run(f, parent, RV_OUTCOME_FAILED);
 	STATE(parent, "dead");
 	STATE(early, "blocked");
+	ERR(try_add(f, JOB(.after = &parent, .nafter = 1), &late), RV_E_CONFLICT);
+	HAS(f->why.text, "is dead: reeve retry");
+	ERR(retry(f, parent), RV_OK);
 	late = add_after(f, &parent, 1);
 	STATE(late, "blocked");
-	ERR(retry(f, parent), RV_OK);
 	run(f, parent, RV_OUTCOME_SUCCEEDED);
 	STATE(early, "ready");
 	STATE(late, "ready");

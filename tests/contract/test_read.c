@@ -275,14 +275,16 @@ CONTRACT(read, totals)
 struct parents {
 	int64_t id[8];
 	enum rv_job_state state[8];
+	enum rv_after on[8];
 	size_t n;
 };
 
-static int note_parent(void *ctx, int64_t parent, enum rv_job_state state)
+static int note_parent(void *ctx, int64_t parent, enum rv_job_state state, enum rv_after on)
 {
 	struct parents *to = ctx;
 
 	to->id[to->n] = parent;
+	to->on[to->n] = on;
 	to->state[to->n++] = state;
 	return RV_OK;
 }
@@ -301,6 +303,12 @@ CONTRACT(read, parents_that_are_waited_for)
 	IS(p.state[0], RV_JOB_DEAD);
 	IS(p.id[1], ids[2]);
 	IS(p.state[1], RV_JOB_READY);
+	IS(p.on[1], RV_AFTER_SUCCESS);
+	child = add(f, JOB(.after = &ids[2], .nafter = 1, .on = RV_AFTER_ANY));
+	p.n = 0;
+	ERR(rv_store_parents(f->store, child, note_parent, &p), RV_OK);
+	IS(p.n, 1);
+	IS(p.on[0], RV_AFTER_ANY);
 	p.n = 0;
 	ERR(rv_store_parents(f->store, ids[2], note_parent, &p), RV_OK);
 	IS(p.n, 0);

@@ -92,8 +92,10 @@ static int64_t left(struct sim *s)
 }
 
 /* What a blocked job waits for must itself be stuck: dead, or blocked. */
-static int parent_is_stuck(void *ctx, int64_t parent, enum rv_job_state state)
+static int parent_is_stuck(void *ctx, int64_t parent, enum rv_job_state state, enum rv_after on)
 {
+	if (state == RV_JOB_DEAD && on != RV_AFTER_SUCCESS)
+		sim_fail(ctx, "R6: a job waits for job %" PRId64 ", which has failed", parent);
 	if (state != RV_JOB_DEAD && state != RV_JOB_BLOCKED)
 		sim_fail(ctx, "R6: a job waits for job %" PRId64 ", which is %s", parent,
 			 rv_job_state_name(state));

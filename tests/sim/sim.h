@@ -25,6 +25,7 @@
 struct sim_job {
 	int64_t id;
 	bool deleted, succeeded;
+	bool timed;           /* its unique key is held for a time */
 	int burned;           /* attempts, by acks that were taken */
 	int64_t newest;       /* fence of the last claim */
 	int64_t settled;      /* fence of the last ack that was taken */

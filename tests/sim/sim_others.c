@@ -164,11 +164,17 @@ static void note_new(struct sim *s, int64_t id, int key)
 				 (long long)s->idem[key]);
 		return;
 	}
+	if (s->req.u.enqueue.skipped > 0) {
+		if (!sim_job(s, id))
+			sim_fail(s, "job %lld holds a key and was never accepted", (long long)id);
+		return;
+	}
 	if (sim_job(s, id))
 		sim_fail(s, "the id %lld was given twice", (long long)id);
 	if (key >= 0)
 		s->idem[key] = id;
-	s->jobs[s->njobs++] = (struct sim_job){.id = id};
+	s->jobs[s->njobs++] =
+		(struct sim_job){.id = id, .timed = s->req.u.enqueue.jobs[0].until_us > 0};
 }
 
 static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t holder)
@@ -183,7 +189,10 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 		sim_fail(s, "enqueue: %s", s->req.why.text);
 	if (job->nafter > 0 || holder == 0) /* maybe a cancelled parent */
 		return;
-	if (rv_store_job(s->store, holder, &v) != RV_OK || rv_job_state_final(v.state))
+	if (sim_job(s, holder) && sim_job(s, holder)->timed)
+		return;
+	if (rv_store_job(s->store, holder, &v) != RV_OK || rv_job_state_final(v.state) ||
+	    (v.until_us == RV_UNTIL_STARTED && v.runs > 0))
 		sim_fail(s, "job %lld holds a unique key and is over or gone", (long long)holder);
 }
 
@@ -216,6 +225,9 @@ void sim_enqueue(struct sim *s)
 	if (sim_chance(s, 20)) {
 		(void)snprintf(unique, sizeof unique, "u%d", sim_below(s, SIM_KEYS));
 		job.unique_key = unique;
+		if (sim_chance(s, 60))
+			job.until_us = sim_below(s, 60) * RV_S_US - 1;
+		job.on_held = (enum rv_on_held)sim_below(s, 4);
 	} else if (sim_chance(s, 20)) { /* always the same content */
 		key = sim_below(s, SIM_KEYS);
 		(void)snprintf(idem, sizeof idem, "i%d", key);
@@ -223,6 +235,7 @@ void sim_enqueue(struct sim *s)
 	} else if (sim_chance(s, 25)) {
 		job.after = parents;
 		job.nafter = 1 + (size_t)sim_below(s, 2);
+		job.on = (enum rv_after)sim_below(s, 3);
 	}
 	s->req.u.enqueue = (struct rv_req_enqueue){.jobs = &job, .count = 1, .ret_ids = &id};
 	if (!sim_ask(s, RV_REQ_ENQUEUE))

@@ -4,7 +4,8 @@
 -- What those tables carry along with a job: ord its place in the queue; runs starts so far;
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
 -- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 8 it names resources itself, 16 its
--- gates let it through (rows in hold), 64 it is held (blocked only); event the last one of the job.
+-- gates let it through (rows in hold), 32 it gives up that key when it first starts, 64 it is held
+-- (blocked only); event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -85,6 +86,7 @@ CREATE TABLE job (
 	weight       INTEGER NOT NULL,
 	uid          INTEGER NOT NULL,
 	sum          INTEGER NOT NULL, -- CRC-32C of task, NUL, spec << 32 | that of payload (request.h)
+	unique_until INTEGER NOT NULL, -- 0 the key is held until it is final, -1 starts, > 0 for this time
 	unique_key   TEXT,
 	idem_key     TEXT,
 	key          TEXT,
@@ -292,8 +294,10 @@ CREATE TABLE ttl (
 
 CREATE TABLE ukey (
 	scope_key TEXT PRIMARY KEY,
-	id        INTEGER NOT NULL
+	id        INTEGER NOT NULL,
+	until     INTEGER NOT NULL -- 0 the job says; else so long, whatever becomes of the job
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ukey_until ON ukey(until) WHERE until > 0;
 
 CREATE TABLE idem (
 	key          TEXT PRIMARY KEY,
@@ -307,6 +311,7 @@ CREATE INDEX idem_expires ON idem(expires);
 CREATE TABLE dep (
 	parent INTEGER NOT NULL,
 	child  INTEGER NOT NULL,
+	cond   INTEGER NOT NULL, -- 0 it must succeed, 1 fail, 2 end
 	PRIMARY KEY (parent, child)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dep_child ON dep(child);

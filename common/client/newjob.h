@@ -42,6 +42,16 @@ int rv_newjob_task_spec(struct rv_newjob *new, json_t *args) RV_MUST_CHECK;
 int rv_newjob_command_spec(struct rv_newjob *new, json_t *command, const char *cwd,
 			   json_t *env) RV_MUST_CHECK;
 
+/*
+ * How long its unique key is held, what is done when another job holds it, and how its parents must
+ * end; each NULL when it was not said.  After the keys and parents are read; looks at them as well.
+ * ${options}: the words are those of options, "--until", not of fields.
+ */
+int rv_newjob_admit(struct rv_newjob *new, const char *until, const char *on_conflict,
+		    const char *on, bool options) RV_MUST_CHECK;
+/* RV_E_TOOBIG, naming ${what}, when a label is longer than a key may be. */
+int rv_newjob_label(struct rv_newjob *new, const char *what, const char *label) RV_MUST_CHECK;
+
 /* "NAME=VALUE" into ${object}; a name given twice is an error unless ${again}. */
 int rv_newjob_pair(struct rv_newjob *new, json_t *object, const char *pair,
 		   bool again) RV_MUST_CHECK;

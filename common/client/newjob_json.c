@@ -17,10 +17,15 @@
 #define LINE_MAX_BYTES (128U << 20) /* 16 MiB of payload, each byte as \u00XX, and a spec */
 
 static const char *const fields[] = {
-	"task",         "args",    "command",         "cwd",       "env",     "queue",
-	"priority",     "payload", "delay",           "at",        "after",   "labels",
-	"meta",         "key",     "idempotency_key", "unique",    "timeout", "ttl",
-	"max_attempts", "weight",  "deadline",        "resources", "dead",    "payload_base64",
+	"task",         "args",        "command",
+	"cwd",          "env",         "queue",
+	"priority",     "payload",     "delay",
+	"at",           "after",       "labels",
+	"meta",         "key",         "idempotency_key",
+	"unique",       "timeout",     "ttl",
+	"max_attempts", "weight",      "deadline",
+	"resources",    "dead",        "payload_base64",
+	"until",        "on_conflict", "on",
 };
 
 /* Absent is fine. */
@@ -135,6 +140,20 @@ static int get_after(struct rv_newjob *new, const json_t *line)
 	return RV_OK;
 }
 
+static int get_admission(struct rv_newjob *new, const json_t *line)
+{
+	const char *until = NULL;
+	const char *on_conflict = NULL;
+	const char *on = NULL;
+	int err = get_text(new, line, "until", &until);
+
+	if (!err)
+		err = get_text(new, line, "on_conflict", &on_conflict);
+	if (!err)
+		err = get_text(new, line, "on", &on);
+	return err ? err : rv_newjob_admit(new, until, on_conflict, on, false);
+}
+
 static int get_labels(struct rv_newjob *new, const json_t *line)
 {
 	json_t *list;
@@ -149,6 +168,9 @@ static int get_labels(struct rv_newjob *new, const json_t *line)
 	{
 		if (!json_is_string(item))
 			return rv_fail(new->why, RV_E_USAGE, "labels: not a list of texts");
+		err = rv_newjob_label(new, "labels", json_string_value(item));
+		if (err)
+			return err;
 	}
 	return rv_newjob_keep(new, list, &new->job.labels, &size);
 }
@@ -326,6 +348,8 @@ int rv_newjob_from_object(struct rv_newjob *new, const json_t *line)
 		err = get_texts(new, line);
 	if (!err)
 		err = get_after(new, line);
+	if (!err)
+		err = get_admission(new, line);
 	if (!err)
 		err = get_labels(new, line);
 	if (!err)

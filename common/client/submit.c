@@ -135,11 +135,15 @@ int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct
 		.count = jobs->count,
 		.ret_ids = jobs->ret_ids,
 		.adhoc_refused = !client->conf->reeve.adhoc,
+		.idem_ttl_us = client->conf->store.idempotency_ttl_us,
 	};
 	err = rv_submit_one(client, req, why);
 	if (req->err)
 		jobs->failed = req->u.enqueue.failed_index;
 	jobs->repeated = req->u.enqueue.repeated;
+	jobs->skipped = req->u.enqueue.skipped;
+	jobs->rescheduled = req->u.enqueue.rescheduled;
+	jobs->replaced = req->u.enqueue.replaced;
 	free(req);
 	return err;
 }

@@ -30,7 +30,9 @@ struct rv_submit_jobs {
 	size_t count;
 	int64_t *ret_ids; /* count of them */
 	size_t failed;    /* out, on the error of one job: its index; else ${count} or more */
-	size_t repeated;  /* out: those that were there already by their idempotency key */
+	/* out: those that were there already by their idempotency key; were answered by the holder
+	 * of their unique key; of these, have given it their time; have replaced it */
+	size_t repeated, skipped, rescheduled, replaced;
 };
 
 /*

@@ -31,6 +31,10 @@ enum rv_admit rv_admit_after(enum rv_after on, enum rv_job_state parent)
 		return RV_ADMIT_MET;
 	if (parent == RV_JOB_CANCELLED)
 		return RV_ADMIT_NEVER;
+#ifdef RV_MUTANT_AFTER_FAILURE_OF_SUCCESS
+	if (parent == RV_JOB_SUCCEEDED)
+		return RV_ADMIT_MET;
+#endif
 	if (parent == RV_JOB_SUCCEEDED)
 		return on == RV_AFTER_SUCCESS ? RV_ADMIT_MET : RV_ADMIT_NEVER;
 	return on == RV_AFTER_FAILURE ? RV_ADMIT_MET : RV_ADMIT_WAITS;

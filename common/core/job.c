@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/fmt.h"
+#include "base/spec.h"
 
 #include <string.h>
 
@@ -55,4 +57,12 @@ bool rv_job_move_legal(enum rv_job_state from, enum rv_job_state to)
 {
 	PRE((unsigned)to < RV_JOB_STATES);
 	return (row_of(from)->next >> to) & 1U;
+}
+
+const char *rv_job_until_name(char *out, int64_t until_us)
+{
+	PRE(until_us >= RV_UNTIL_STARTED);
+	if (until_us > 0)
+		return rv_fmt_duration(out, until_us);
+	return until_us == RV_UNTIL_STARTED ? "started" : "finished";
 }

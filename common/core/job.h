@@ -6,6 +6,7 @@
 #include "base/attr.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum rv_job_state {
 #define STATE(sym, name, next, final) RV_JOB_##sym,
@@ -19,5 +20,8 @@ const char *rv_job_state_name(enum rv_job_state state);
 int rv_job_state_parse(const char *name, enum rv_job_state *ret_state) RV_MUST_CHECK;
 bool rv_job_state_final(enum rv_job_state state);
 bool rv_job_move_legal(enum rv_job_state from, enum rv_job_state to);
+
+/* How long a unique key is held (RV_UNTIL_*), in words; ${out}: RV_FMT_SPACE, not always used. */
+const char *rv_job_until_name(char *out, int64_t until_us);
 
 #endif

@@ -10,15 +10,13 @@
 #include "core/job.h"
 #include "store/request.h"
 
-/* A job as people see it.  Times are wall_us, 0: absent.  Pointers live as long as the call says.
- */
+/* A job as people see it.  Times are wall_us, 0: absent; pointers live as the call says. */
 struct rv_job_view {
 	int64_t id, parent_left; /* parents that it still waits for */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *meta, *error,
-		*worker;
-	int64_t until_us;  /* of unique_key: RV_UNTIL_*, or how long from created_us on */
-	const char *takes; /* resources it named itself; NULL: its task's */
-	const char *gate;  /* BLOCKED by a limit: the gate it waits at (core/limit.h); else NULL */
+		*worker, *takes; /* takes: resources it named itself; NULL: its task's */
+	int64_t until_us;        /* of unique_key: RV_UNTIL_*, or how long from created_us on */
+	const char *gate; /* BLOCKED by a limit: the gate it waits at (core/limit.h); else NULL */
 	enum rv_job_state state;
 	int priority, weight, attempt, max_attempts, crashes, max_crashes, runs;
 	int64_t run_at_us, created_us, started_us, finished_us, expires_us, deadline_us, timeout_us;
@@ -32,9 +30,8 @@ struct rv_job_view {
 	uint64_t sum; /* as it was enqueued: RV_JOB_SUM of request.h */
 };
 
-/* The error of a job that was cancelled because its parent was; its parents are forgotten then. */
+/* Errors of a job that was cancelled with its parent, or wanted it to fail; it forgets them all. */
 #define RV_SAYS_PARENT_CANCELLED "parent %lld was cancelled"
-/* The same of one that was to run if its parent failed. */
 #define RV_SAYS_PARENT_SUCCEEDED "parent %lld succeeded"
 
 struct rv_attempt_view {

@@ -57,6 +57,10 @@ static int replace(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_j
 		err = rv_sqlite_drop_waiting(s, place, from);
 	if (err != RV_OK)
 		return err;
+#ifdef RV_MUTANT_UNIQUE_REPLACED_RUNS
+	err = rv_sqlite_to_ready(s, place, from, NULL);
+	return err == RV_OK ? rv_sqlite_run(s, RV_SQL_UKEY_FORGET, NULL, "t", key) : err;
+#endif
 	(void)snprintf(says, sizeof says, RV_SAYS_REPLACED, (long long)s->tally.job + 1);
 	err = rv_sqlite_to_done(s, place, from, RV_JOB_CANCELLED, says, NULL);
 	/* one that was held for a time is held still */

@@ -4,14 +4,17 @@
 /* From jobs to be to ids: what add, add --from-file and run share. */
 
 #include "cli.h"
+#include "client/submit.h"
 
 /* Says "stored; reeved is not running" on stderr if it is not. */
 void rv_enqueue_note(struct rv_cli *cli);
 
-/* The job of the command line, enqueued; once: a command of one's own gets one attempt unless said.
+/*
+ * The job of the command line, enqueued; once: a command of one's own gets one attempt unless said.
+ * ${ret_one}: what became of it; its jobs are gone.
  */
 int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id,
-		    bool *ret_repeated) RV_MUST_CHECK;
+		    struct rv_submit_jobs *ret_one) RV_MUST_CHECK;
 
 /* add --from-file: the program's exit code. */
 int rv_enqueue_file(struct rv_cli *cli, const char *path) RV_MUST_CHECK;

@@ -139,7 +139,9 @@ static int take_labels(struct rv_newjob *new)
 	while (!err && (label = rv_args_next(new->args, RV_OPT_LABEL, &at)) != NULL) {
 		json_t *text;
 
-		err = rv_newjob_string(new, "the label", label, strlen(label), &text);
+		err = rv_newjob_label(new, "--label", label);
+		if (!err)
+			err = rv_newjob_string(new, "the label", label, strlen(label), &text);
 		if (!err && json_array_append_new(labels, text) != 0)
 			err = RV_E_NOMEM;
 	}
@@ -333,6 +335,10 @@ int rv_newjob_from_args(struct rv_newjob *new)
 		err = take_time(new);
 	if (!err)
 		err = take_after(new);
+	if (!err)
+		err = rv_newjob_admit(new, value_of(new, RV_OPT_UNTIL),
+				      value_of(new, RV_OPT_ON_CONFLICT), value_of(new, RV_OPT_ON),
+				      true);
 	if (!err)
 		err = take_labels(new);
 	if (!err)

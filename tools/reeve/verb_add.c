@@ -31,7 +31,7 @@ static int hint(struct rv_cli *cli, int err, const struct rv_job_new *job)
 	return err;
 }
 
-int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, bool *ret_repeated)
+int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, struct rv_submit_jobs *ret_one)
 {
 	struct rv_arena arena;
 	struct rv_submit_jobs one = {.count = 1, .ret_ids = ret_id};
@@ -50,12 +50,13 @@ int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, bool *ret_re
 		err = rv_cli_store(cli, RV_CLIENT_CREATE);
 	if (!err)
 		err = hint(cli, rv_submit_jobs(&cli->client, &one, &cli->why), &new.job);
-	*ret_repeated = one.repeated > 0;
+	one.jobs = NULL;
+	*ret_one = one;
 	rv_arena_reset(&arena);
 	return err;
 }
 
-static int print_id(struct rv_cli *cli, int64_t id, bool repeated)
+static int print_id(struct rv_cli *cli, int64_t id, const struct rv_submit_jobs *one)
 {
 	json_t *object;
 
@@ -65,7 +66,10 @@ static int print_id(struct rv_cli *cli, int64_t id, bool repeated)
 	}
 	object = rv_cli_object();
 	if (!object || rv_json_set_int(object, "id", id) != RV_OK ||
-	    rv_json_set_bool(object, "repeated", repeated) != RV_OK) {
+	    rv_json_set_bool(object, "repeated", one->repeated > 0) != RV_OK ||
+	    rv_json_set_bool(object, "skipped", one->skipped > 0) != RV_OK ||
+	    rv_json_set_bool(object, "rescheduled", one->rescheduled > 0) != RV_OK ||
+	    rv_json_set_bool(object, "replaced", one->replaced > 0) != RV_OK) {
 		json_decref(object);
 		return rv_cli_fail(cli, RV_E_NOMEM);
 	}
@@ -75,17 +79,17 @@ static int print_id(struct rv_cli *cli, int64_t id, bool repeated)
 int rv_verb_add(struct rv_cli *cli)
 {
 	const char *file = rv_args_value(&cli->args, RV_OPT_FROM_FILE);
-	bool repeated = false;
+	struct rv_submit_jobs one;
 	int64_t id;
 	int err;
 	int code;
 
 	if (file)
 		return rv_enqueue_file(cli, file);
-	err = rv_enqueue_args(cli, false, &id, &repeated);
+	err = rv_enqueue_args(cli, false, &id, &one);
 	if (err)
 		return rv_cli_fail(cli, err);
-	code = print_id(cli, id, repeated);
+	code = print_id(cli, id, &one);
 	rv_enqueue_note(cli);
 	return code;
 }

@@ -113,6 +113,8 @@ static int set_fields(json_t *line, const struct rv_job_view *view)
 		err = set_text(line, "key", view->key);
 	if (!err)
 		err = set_text(line, "unique", view->unique_key);
+	if (!err && view->until_us != RV_UNTIL_FINISHED)
+		err = set_text(line, "until", rv_job_until_name(text, view->until_us));
 	if (!err)
 		err = set_text(line, "resources", view->takes);
 	if (!err)

@@ -77,6 +77,8 @@ static void show_rest(const struct rv_job_view *view)
 	if (view->payload_size > 0)
 		(void)printf("%-12s %zu bytes\n", "stdin", view->payload_size);
 	line_text("unique", view->unique_key);
+	if (view->until_us != RV_UNTIL_FINISHED)
+		line_text("held until", rv_job_until_name(text, view->until_us));
 	line_text("idempotency", view->idem_key);
 	line_text("key", view->key);
 	line_text("resources", view->takes);
@@ -87,8 +89,7 @@ static void show_rest(const struct rv_job_view *view)
 	if (view->held)
 		(void)printf("%-12s reeve release %lld\n", "held", (long long)view->id);
 	if (view->parent_left > 0)
-		(void)printf("%-12s %lld more to succeed\n", "waits for",
-			     (long long)view->parent_left);
+		(void)printf("%-12s %lld more to end\n", "waits for", (long long)view->parent_left);
 }
 
 static int attempt_row(void *ctx, const struct rv_attempt_view *view)

@@ -115,17 +115,32 @@ static void why_scheduled(struct why *why)
 	}
 }
 
-static int each_parent(void *ctx, int64_t parent, enum rv_job_state state)
+/* What it waits for its parents to do. */
+static const char *ends(enum rv_after on)
+{
+	switch (on) {
+	case RV_AFTER_FAILURE:
+		return "to fail";
+	case RV_AFTER_ANY:
+		return "to end";
+	case RV_AFTER_SUCCESS:
+		break;
+	}
+	return "to succeed";
+}
+
+static int each_parent(void *ctx, int64_t parent, enum rv_job_state state, enum rv_after on)
 {
 	struct why *why = ctx;
 
 	if (state == RV_JOB_DEAD)
 		add(why, "parent",
-		    "it waits for job %lld, which is dead: reeve retry %lld, or cancel this one",
+		    "it waits for job %lld to succeed, which is dead: reeve retry %lld, or cancel "
+		    "this one",
 		    (long long)parent, (long long)parent);
 	else
-		add(why, "parent", "it waits for job %lld, which is %s", (long long)parent,
-		    rv_job_state_name(state));
+		add(why, "parent", "it waits for job %lld %s, which is %s", (long long)parent,
+		    ends(on), rv_job_state_name(state));
 	return why->err;
 }
 

@@ -126,6 +126,7 @@ static void put_times(struct builder *to, const struct rv_job_view *view)
 json_t *rv_view_job(const struct rv_job_view *view)
 {
 	struct builder to = begin();
+	char until[RV_FMT_SPACE];
 
 	put_int(&to, "id", view->id);
 	put_text(&to, "task", view->task);
@@ -149,6 +150,8 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_text(&to, "limit", view->gate);
 	put_text(&to, "key", view->key);
 	put_text(&to, "unique_key", view->unique_key);
+	put_text(&to, "unique_until",
+		 view->unique_key ? rv_job_until_name(until, view->until_us) : NULL);
 	put_text(&to, "idempotency_key", view->idem_key);
 	put_int(&to, "runs", view->runs);
 	put_int(&to, "crashes", view->crashes);

@@ -100,10 +100,13 @@ expect 0 reeve queue resume default
 dead=$(add --max-attempts 1 -- false)
 expect 1 reeve wait "$dead"
 codes "$dead" dead final
+dead=$(add --max-attempts 1 --delay 1h -- false)
 orphan=$(add --after "$dead" -- true)
+expect 0 reeve edit --delay 0s "$dead"
+expect 1 reeve wait "$dead"
 codes "$orphan" parent
 expect 0 reeve why "$orphan"
-says "it waits for job $dead, which is dead: reeve retry $dead, or cancel this one"
+says "it waits for job $dead to succeed, which is dead: reeve retry $dead, or cancel this one"
 expect 0 reeve shutdown --now
 wait $daemon
 is "$?" 0

@@ -26,6 +26,7 @@ static const char *const fields[] = {
 	"max_attempts", "weight",      "deadline",
 	"resources",    "dead",        "payload_base64",
 	"until",        "on_conflict", "on",
+	"batch",
 };
 
 /* Absent is fine. */
@@ -80,6 +81,8 @@ static int get_numbers(struct rv_newjob *new, const json_t *line)
 		err = get_int(new, line, "max_attempts", 1000000, &attempts);
 	if (!err)
 		err = get_int(new, line, "weight", RV_WEIGHT_MAX, &weight);
+	if (!err)
+		err = get_int(new, line, "batch", INT64_MAX, &new->job.batch);
 	if (!err)
 		err = get_duration(new, line, "timeout", &new->job.timeout_us);
 	if (!err)

@@ -82,8 +82,8 @@ struct rv_query_row {
  */
 struct rv_query_push {
 	unsigned states;
-	const char *queue, *task; /* of the query */
-	int64_t above, below;
+	const char *queue, *task;    /* of the query */
+	int64_t above, below, batch; /* batch: 0 any */
 };
 
 /*

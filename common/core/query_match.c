@@ -204,6 +204,15 @@ static void push_id(const struct rv_query *query, const struct rv_query_term *te
 	push->below = below < push->below ? below : push->below;
 }
 
+static void push_batch(const struct rv_query *query, const struct rv_query_term *term,
+		       struct rv_query_push *push)
+{
+	int64_t value = query->numbers[term->first];
+
+	if (term->op == RV_QUERY_IS && term->count == 1 && value > 0 && push->batch == 0)
+		push->batch = value;
+}
+
 /* The one plain text that a term asks for, else NULL. */
 static const char *plain(const struct rv_query *query, const struct rv_query_term *term)
 {
@@ -231,6 +240,8 @@ void rv_query_pushed(const struct rv_query *query, struct rv_query_push *ret_pus
 			ret_push->queue = plain(query, term);
 		else if (term->field == RV_QUERY_TASK && !ret_push->task)
 			ret_push->task = plain(query, term);
+		else if (term->field == RV_QUERY_BATCH)
+			push_batch(query, term, ret_push);
 	}
 }
 

@@ -137,6 +137,35 @@ SELECT 'R1', 'job ' || s.id || ' names resources, but does not know' FROM (
 	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease) s
 	JOIN job j ON j.id = s.id WHERE ((s.marks & 8) <> 0) <> (j.takes IS NOT NULL);
 
+-- B1: what a batch counts is what its jobs are; a job knows whether it is in one
+SELECT 'B1', 'batch ' || b.id || ' counts ' || b.total || '/' || b.succeeded || '/' || b.dead || '/'
+	|| b.cancelled || ', ' || b.forgotten || ' forgotten; it has ' || count(j.id) || '/'
+	|| total(d.state = 4) || '/' || total(d.state = 5) || '/' || total(d.state = 6)
+	FROM batch b LEFT JOIN job j ON j.batch = b.id AND j.batch > 0 LEFT JOIN done d ON d.id = j.id GROUP BY b.id
+	HAVING b.total - b.forgotten <> count(j.id) OR b.succeeded < total(d.state = 4)
+	OR b.dead < total(d.state = 5) OR b.cancelled < total(d.state = 6)
+	OR b.succeeded + b.dead + b.cancelled - b.forgotten <> count(d.id);
+SELECT 'B1', 'job ' || s.id || ' is in a batch, or is not, and does not know' FROM (
+	SELECT id, marks FROM ready UNION ALL SELECT id, marks FROM scheduled
+	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease
+	UNION ALL SELECT id, marks FROM done) s JOIN job j ON j.id = s.id
+	WHERE ((s.marks & 128) <> 0) <> (coalesce(j.batch, 0) > 0);
+SELECT 'B1', 'job ' || j.id || ' is in batch ' || j.batch || ', which is not there' FROM job j
+	LEFT JOIN batch b ON b.id = j.batch WHERE j.batch > 0 AND b.id IS NULL;
+
+-- B2: a batch is over while it is closed and all of its jobs have ended; its callbacks were enqueued then,
+-- each once
+SELECT 'B2', 'batch ' || id || ' is over and does not know, or knows and is not' FROM batch
+	WHERE (ended_at <> 0) <> (closed_at <> 0 AND succeeded + dead + cancelled = total)
+	OR id > (SELECT batches FROM tally WHERE id = 0);
+SELECT 'B2', 'batch ' || id || ' is over and has not called back' FROM batch WHERE ended_at <> 0
+	AND ((on_complete IS NOT NULL AND complete_job = 0)
+	OR (on_success IS NOT NULL AND success_job = 0 AND succeeded = total));
+SELECT 'B2', 'batch ' || id || ' called back and was not asked to' FROM batch
+	WHERE (success_job <> 0 AND on_success IS NULL) OR (complete_job <> 0 AND on_complete IS NULL);
+SELECT 'B2', 'job ' || j.id || ' is one callback too many of batch ' || b.id FROM batch b
+	JOIN job j ON -j.batch = b.id WHERE j.batch < 0 AND j.id NOT IN (b.success_job, b.complete_job);
+
 -- What belongs to the rules above: parents, ttl, keys, places
 SELECT 'R6', 'job ' || b.id || ' waits for ' || b.waits || ' parents, ' || b.n || ' are noted'
 	FROM (SELECT id, gate, waits, marks, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b

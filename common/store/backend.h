@@ -14,6 +14,7 @@
 	1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
 
 struct rv_event_view; /* store/events.h */
+struct rv_batch_view; /* store/batch.h */
 
 struct rv_store_ops {
 	const char *name;
@@ -57,6 +58,9 @@ struct rv_store_ops {
 		     int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx);
 	int (*holds)(struct rv_store *store,
 		     int (*each)(void *ctx, int64_t job, const char *gate, int64_t n), void *ctx);
+	int (*batch)(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view);
+	int (*batches)(struct rv_store *store, int64_t before, int64_t limit,
+		       int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx);
 	int (*cancel_wanted)(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted);
 	int (*cancels)(struct rv_store *store,
 		       int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);

@@ -28,6 +28,7 @@
 #define MEM_ROW_waiters   struct mem_waiter
 #define MEM_ROW_instances struct mem_instance
 #define MEM_ROW_gates     struct mem_gate
+#define MEM_ROW_batches   struct mem_batch
 #define MEM_ROW_holds     struct mem_hold
 #define MEM_ROW_resources struct rv_resource_def
 #define MEM_TABLES(T)                                                                              \
@@ -46,6 +47,7 @@
 	T(waiters)                                                                                 \
 	T(instances)                                                                               \
 	T(gates)                                                                                   \
+	T(batches)                                                                                 \
 	T(holds)                                                                                   \
 	T(resources)
 
@@ -57,7 +59,7 @@ struct mem_state {
 	} name;
 	MEM_TABLES(T)
 #undef T
-	int64_t epoch, next_id, fence_counter, next_seq;
+	int64_t epoch, next_id, fence_counter, next_seq, batches_given;
 };
 
 struct mem_store {

@@ -71,6 +71,7 @@ int rv_memory_do_retry(struct mem_store *m, struct rv_req_retry *req, struct rv_
 		}
 		*MEM_ADD(m, uniques) = (struct mem_unique){.key = j->unique_key, .id = j->id};
 	}
+	rv_memory_batch_count(m, j, -1);
 	j->seq = m->now.next_id;
 	rv_memory_order(m, j, m->wall_us);
 	j->granted++;
@@ -92,6 +93,8 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 	MEM_EACH(m, deps, dep)
 	if (dep->parent == j->id)
 		return rv_fail(why, RV_E_CONFLICT, "job %lld waits for it", (long long)dep->child);
+	if (rv_memory_batch_forget(m, j, why) != RV_OK)
+		return RV_E_CONFLICT;
 	INV(m->now.queues.rows[j->queue].counts[j->final] > 0);
 	m->now.queues.rows[j->queue].counts[j->final]--;
 	for (size_t i = m->now.attempts.n; i-- > 0;)
@@ -143,18 +146,24 @@ static void forget_path(struct mem_store *m, int64_t job, const char *path)
 int rv_memory_do_waiter(struct mem_store *m, struct rv_req_waiter *req, struct rv_why *why)
 {
 	struct mem_job *j = rv_memory_job(m, req->job);
+	const struct mem_batch *b;
 	struct mem_waiter *w;
 
 	if (req->path[0] == '\0')
 		return rv_fail(why, RV_E_USAGE, "a waiter has a path");
+	if (req->job == INT64_MIN)
+		return rv_rules_no_batch(why, 0);
 	if (req->expires_us == 0) {
 		forget_path(m, req->job, req->path);
 		return RV_OK;
 	}
-	if (!j)
+	b = rv_memory_batch(m, -req->job);
+	if (req->job < 0 && !b)
+		return rv_rules_no_batch(why, -req->job);
+	if (!j && !b)
 		return no_job(why, req->job);
-	if (j->place == MEM_DONE) { /* it came too late to be told later: tell it now */
-		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, j->id);
+	if (b ? b->ended_us != 0 : j->place == MEM_DONE) { /* too late to be told later: now */
+		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, req->job);
 		return RV_OK;
 	}
 	forget_path(m, req->job, req->path);

@@ -1,6 +1,6 @@
 /*
- * The memory backend: R1, R2, R3, R5, R7 and R8 looked through row by row (docs/MODEL.md).  Tests
- * call it after each step; it changes nothing and trusts nothing that it can count itself.
+ * The memory backend: R1, R2, R3, R5, R7, R8, B1 and B2 looked through row by row (docs/MODEL.md).
+ * Tests call it after each step; it changes nothing and trusts nothing that it can count itself.
  */
 #include "store/memory_rows.h"
 
@@ -240,6 +240,37 @@ static void look_at_hold(const struct looker *l, const struct mem_hold *h)
 		say(l, "L1", "job %lld holds gate %s and does not run", (long long)h->job, h->gate);
 }
 
+/* What a batch counts, by its jobs. */
+static void look_at_batch(const struct looker *l, const struct mem_batch *b)
+{
+	int64_t ended[RV_JOB_STATES] = {0};
+	int64_t members = 0;
+	int64_t finals = b->succeeded + b->dead + b->cancelled;
+	bool over = b->closed_us != 0 && finals == b->total;
+
+	MEM_EACH(l->m, jobs, j)
+	{
+		if (j->batch != b->id)
+			continue;
+		if (j->callback && j->id != b->success_job && j->id != b->complete_job)
+			say(l, "B2", "job %lld is one callback too many of batch %lld", ID(j),
+			    (long long)b->id);
+		members += !j->callback;
+		ended[j->final] += !j->callback && j->place == MEM_DONE;
+	}
+	if (members != b->total - b->forgotten || ended[RV_JOB_SUCCEEDED] > b->succeeded ||
+	    ended[RV_JOB_DEAD] > b->dead || ended[RV_JOB_CANCELLED] > b->cancelled ||
+	    ended[RV_JOB_SUCCEEDED] + ended[RV_JOB_DEAD] + ended[RV_JOB_CANCELLED] !=
+		    finals - b->forgotten)
+		say(l, "B1", "batch %lld does not count what it has", (long long)b->id);
+	if ((b->ended_us != 0) != over)
+		say(l, "B2", "batch %lld is over and does not know, or knows and is not",
+		    (long long)b->id);
+	if (over && ((b->on_complete.task && b->complete_job == 0) ||
+		     (b->on_success.task && b->success_job == 0 && b->succeeded == b->total)))
+		say(l, "B2", "batch %lld is over and has not called back", (long long)b->id);
+}
+
 int rv_memory_check(struct rv_store *store, bool full,
 		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx)
 {
@@ -255,7 +286,11 @@ int rv_memory_check(struct rv_store *store, bool full,
 		look_at_limits(&l, j);
 		look_at_events(&l, j);
 		look_at_keys(&l, j);
+		if (j->batch != 0 && !j->callback && !rv_memory_batch(l.m, j->batch))
+			say(&l, "B1", "job %lld is in a batch that is not there", ID(j));
 	}
+	MEM_EACH(l.m, batches, b)
+	look_at_batch(&l, b);
 	MEM_EACH(l.m, queues, q)
 	look_at_counts(&l, q);
 	MEM_EACH(l.m, gates, g)

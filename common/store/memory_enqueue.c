@@ -8,18 +8,13 @@
 #include "core/admit.h"
 #include "core/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int find_task(struct mem_store *m, const char *name, const struct rv_task_def **ret_task,
-		     struct rv_why *why)
+int rv_memory_task(struct mem_store *m, const char *name, const struct rv_task_def **ret_task,
+		   struct rv_why *why)
 {
-	static const struct rv_task_def adhoc = {.name = RV_TASK_ADHOC,
-						 .queue = RV_QUEUE_DEFAULT,
-						 .max_attempts = RV_ADHOC_ATTEMPTS,
-						 .max_crashes = RV_ADHOC_CRASHES,
-						 .timeout_us = RV_ADHOC_TIMEOUT_US,
-						 .durability = RV_DURABILITY_FULL};
 	const char **names;
 	size_t n = 0;
 	int err;
@@ -32,7 +27,7 @@ static int find_task(struct mem_store *m, const char *name, const struct rv_task
 		}
 	}
 	if (strcmp(name, RV_TASK_ADHOC) == 0) {
-		*ret_task = &adhoc;
+		*ret_task = rv_rules_adhoc();
 		return RV_OK;
 	}
 	names = calloc(m->now.tasks.n + 1, sizeof *names);
@@ -161,11 +156,38 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->meta = rv_memory_keep(m, rv_rules_said(new->meta));
 	j->takes = rv_memory_keep(m, rv_rules_said(new->takes));
 	j->uid = new->uid;
+	j->batch = new->batch;
+	if (j->batch)
+		rv_memory_batch(m, j->batch)->total++;
 	rv_memory_order(m, j, m->wall_us);
 	POST(j->id < m->now.next_id && j->max_attempts > 0);
 	remember_key(m, j);
 	rv_memory_created(m, j, add_parents(m, new, j->id));
 	return j->id;
+}
+
+int64_t rv_memory_call(struct mem_store *m, const struct mem_batch *b,
+		       const struct rv_callback *callback)
+{
+	struct rv_job_new new = rv_rules_callback(callback, b->uid);
+	struct rv_task_def gone = *rv_rules_adhoc();
+	const struct rv_task_def *task = NULL;
+	int64_t batch = b->id;
+	int64_t id;
+	struct mem_queue *q;
+
+	if (rv_memory_task(m, callback->task, &task, NULL) != RV_OK) {
+		(void)snprintf(gone.name, sizeof gone.name, "%s", callback->task);
+		task = &gone;
+	}
+	q = rv_memory_queue(m, task->queue);
+	MEM_EACH(m, queues, other) /* without it: the first by name */
+	if (!rv_memory_queue(m, task->queue) && (!q || strcmp(other->name, q->name) < 0))
+		q = other;
+	id = add_job(m, &new, task, q);
+	rv_memory_job(m, id)->batch = batch;
+	rv_memory_job(m, id)->callback = true;
+	return id;
 }
 
 static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i, bool *ret_repeat,
@@ -178,7 +200,7 @@ static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i
 	int err = rv_rules_check(new, req->adhoc_refused, why);
 
 	if (err == RV_OK)
-		err = find_task(m, rv_rules_task(new), &task, why);
+		err = rv_memory_task(m, rv_rules_task(new), &task, why);
 	if (err != RV_OK)
 		return err;
 	queue = rv_rules_said(new->queue) ? new->queue : task->queue;
@@ -191,7 +213,9 @@ static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i
 		return err;
 	if (rv_memory_queue(m, queue)->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = rv_memory_unique(m, req, i, &answered, why);
+	err = rv_memory_batch_open(m, new->batch, why);
+	if (err == RV_OK)
+		err = rv_memory_unique(m, req, i, &answered, why);
 	if (err == RV_OK && !answered)
 		err = look_at_parents(m, new, why);
 	if (err == RV_OK && !answered)

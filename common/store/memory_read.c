@@ -62,6 +62,8 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->gate = j->gate;
 	v->state = rv_memory_shown(j);
 	v->held = j->held;
+	v->batch = j->batch;
+	v->callback = j->callback;
 	v->priority = j->priority;
 	v->weight = j->weight;
 	v->deadline_us = j->deadline_us;
@@ -121,6 +123,7 @@ static bool wanted(struct mem_store *m, const struct mem_job *j, const struct rv
 	return (states & 1U << rv_memory_shown(j)) && j->id > f->above_id &&
 	       (!f->queue || strcmp(f->queue, m->now.queues.rows[j->queue].name) == 0) &&
 	       (!f->task || strcmp(f->task, j->task) == 0) &&
+	       (f->batch == 0 || (j->batch == f->batch && !j->callback)) &&
 	       (f->before_id <= 0 || j->id < f->before_id);
 }
 

@@ -255,7 +255,7 @@ void rv_memory_to_lease(struct mem_store *m, struct mem_job *j, uint64_t incarna
 	}
 }
 
-static void ring_waiters(struct mem_store *m, int64_t id)
+void rv_memory_ring_waiters(struct mem_store *m, int64_t id)
 {
 	for (size_t i = m->now.waiters.n; i-- > 0;) {
 		struct mem_waiter *w = &m->now.waiters.rows[i];
@@ -300,9 +300,10 @@ static void finish(struct mem_store *m, struct mem_job *j, enum rv_job_state sta
 	j->error = rv_memory_keep(m, rv_rules_said(error));
 	j->ttl = false;
 	changed(m, j, from);
+	rv_memory_batch_count(m, j, 1);
 	j->fence = 0;
 	give_up_key(m, j);
-	ring_waiters(m, j->id);
+	rv_memory_ring_waiters(m, j->id);
 	drop_deps(m, 0, j->id);
 }
 

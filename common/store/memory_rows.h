@@ -44,6 +44,7 @@ void rv_memory_to_final(struct mem_store *m, struct mem_job *j, enum rv_job_stat
 			const char *error);
 /* The blocked children of whatever is cancelled, and theirs; at the end of each request. */
 void rv_memory_cancel_children(struct mem_store *m);
+void rv_memory_ring_waiters(struct mem_store *m, int64_t id);
 /* A run begins (its attempt row), and the end of the last one. */
 void rv_memory_run_began(struct mem_store *m, struct mem_job *j, int64_t started_us);
 void rv_memory_run_ended(struct mem_store *m, struct mem_job *j, int outcome,
@@ -58,6 +59,20 @@ int rv_memory_unique(struct mem_store *m, struct rv_req_enqueue *req, size_t i, 
 void rv_memory_reschedule(struct mem_store *m, struct mem_job *j, int64_t run_at_us);
 /* memory_told.c: the job is forgotten. */
 void rv_memory_told_drop(struct mem_store *m, int64_t job);
+/* memory_batch.c: NULL: none.  Whether the batch takes a job (NOTFOUND, CONFLICT). */
+struct mem_batch *rv_memory_batch(struct mem_store *m, int64_t id);
+int rv_memory_batch_open(struct mem_store *m, int64_t id, struct rv_why *why);
+/* A member has become final, ${by} 1, or is retried, −1. */
+void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by);
+int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why);
+/* At the end of each request: batches whose last job has ended, and their callbacks. */
+void rv_memory_end_batches(struct mem_store *m);
+/* memory_enqueue.c: NOTFOUND with the nearest name. */
+int rv_memory_task(struct mem_store *m, const char *name, const struct rv_task_def **ret_task,
+		   struct rv_why *why);
+/* The job of a callback; its id. */
+int64_t rv_memory_call(struct mem_store *m, const struct mem_batch *b,
+		       const struct rv_callback *callback);
 /* memory_order.c: gives the job its place; all that waits in ${q} shall get a new one. */
 void rv_memory_order(struct mem_store *m, struct mem_job *j, int64_t since_us);
 void rv_memory_rekey(struct mem_store *m, struct mem_queue *q);

@@ -15,6 +15,8 @@ struct mem_job {
 	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
 	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;
+	int64_t batch; /* 0 none */
+	bool callback; /* of that batch, not in it */
 	int queue, priority, weight, max_attempts,
 		max_crashes; /* queue: index, queues are never removed */
 	uid_t uid;
@@ -92,6 +94,14 @@ struct mem_idem {
 struct mem_dep {
 	int64_t parent, child; /* the child is blocked, the parent has not ended as it must */
 	enum rv_after on;
+};
+
+struct mem_batch {
+	int64_t id, created_us, closed_us, ended_us, total, succeeded, dead, cancelled, forgotten;
+	int64_t success_job, complete_job;
+	const char *name, *labels;
+	struct rv_callback on_success, on_complete;
+	uid_t uid;
 };
 
 struct mem_round {

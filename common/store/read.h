@@ -12,7 +12,7 @@
 
 /* A job as people see it.  Times are wall_us, 0: absent; pointers live as the call says. */
 struct rv_job_view {
-	int64_t id, parent_left; /* parents that it still waits for */
+	int64_t id, batch, parent_left; /* batch: 0 none; parents that it still waits for */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *meta, *error,
 		*worker, *takes; /* takes: resources it named itself; NULL: its task's */
 	int64_t until_us;        /* of unique_key: RV_UNTIL_*, or how long from created_us on */
@@ -24,7 +24,7 @@ struct rv_job_view {
 	int64_t fence;
 	uint64_t incarnation; /* of the worker that holds the lease */
 	int slot;
-	bool cancel_requested, prefetched, held;
+	bool cancel_requested, prefetched, held, callback; /* callback: of that batch, not in it */
 	uid_t uid;
 	size_t payload_size;
 	uint64_t sum; /* as it was enqueued: RV_JOB_SUM of request.h */
@@ -65,7 +65,7 @@ struct rv_job_filter {
 	const char *queue, *task;
 	int64_t before_id; /* keyset pagination: ids below this, newest first; 0 from the newest */
 	int64_t above_id;  /* and above this */
-	int64_t limit;
+	int64_t limit, batch; /* batch: its members only; 0 any */
 };
 
 /* RV_E_NOTFOUND when there is none.  Strings live until the next call on the store. */

@@ -55,7 +55,8 @@ struct rv_job_new {
 	const int64_t *after; /* parents: run when all have ended as ${on} says */
 	size_t nafter;
 	enum rv_after on;
-	uid_t uid; /* who asks */
+	int64_t batch; /* 0 none; unknown: NOTFOUND, closed: CONFLICT */
+	uid_t uid;     /* who asks */
 };
 
 /*
@@ -275,8 +276,29 @@ struct rv_req_pause {
 	int32_t paused; /* enum rv_queue_gate */
 };
 
+/* A job to come when a batch has ended; with the defaults of its task. */
+struct rv_callback {
+	const char *task; /* NULL or "": none */
+	const char *spec; /* as in struct rv_job_new */
+};
+
+/* NEW_BATCH: NOTFOUND (with the nearest) when a callback's task is unknown. */
+struct rv_req_new_batch {
+	const char *name;   /* NULL: none */
+	const char *labels; /* JSON array of strings */
+	struct rv_callback on_success, on_complete;
+	uid_t uid;
+	int64_t id; /* out */
+};
+
+/* CLOSE: it takes no more jobs; if all have ended, or there are none, it has.  NOTFOUND, CONFLICT.
+ */
+struct rv_req_close {
+	int64_t batch;
+};
+
 struct rv_req_waiter {
-	int64_t job;
+	int64_t job;        /* < 0: until the batch of the number −job has ended */
 	int64_t expires_us; /* wall; 0: forget this path */
 	char path[108];
 };

@@ -168,6 +168,7 @@ uint64_t rv_rules_hash(const struct rv_job_new *job)
 	hash = hash_text(hash, job->key);
 	hash = hash_text(hash, job->labels);
 	hash = hash_text(hash, job->meta);
+	hash = hash_number(hash, job->batch);
 	hash = hash_number(hash, (int64_t)job->nafter);
 	for (size_t i = 0; i < job->nafter; i++)
 		hash = hash_number(hash, job->after[i]);
@@ -253,6 +254,54 @@ void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_s
 		(void)snprintf(out, space, RV_SAYS_PARENT_SUCCEEDED, (long long)parent);
 	else
 		(void)snprintf(out, space, RV_SAYS_PARENT_CANCELLED, (long long)parent);
+}
+
+int rv_rules_no_batch(struct rv_why *why, int64_t id)
+{
+	return rv_fail(why, RV_E_NOTFOUND, "no such batch %lld", (long long)id);
+}
+
+int rv_rules_closed(struct rv_why *why, int64_t id)
+{
+	return rv_fail(why, RV_E_CONFLICT, "batch %lld is closed", (long long)id);
+}
+
+int rv_rules_member(struct rv_why *why, int64_t id, int64_t batch)
+{
+	return rv_fail(why, RV_E_CONFLICT, "job %lld belongs to batch %lld, which is not finished",
+		       (long long)id, (long long)batch);
+}
+
+int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why)
+{
+	int err = check_text(req->name, RV_KEY_MAX - 1, "the name", why);
+
+	if (err == RV_OK)
+		err = check_text(req->labels, RV_LABELS_MAX, "the list of labels", why);
+	if (err == RV_OK)
+		err = check_text(req->on_success.spec, RV_SPEC_MAX, "the spec", why);
+	if (err == RV_OK)
+		err = check_text(req->on_complete.spec, RV_SPEC_MAX, "the spec", why);
+	return err;
+}
+
+struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid)
+{
+	PRE(rv_rules_said(callback->task));
+	return (struct rv_job_new){
+		.task = callback->task, .spec = callback->spec, .priority = -1, .uid = uid};
+}
+
+const struct rv_task_def *rv_rules_adhoc(void)
+{
+	static const struct rv_task_def adhoc = {.name = RV_TASK_ADHOC,
+						 .queue = RV_QUEUE_DEFAULT,
+						 .max_attempts = RV_ADHOC_ATTEMPTS,
+						 .max_crashes = RV_ADHOC_CRASHES,
+						 .timeout_us = RV_ADHOC_TIMEOUT_US,
+						 .durability = RV_DURABILITY_FULL};
+
+	return &adhoc;
 }
 
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why)

@@ -51,8 +51,9 @@ int rv_rules_check(const struct rv_job_new *job, bool adhoc_refused,
 
 /*
  * Equal for enqueues that ask for the same work: what was said of task, queue, spec, payload,
- * priority, ttl, weight, resources, attempts, timeout, keys, labels, metadata and parents.  Not the
- * time to run at: a repeat of "in five minutes" comes later and must be the same.  Not who asks.
+ * priority, ttl, weight, resources, attempts, timeout, keys, labels, metadata, batch and parents.
+ * Not the time to run at: a repeat of "in five minutes" comes later and must be the same.  Not who
+ * asks.
  */
 uint64_t rv_rules_hash(const struct rv_job_new *job);
 
@@ -86,6 +87,17 @@ int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last);
 int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on);
 /* What is said of a child that ends because its parent has ended in ${parent_state}. */
 void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state);
+/* Batches: unknown, closed; of DELETE, a member of one that is not finished. */
+int rv_rules_no_batch(struct rv_why *why, int64_t id);
+int rv_rules_closed(struct rv_why *why, int64_t id);
+int rv_rules_member(struct rv_why *why, int64_t id, int64_t batch);
+/* TOOBIG: name, labels or specs. */
+int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why);
+/* What a batch enqueues when it ends. */
+struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid);
+/* What counts for jobs of RV_TASK_ADHOC while no task of that name is mirrored; and for callbacks
+ * whose task is gone from the configuration: the worker that gets them says so. */
+const struct rv_task_def *rv_rules_adhoc(void);
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
 int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);
 int rv_rules_edit_attempts(const struct rv_req_edit *req, int attempts, struct rv_why *why);

@@ -152,6 +152,8 @@ static void fill_row(const struct rv_query *query, const struct rv_job_view *vie
 	row->number[RV_QUERY_EXPIRES] = time_of(view->expires_us);
 	row->number[RV_QUERY_DEADLINE] = time_of(view->deadline_us);
 	row->number[RV_QUERY_DURATION] = duration_of(query, view);
+	row->number[RV_QUERY_BATCH] =
+		view->batch > 0 && !view->callback ? view->batch : RV_QUERY_ABSENT;
 	row->text[RV_QUERY_QUEUE] = view->queue;
 	row->text[RV_QUERY_TASK] = view->task;
 	row->text[RV_QUERY_KEY] = view->key;
@@ -251,6 +253,7 @@ static struct rv_job_filter pushed(const struct rv_query *query)
 		.states = push.states,
 		.queue = push.queue,
 		.task = push.task,
+		.batch = push.batch,
 		.above_id = push.above,
 		.before_id = push.below == INT64_MAX ? 0 : push.below,
 	};

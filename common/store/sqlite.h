@@ -33,7 +33,7 @@ enum rv_sqlite_stmt {
 /* The store's own row of tally. */
 struct rv_sqlite_tally {
 	bool dirty;
-	int64_t event, job, fence, epoch, names, deps, waiters;
+	int64_t event, job, fence, epoch, names, deps, waiters, batches;
 };
 
 enum rv_sqlite_wait { RV_SQLITE_WAIT_BEGIN, RV_SQLITE_WAIT_CHECKPOINT };
@@ -85,6 +85,8 @@ struct rv_sqlite {
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;
 	size_t nfallen, fallen_space;
+
+	bool counted; /* members of batches have ended in this request, or a batch was closed */
 
 	/* checkpoint */
 	int64_t log_frames; /* frames in the log after our last commit; -1 not known */

@@ -62,6 +62,11 @@ int rv_sqlite_read_gates(struct rv_store *store,
 int rv_sqlite_read_holds(struct rv_store *store,
 			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
 			 void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_batch(struct rv_store *store, int64_t id,
+			 struct rv_batch_view *ret_view) RV_MUST_CHECK;
+int rv_sqlite_read_batches(struct rv_store *store, int64_t before, int64_t limit,
+			   int (*each)(void *ctx, const struct rv_batch_view *view),
+			   void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 				 bool *ret_wanted) RV_MUST_CHECK;
 int rv_sqlite_read_cancels(struct rv_store *store,

@@ -156,6 +156,8 @@ int rv_sqlite_do_retry(struct rv_sqlite *s, struct rv_req *req)
 		err = rv_sqlite_run(s, RV_SQL_DONE_RUN_KEEP, NULL, "i", retry->job);
 	if (err == RV_OK)
 		err = rv_sqlite_run1(s, RV_SQL_DONE_DROP, "i", retry->job);
+	if (err == RV_OK && (place.marks & RV_MARK_BATCH))
+		err = rv_sqlite_batch_count(s, place.id, (enum rv_job_state)retry->was, -1);
 	if (err != RV_OK)
 		return err;
 	return rv_sqlite_to_ready(s, &place, (enum rv_job_state)retry->was, NULL);
@@ -235,6 +237,8 @@ int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 		return RV_E_CORRUPT;
 	INV(rv_job_state_final((enum rv_job_state)state));
 	err = rv_sqlite_queue_touch(s, queue);
+	if (err == RV_OK && (marks & RV_MARK_BATCH))
+		err = rv_sqlite_batch_forget(s, id, &req->why);
 	if (err == RV_OK)
 		err = drop_rows(s, id, marks);
 	if (err != RV_OK)
@@ -324,20 +328,45 @@ static int forget_path(struct rv_sqlite *s, const struct rv_req_waiter *waiter)
 	return err;
 }
 
+/* Whether the job, or batch, has ended. */
+static int is_over(struct rv_sqlite *s, struct rv_req *req, bool *ret_over)
+{
+	int64_t job = req->u.waiter.job;
+	sqlite3_stmt *stmt;
+	int32_t state = 0;
+	int err;
+
+	if (job >= 0) {
+		err = rv_sqlite_shown(s, req, job, &state);
+		*ret_over = err == RV_OK && rv_job_state_final((enum rv_job_state)state);
+		return err;
+	}
+	err = rv_sqlite_start(s, RV_SQL_BATCH_OF, &stmt, "i", -job);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? rv_rules_no_batch(&req->why, -job) : err;
+	*ret_over = sqlite3_column_int64(stmt, 6) != 0;
+	rv_sqlite_end(stmt);
+	return RV_OK;
+}
+
 int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 {
 	const struct rv_req_waiter *waiter = &req->u.waiter;
-	int32_t state = 0;
+	bool over = false;
 	int err;
 
 	if (waiter->path[0] == '\0')
 		return rv_fail(&req->why, RV_E_USAGE, "a waiter has a path");
+	if (waiter->job == INT64_MIN)
+		return rv_rules_no_batch(&req->why, 0);
 	if (waiter->expires_us == 0)
 		return forget_path(s, waiter);
-	err = rv_sqlite_shown(s, req, waiter->job, &state);
+	err = is_over(s, req, &over);
 	if (err != RV_OK)
 		return err;
-	if (rv_job_state_final((enum rv_job_state)state)) {
+	if (over) {
 		/* it came too late to be told later: tell it now */
 		rv_store_note_ring(&s->base, RV_RING_WAITER, waiter->path, waiter->job);
 		return RV_OK;

@@ -4,12 +4,14 @@
  * jobs was refused is undone by the caller's savepoint.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"
 
 #include "base/check.h"
 #include "core/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,17 +23,12 @@ struct accept {
 	int64_t waits; /* parents that have not succeeded */
 	int64_t run_at, expires_at;
 	int priority, weight;
+	int64_t calls; /* the batch that it is a callback of; 0 none */
 };
 
-static int find_task(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
-		     struct rv_why *why)
+int rv_sqlite_task_find(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
+			struct rv_why *why)
 {
-	static const struct rv_task_def adhoc = {.name = RV_TASK_ADHOC,
-						 .queue = RV_QUEUE_DEFAULT,
-						 .max_attempts = RV_ADHOC_ATTEMPTS,
-						 .max_crashes = RV_ADHOC_CRASHES,
-						 .timeout_us = RV_ADHOC_TIMEOUT_US,
-						 .durability = RV_DURABILITY_FULL};
 	const char **names;
 	size_t n = 0;
 	int err;
@@ -40,7 +37,7 @@ static int find_task(struct rv_sqlite *s, const char *name, const struct rv_task
 	if (*ret_task)
 		return RV_OK;
 	if (strcmp(name, RV_TASK_ADHOC) == 0) {
-		*ret_task = &adhoc;
+		*ret_task = rv_rules_adhoc();
 		return RV_OK;
 	}
 	names = calloc(s->ntasks + 1, sizeof *names);
@@ -125,7 +122,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"biiitti",
+		"biiittin",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
@@ -134,7 +131,8 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 		rv_rules_said(new->key), rv_rules_said(new->labels), rv_rules_said(new->spec),
 		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
 		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name),
-		rv_rules_said(new->takes), rv_rules_said(new->meta), new->until_us);
+		rv_rules_said(new->takes), rv_rules_said(new->meta), new->until_us,
+		a->calls ? -a->calls : new->batch);
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)
@@ -146,6 +144,10 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 		err = rv_sqlite_key_put(s, &a->place, new->unique_key, new->until_us);
 	if (rv_rules_said(new->takes))
 		a->place.marks |= RV_MARK_TAKES;
+	if (err == RV_OK && new->batch) {
+		a->place.marks |= RV_MARK_BATCH;
+		err = rv_sqlite_run1(s, RV_SQL_BATCH_MORE, "i", new->batch);
+	}
 	if (err == RV_OK && a->expires_at) {
 		a->place.marks |= RV_MARK_TTL;
 		err = rv_sqlite_run(s, RV_SQL_TTL_PUT, NULL, "ii", a->expires_at, a->place.id);
@@ -211,6 +213,30 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);
 }
 
+int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
+		   uid_t uid, int64_t *ret_id)
+{
+	struct rv_job_new new = rv_rules_callback(callback, uid);
+	struct rv_task_def gone = *rv_rules_adhoc();
+	struct accept a = {.new = &new, .task = rv_sqlite_task(s, callback->task), .calls = batch};
+	int err;
+
+	PRE(batch > 0);
+	if (!a.task) {
+		(void)snprintf(gone.name, sizeof gone.name, "%s", callback->task);
+		a.task = &gone;
+	}
+	a.place.queue = rv_sqlite_queue_named(s, a.task->queue);
+	if (!a.place.queue && s->nqueues > 0)
+		a.place.queue = &s->queues[0];
+	if (!a.place.queue)
+		return RV_E_CORRUPT;
+	err = accept_job(s, &a, NULL);
+	if (err == RV_OK)
+		*ret_id = a.place.id;
+	return err;
+}
+
 static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, bool *ret_repeat,
 		       struct rv_why *why)
 {
@@ -220,7 +246,7 @@ static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i
 	int err = rv_rules_check(a.new, req->adhoc_refused, why);
 
 	if (err == RV_OK)
-		err = find_task(s, rv_rules_task(a.new), &a.task, why);
+		err = rv_sqlite_task_find(s, rv_rules_task(a.new), &a.task, why);
 	if (err != RV_OK)
 		return err;
 	queue = rv_rules_said(a.new->queue) ? a.new->queue : a.task->queue;
@@ -234,7 +260,9 @@ static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i
 		return err;
 	if (a.place.queue->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = rv_sqlite_unique(s, req, i, &answered, why);
+	err = rv_sqlite_batch_open(s, a.new->batch, why);
+	if (err == RV_OK)
+		err = rv_sqlite_unique(s, req, i, &answered, why);
 	if (err == RV_OK && !answered)
 		err = accept_job(s, &a, why);
 	if (err == RV_OK && !answered)

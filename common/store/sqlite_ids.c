@@ -21,7 +21,7 @@ _Static_assert(RV_JOB_SUCCEEDED == 4, "as the index done_listed and its statemen
 
 /* What is looked for, and the newest found so far. */
 struct search {
-	int64_t before, above, queue, limit; /* queue: 0 any */
+	int64_t before, above, queue, batch, limit; /* queue, batch: 0 any */
 	const char *task;
 	unsigned states;
 	int64_t *best, *found, *merged; /* limit of them each */
@@ -122,10 +122,28 @@ static int look_waiting(struct rv_sqlite *s, struct search *search, enum rv_sqli
 	return look(s, search, of, "iitii", search->queue, 0);
 }
 
+/* Its members, from the newest down: there is no index of them by state. */
+static int look_batch(struct rv_sqlite *s, struct search *search)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_IDS_BATCH, &stmt, "iitiiii", search->before,
+				  search->above, search->task, search->limit, search->batch,
+				  (int64_t)search->states, search->queue);
+
+	if (err != RV_OK)
+		return err;
+	while (search->n < search->limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
+		search->best[search->n++] = sqlite3_column_int64(stmt, 0);
+	rv_sqlite_end(stmt);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
 static int look_everywhere(struct rv_sqlite *s, struct search *search)
 {
 	int err = RV_OK;
 
+	if (search->batch != 0)
+		return look_batch(s, search);
 	if (search->states == EVERY && search->queue == 0)
 		return look(s, search, RV_SQL_IDS_ALL, "iiti", 0, 0);
 	if (search->states & BIT(SCHEDULED))
@@ -155,6 +173,7 @@ int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64
 		.before = filter->before_id > 0 ? filter->before_id : INT64_MAX,
 		.above = filter->above_id,
 		.limit = filter->limit,
+		.batch = filter->batch,
 		.task = filter->task,
 		.states = rv_rules_states(filter),
 	};

@@ -4,6 +4,7 @@
  * Never called without the row of the old table being gone already.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_batch.h"
 #include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
@@ -214,7 +215,7 @@ static void ring_one(struct rv_sqlite *s, sqlite3_stmt *stmt, int64_t id)
 	rv_store_note_ring(&s->base, RV_RING_WAITER, path, id);
 }
 
-static int ring_waiters(struct rv_sqlite *s, int64_t id)
+int rv_sqlite_ring_waiters(struct rv_sqlite *s, int64_t id)
 {
 	sqlite3_stmt *stmt;
 	int64_t gone = 0;
@@ -376,7 +377,9 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 	if (err == RV_OK)
 		err = put_done(s, place, to, error, run);
 	if (err == RV_OK)
-		err = ring_waiters(s, place->id);
+		err = rv_sqlite_ring_waiters(s, place->id);
+	if (err == RV_OK && (place->marks & RV_MARK_BATCH))
+		err = rv_sqlite_batch_count(s, place->id, to, 1);
 	if (err != RV_OK || s->tally.deps == 0)
 		return err;
 	if (from == RV_JOB_BLOCKED)
@@ -407,6 +410,8 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 		}
 	}
 	s->nfallen = 0;
+	if (err == RV_OK && s->counted)
+		err = rv_sqlite_batch_end(s);
 	if (err == RV_OK && s->ngates > 0)
 		err = rv_sqlite_grant(s, &granted);
 	return err == RV_OK ? rv_sqlite_gates_store(s) : err;

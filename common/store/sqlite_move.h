@@ -16,6 +16,7 @@
 #define RV_MARK_PASSED 16 /* ready, lease: its gates let it through */
 #define RV_MARK_STARTS 32 /* it gives up its unique key when it first starts */
 #define RV_MARK_HELD   64 /* blocked until it is released */
+#define RV_MARK_BATCH  128
 
 /* A job on its way from one table to another. */
 struct rv_sqlite_place {
@@ -64,10 +65,11 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 		      enum rv_job_state to, const char *error,
 		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
 /*
- * The end of each request: the children of all that was cancelled, and theirs; who waits at a gate
- * that has room now; the gates it touched are stored.
+ * The end of each request: the children of all that was cancelled, and theirs; batches that are
+ * over; who waits at a gate that has room now; the gates it touched are stored.
  */
 int rv_sqlite_settle(struct rv_sqlite *s) RV_MUST_CHECK;
+int rv_sqlite_ring_waiters(struct rv_sqlite *s, int64_t id) RV_MUST_CHECK;
 /* A run that ended without ending its job. */
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
@@ -123,6 +125,12 @@ int rv_sqlite_find_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_pla
 			   enum rv_job_state *ret_from) RV_MUST_CHECK;
 int rv_sqlite_drop_waiting(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 			   enum rv_job_state from) RV_MUST_CHECK;
+
+/* Of a job with RV_MARK_BATCH: it has become ${state}, ${by} 1, or is retried, −1. */
+int rv_sqlite_batch_count(struct rv_sqlite *s, int64_t job, enum rv_job_state state,
+			  int64_t by) RV_MUST_CHECK;
+/* It is deleted; CONFLICT while its batch is not finished. */
+int rv_sqlite_batch_forget(struct rv_sqlite *s, int64_t job, struct rv_why *why) RV_MUST_CHECK;
 
 /* --- sqlite_control.c ------------------------------------------------------------------------ */
 

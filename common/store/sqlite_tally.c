@@ -31,6 +31,7 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	t->names = sqlite3_column_int64(stmt, 4);
 	t->deps = sqlite3_column_int64(stmt, 5);
 	t->waiters = sqlite3_column_int64(stmt, 6);
+	t->batches = sqlite3_column_int64(stmt, 7);
 	rv_sqlite_end(stmt);
 	/* The next job's number is its sequence. */
 	return t->job >= 0 && rv_order_sequence_sane(t->job + 1) ? RV_OK : RV_E_CORRUPT;
@@ -72,8 +73,8 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 	}
 	if (!t->dirty)
 		return RV_OK;
-	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiii", t->event, t->job, t->fence, t->epoch,
-			     t->names, t->deps, t->waiters);
+	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiiii", t->event, t->job, t->fence, t->epoch,
+			     t->names, t->deps, t->waiters, t->batches);
 	if (err == RV_OK)
 		s->tally.dirty = false;
 	return err;

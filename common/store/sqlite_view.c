@@ -65,6 +65,7 @@ enum column {
 	GATE,
 	META,
 	UNTIL,
+	BATCH,
 	COLUMNS,
 };
 
@@ -116,6 +117,8 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->key = text(r, KEY);
 	v->labels = text(r, LABELS);
 	v->meta = text(r, META);
+	v->callback = number(r, BATCH) < 0;
+	v->batch = v->callback ? -number(r, BATCH) : number(r, BATCH);
 	v->priority = small(r, PRIORITY);
 	v->max_attempts = small(r, MAX_ATTEMPTS) + small(r, GRANTED);
 	v->max_crashes = small(r, MAX_CRASHES);

@@ -3,6 +3,7 @@
  * Every process that opens a store.  Knows no backend but by its row in store.def.
  */
 #include "store/backend.h"
+#include "store/batch.h"
 #include "store/events.h"
 
 #include "base/check.h"
@@ -294,6 +295,19 @@ int rv_store_parents(struct rv_store *store, int64_t id,
 {
 	PRE(each);
 	return store->ops->parents(store, id, each, ctx);
+}
+
+int rv_store_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)
+{
+	PRE(ret_view);
+	return store->ops->batch(store, id, ret_view);
+}
+
+int rv_store_batches(struct rv_store *store, int64_t before, int64_t limit,
+		     int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx)
+{
+	PRE(each);
+	return store->ops->batches(store, before, limit, each, ctx);
 }
 
 int rv_store_gates(struct rv_store *store, int (*each)(void *ctx, const struct rv_gate_view *view),

@@ -39,6 +39,7 @@ static void copy_state(struct mem_state *to, const struct mem_state *from)
 	to->next_id = from->next_id;
 	to->fence_counter = from->fence_counter;
 	to->next_seq = from->next_seq;
+	to->batches_given = from->batches_given;
 }
 
 static void free_state(struct mem_state *state)
@@ -109,6 +110,7 @@ static int memory_execute(struct rv_store *store, struct rv_req *req)
 	req->err = dispatch(m, req);
 	if (req->err == RV_OK) {
 		rv_memory_cancel_children(m);
+		rv_memory_end_batches(m);
 		(void)rv_memory_grant(m);
 	} else {
 		copy_state(&m->now, &m->saved);
@@ -245,6 +247,8 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.parents = rv_memory_read_parents,
 	.gates = rv_memory_read_gates,
 	.holds = rv_memory_read_holds,
+	.batch = rv_memory_read_batch,
+	.batches = rv_memory_read_batches,
 	.cancel_wanted = rv_memory_read_cancel_wanted,
 	.cancels = rv_memory_read_cancels,
 	.events = rv_memory_read_events,

@@ -112,11 +112,13 @@ static void step(struct world *w)
 		begin(w);
 		execute(w, req);
 		learn(w, &w->side[0].req, w->side[0].ids);
+		learn_callbacks(w);
 	}
 	for (int i = 0; i < n; i++) {
 		choose(w, &batch[i]);
 		execute(w, &batch[i]);
 		learn(w, &w->side[0].req, w->side[0].ids);
+		learn_callbacks(w);
 	}
 	commit(w);
 	for (size_t i = 0; i < w->ntouched; i++)

@@ -4,6 +4,7 @@
 /* The two stores side by side, and what the chooser of requests remembers. */
 
 #include "dice.h"
+#include "store/batch.h"
 #include "store/read.h"
 
 #define JOBS_MAX    4096
@@ -30,6 +31,9 @@ struct world {
 	struct still clock;
 	int64_t jobs[JOBS_MAX]; /* given out and not deleted */
 	size_t njobs;
+	int64_t fresh[RV_TURN_MAX]; /* jobs that nobody asked for */
+	size_t nfresh;
+	int64_t nbatches;                /* given out */
 	struct lease leases[LEASES_MAX]; /* the last ones, live or not */
 	size_t nleases;
 	uint64_t workers[WORKERS_MAX], gone[WORKERS_MAX]; /* believed to live; were ended */
@@ -37,7 +41,7 @@ struct world {
 	uint64_t start; /* of this daemon: incarnations are start << 32 | n */
 	int boot;
 	uint32_t next_worker;
-	int64_t touched[RV_TURN_MAX * 2 + BLOCK_MAX];
+	int64_t touched[RV_TURN_MAX * 3 + BLOCK_MAX];
 	size_t ntouched;
 	/* what a request borrows until it is executed */
 	struct rv_job_new news[BLOCK_MAX];
@@ -54,6 +58,7 @@ struct world {
 /* differ_ask.c: a random request into side 0; after it was executed, what it taught. */
 void choose(struct world *w, struct rv_req *req);
 void learn(struct world *w, const struct rv_req *req, const int64_t *ids);
+void learn_callbacks(struct world *w);
 void mirror_request(struct rv_req *req);
 void raise_request(struct world *w, struct rv_req *req);
 

@@ -50,6 +50,16 @@ static int64_t some_delay(struct world *w)
 	return delays[below(w, 6)];
 }
 
+/* Mostly one of the newest; sometimes one that is not there. */
+static int64_t some_batch(struct world *w)
+{
+	int all = (int)w->nbatches;
+
+	if (chance(w, 80) && all > 4)
+		return all - below(w, 4);
+	return below(w, all + 1) + (int)chance(w, 3);
+}
+
 static void new_job(struct world *w, size_t i)
 {
 	struct rv_job_new *job = &w->news[i];
@@ -96,6 +106,8 @@ static void new_job(struct world *w, size_t i)
 		job->labels = "[\"l\"]";
 	if (chance(w, 5))
 		job->meta = "{\"m\":1}";
+	if (chance(w, 30))
+		job->batch = some_batch(w);
 	if (chance(w, 15))
 		job->takes = chance(w, 4) ? "gpu:x" : chance(w, 50) ? "gpu:1, db:2" : "gpu:2";
 	if (chance(w, 30)) {
@@ -106,6 +118,19 @@ static void new_job(struct world *w, size_t i)
 	}
 	for (size_t p = 0; p < job->nafter; p++)
 		w->parents[i][p] = some_job(w);
+}
+
+static void ask_new_batch(struct world *w, struct rv_req *req)
+{
+	struct rv_req_new_batch *new = &req->u.new_batch;
+
+	new->name = chance(w, 20) ? "b" : NULL;
+	new->uid = 8;
+	if (chance(w, 60))
+		new->on_success = (struct rv_callback){chance(w, 3) ? "tt" : tasks[below(w, 4)],
+						       chance(w, 50) ? "{\"args\":{}}" : NULL};
+	if (chance(w, 60))
+		new->on_complete.task = tasks[below(w, 4)];
 }
 
 static void ask_enqueue(struct world *w, struct rv_req *req)
@@ -374,8 +399,11 @@ static void ask_small(struct world *w, struct rv_req *req)
 		req->u.edit.run_at_us =
 			chance(w, 40) ? w->clock.wall_us + some_delay(w) - RV_MS_US : 0;
 		break;
+	case RV_REQ_CLOSE:
+		req->u.close.batch = some_batch(w);
+		break;
 	default: /* WAITER */
-		req->u.waiter.job = some_job(w);
+		req->u.waiter.job = chance(w, 30) ? -some_batch(w) : some_job(w);
 		req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
 		(void)snprintf(req->u.waiter.path, sizeof req->u.waiter.path, "/run/w%d",
 			       below(w, 5));
@@ -386,13 +414,13 @@ static void ask_small(struct world *w, struct rv_req *req)
 void choose(struct world *w, struct rv_req *req)
 {
 	static const unsigned char weights[RV_REQ_KINDS] = {
-		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,    [RV_REQ_JOIN] = 8,
-		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5,   [RV_REQ_PROMOTE] = 6,
-		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2,   [RV_REQ_RAISE] = 1,
-		[RV_REQ_TIDY] = 5,     [RV_REQ_PROGRESS] = 6, [RV_REQ_RESULT] = 4,
-		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,    [RV_REQ_DELETE] = 12,
-		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,   [RV_REQ_HOLD] = 8,
-		[RV_REQ_EDIT] = 8,
+		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
+		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
+		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
+		[RV_REQ_TIDY] = 5,     [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
+		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
+		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
+		[RV_REQ_EDIT] = 8,     [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
 	};
 	int all = 0;
 	int n;
@@ -431,6 +459,9 @@ void choose(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_RAISE:
 		raise_request(w, req);
+		break;
+	case RV_REQ_NEW_BATCH:
+		ask_new_batch(w, req);
 		break;
 	default:
 		ask_small(w, req);
@@ -517,6 +548,30 @@ static void learn_lives(struct world *w, const struct rv_req *req)
 	}
 }
 
+static int learn_job(void *ctx, const struct rv_job_view *view)
+{
+	struct world *w = ctx;
+
+	if (w->nfresh < RV_ARRAY_LEN(w->fresh))
+		w->fresh[w->nfresh++] = view->id;
+	return RV_OK;
+}
+
+/* What batches have enqueued when they ended. */
+void learn_callbacks(struct world *w)
+{
+	struct rv_job_filter filter = {.state = -1,
+				       .above_id = w->njobs > 0 ? w->jobs[w->njobs - 1] : 0};
+
+	w->nfresh = 0;
+	if (w->nbatches == 0 || rv_store_jobs(w->side[0].store, &filter, learn_job, w) != RV_OK)
+		return;
+	while (w->nfresh > 0 && w->njobs < JOBS_MAX) {
+		w->jobs[w->njobs++] = w->fresh[--w->nfresh];
+		touch(w, w->fresh[w->nfresh]);
+	}
+}
+
 void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 {
 	if (req->kind == RV_REQ_TURN && req->err == RV_E_STALE)
@@ -539,4 +594,6 @@ void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 		touch(w, req->u.retry.job);
 	if (req->kind == RV_REQ_DELETE)
 		forget_job(w, req->u.remove.job);
+	if (req->kind == RV_REQ_NEW_BATCH)
+		w->nbatches = req->u.new_batch.id;
 }

@@ -102,6 +102,8 @@ void same_answers(struct world *w, const struct rv_req *a, const struct rv_req *
 		SAME(name, a->u.cancel.slot, b->u.cancel.slot);
 		SAME(name, a->u.cancel.fence, b->u.cancel.fence);
 	}
+	if (a->kind == RV_REQ_NEW_BATCH)
+		SAME(name, a->u.new_batch.id, b->u.new_batch.id);
 	if (a->kind == RV_REQ_RETRY)
 		SAME(name, a->u.retry.was, b->u.retry.was);
 }
@@ -193,9 +195,10 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	add(t,
 	    "incarnation=%" PRIx64
 	    " slot=%d cancel=%d prefetched=%d held=%d uid=%d payload=%zu sum=%" PRIx64
-	    " left=%" PRId64 " takes=%s gate=%s until=%" PRId64 "\n",
+	    " left=%" PRId64 " takes=%s gate=%s until=%" PRId64 " batch=%" PRId64 ",%d\n",
 	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, v->held, (int)v->uid,
-	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate), v->until_us);
+	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate), v->until_us,
+	    v->batch, v->callback);
 }
 
 static int add_attempt(void *ctx, const struct rv_attempt_view *v)
@@ -347,6 +350,19 @@ static int add_task(void *ctx, const struct rv_task_def *task)
 	return RV_OK;
 }
 
+static int add_batch(void *ctx, const struct rv_batch_view *v)
+{
+	add(ctx,
+	    "batch %" PRId64 " name=%s labels=%s uid=%d created=%" PRId64 " closed=%" PRId64
+	    " ended=%" PRId64 " counts=%" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64 "/%" PRId64
+	    "/%" PRId64 " success=%s,%s,%" PRId64 " complete=%s,%s,%" PRId64 "\n",
+	    v->id, shown(v->name), shown(v->labels), (int)v->uid, v->created_us, v->closed_us,
+	    v->ended_us, v->total, v->pending, v->succeeded, v->dead, v->cancelled, v->forgotten,
+	    shown(v->on_success.task), shown(v->on_success.spec), v->success_job,
+	    shown(v->on_complete.task), shown(v->on_complete.spec), v->complete_job);
+	return RV_OK;
+}
+
 static void describe_store(struct world *w, int s, struct texts *t)
 {
 	struct rv_store *store = w->side[s].store;
@@ -360,6 +376,7 @@ static void describe_store(struct world *w, int s, struct texts *t)
 	    rv_store_tasks(store, add_task, t) != RV_OK ||
 	    rv_store_gates(store, add_gate, t) != RV_OK ||
 	    rv_store_holds(store, add_hold, t) != RV_OK ||
+	    rv_store_batches(store, 0, 40, add_batch, t) != RV_OK ||
 	    rv_store_totals(store, &totals) != RV_OK || rv_store_instance(store, &at) != RV_OK)
 		differ_fail(w, "%s cannot be read", w->side[s].name);
 	add(t, "totals due=%" PRId64 " oldest=%" PRId64, totals.next_due_us,
@@ -412,6 +429,9 @@ static void same_page(struct world *w)
 		.states = (unsigned)dice_below(&w->dice, 1 << RV_JOB_STATES),
 		.queue = dice_chance(&w->dice, 50) ? queues[dice_below(&w->dice, 4)] : NULL,
 		.task = dice_chance(&w->dice, 25) ? tasks[dice_below(&w->dice, 3)] : NULL,
+		.batch = w->nbatches > 0 && dice_chance(&w->dice, 25)
+				 ? w->nbatches - dice_below(&w->dice, 12)
+				 : 0,
 		.above_id = dice_chance(&w->dice, 30) ? dice_below(&w->dice, 50) : 0,
 		.before_id = dice_chance(&w->dice, 30) ? dice_below(&w->dice, 200) : 0,
 		.limit = 1 + dice_below(&w->dice, 100),

@@ -9,6 +9,7 @@
  */
 
 #include "base/seam.h"
+#include "store/batch.h"
 #include "store/read.h"
 
 #include <criterion/criterion.h>

@@ -10,6 +10,7 @@
 
 #include "contract/dice.h"
 #include "core/job.h"
+#include "store/batch.h"
 #include "store/read.h"
 
 #define SIM_WORKERS 6
@@ -19,6 +20,7 @@
 #define SIM_DEATHS  64
 #define SIM_OLD     8 /* acks a worker remembers to send once more */
 #define SIM_KEYS    4
+#define SIM_BATCHES 16
 #define LEASE_US    (30 * RV_S_US)
 
 /* What the observer knows of a job. */
@@ -30,6 +32,13 @@ struct sim_job {
 	int64_t newest;       /* fence of the last claim */
 	int64_t settled;      /* fence of the last ack that was taken */
 	int64_t cancel_fence; /* a cancel was committed for the run of this fence */
+};
+
+/* What the observer knows of a batch. */
+struct sim_batch {
+	int64_t id;
+	bool closed, gone;
+	int64_t called[2]; /* on success, on completion: the jobs, 0 not yet */
 };
 
 /* One process of a job. */
@@ -87,6 +96,8 @@ struct sim {
 	int ndeaths;
 	bool keeper_alive;
 	int64_t idem[SIM_KEYS];
+	struct sim_batch batches[SIM_BATCHES];
+	int nbatches;
 	long asked, busy, taken, stale, crashes;
 };
 

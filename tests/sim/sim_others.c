@@ -181,7 +181,7 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 {
 	struct rv_job_view v;
 
-	if (s->req.err == RV_E_NOTFOUND && job->nafter > 0)
+	if (s->req.err == RV_E_NOTFOUND && (job->nafter > 0 || job->batch > 0))
 		return;
 	if (s->req.err == RV_E_REFUSED) /* the queue is draining */
 		return;
@@ -196,6 +196,39 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 		sim_fail(s, "job %lld holds a unique key and is over or gone", (long long)holder);
 }
 
+static void new_batch(struct sim *s)
+{
+	s->req.u.new_batch = (struct rv_req_new_batch){.on_success.task = "t"};
+	if (sim_chance(s, 70))
+		s->req.u.new_batch.on_complete.task = "b";
+	if (!sim_ask(s, RV_REQ_NEW_BATCH))
+		return;
+	if (s->req.err != RV_OK)
+		sim_fail(s, "new batch: %s", s->req.why.text);
+	s->batches[s->nbatches++] = (struct sim_batch){.id = s->req.u.new_batch.id};
+}
+
+static void close_batch(struct sim *s)
+{
+	struct sim_batch *batch = &s->batches[sim_below(s, s->nbatches)];
+	bool was = batch->closed;
+
+	s->req.u.close.batch = batch->id;
+	batch->closed = true; /* its callbacks are looked for from now on */
+	if (!sim_ask(s, RV_REQ_CLOSE))
+		batch->closed = was;
+	else if (s->req.err != RV_OK && !was)
+		sim_fail(s, "close: %s", s->req.why.text);
+}
+
+/* One of the last few. */
+static int64_t some_batch(struct sim *s)
+{
+	int back = s->nbatches < 3 ? s->nbatches : 3;
+
+	return s->nbatches == 0 ? 0 : s->batches[s->nbatches - 1 - sim_below(s, back)].id;
+}
+
 void sim_enqueue(struct sim *s)
 {
 	static const char *const tasks[] = {"t", "b", "p"};
@@ -206,8 +239,10 @@ void sim_enqueue(struct sim *s)
 	int64_t id = 0;
 	int key = -1;
 
-	if (s->njobs == SIM_JOBS)
+	if (s->njobs >= SIM_JOBS - 2 * SIM_BATCHES)
 		return;
+	if (sim_chance(s, 40))
+		job.batch = some_batch(s);
 	if (sim_chance(s, 15))
 		job.run_at_us = s->clock.wall_us + sim_below(s, 120) * RV_S_US;
 	if (sim_chance(s, 10))
@@ -252,6 +287,14 @@ void sim_people_step(struct sim *s)
 	int which = sim_below(s, 100);
 	int kind;
 
+	if (which < 3 && s->nbatches < SIM_BATCHES) {
+		new_batch(s);
+		return;
+	}
+	if (which < 6 && s->nbatches > 0) {
+		close_batch(s);
+		return;
+	}
 	if (which < 55) {
 		sim_enqueue(s);
 		return;

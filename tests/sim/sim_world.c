@@ -156,8 +156,41 @@ static void observe_claim(struct sim *s, const struct rv_claimed *claimed)
 	sim_note(s, "  job %" PRId64 " is claimed, fence %" PRIx64, job->id, (uint64_t)job->newest);
 }
 
+/* A callback is a new job, once and for all. */
+static void observe_call(struct sim *s, struct sim_batch *batch, int which, int64_t id)
+{
+	if (id == batch->called[which])
+		return;
+	if (batch->called[which] != 0)
+		sim_fail(s, "batch %" PRId64 " called back twice: jobs %" PRId64 " and %" PRId64,
+			 batch->id, batch->called[which], id);
+	if (s->njobs == SIM_JOBS || sim_job(s, id))
+		sim_fail(s, "batch %" PRId64 " called back with the old job %" PRId64, batch->id,
+			 id);
+	batch->called[which] = id;
+	s->jobs[s->njobs++] = (struct sim_job){.id = id};
+	sim_note(s, "  batch %" PRId64 " calls back: job %" PRId64, batch->id, id);
+}
+
+static void observe_batch(struct sim *s, struct sim_batch *batch)
+{
+	struct rv_batch_view v;
+	int err = rv_store_batch(s->store, batch->id, &v);
+
+	batch->gone = err == RV_E_NOTFOUND;
+	if (batch->gone)
+		return;
+	if (err != RV_OK)
+		sim_fail(s, "batch %" PRId64 " cannot be read: %s", batch->id, rv_err_name(err));
+	observe_call(s, batch, 0, v.success_job);
+	observe_call(s, batch, 1, v.complete_job);
+}
+
 static void observe(struct sim *s, const struct rv_req *req)
 {
+	for (int i = 0; i < s->nbatches; i++)
+		if (s->batches[i].closed && !s->batches[i].gone)
+			observe_batch(s, &s->batches[i]);
 	if (req->kind == RV_REQ_TURN && req->err == RV_OK) {
 		const struct rv_req_turn *t = &req->u.turn;
 

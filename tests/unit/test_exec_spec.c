@@ -182,6 +182,7 @@ Test(exec_spec, a_shell_line_is_the_configurations_own)
 Test(exec_spec, the_environment_is_what_the_interface_says)
 {
 	in.deadline_us = 1000000;
+	in.batch = 12;
 	in.meta = "{\"tenant\":\"a b\"}";
 	cr_assert(build("rich", "{\"args\":{\"LD_PRELOAD\":\"x\"}}") == RV_OK, "%s", why.text);
 	IS(env_of("REEVE_JOB_ID"), "42");
@@ -191,6 +192,7 @@ Test(exec_spec, the_environment_is_what_the_interface_says)
 	IS(env_of("REEVE_MAX_ATTEMPTS"), "5");
 	IS(env_of("REEVE_FENCE"), "77");
 	IS(env_of("REEVE_IDEMPOTENCY_KEY"), "main-42-abc");
+	IS(env_of("REEVE_BATCH"), "12");
 	IS(env_of("REEVE_META"), "{\"tenant\":\"a b\"}");
 	IS(env_of("REEVE_DEADLINE"), "1970-01-01T00:00:01.000000Z");
 	IS(env_of("REEVE_PROGRESS_FD"), "3");
@@ -203,9 +205,11 @@ Test(exec_spec, the_environment_is_what_the_interface_says)
 	in.idem_key = "mine";
 	in.deadline_us = 0;
 	in.meta = NULL;
+	in.batch = 0;
 	cr_assert(build("plain", "{\"args\":{\"in\":1,\"out\":2}}") == RV_OK);
 	IS(env_of("REEVE_IDEMPOTENCY_KEY"), "mine");
-	cr_expect(env_of("REEVE_DEADLINE") == NULL && env_of("REEVE_META") == NULL);
+	cr_expect(env_of("REEVE_DEADLINE") == NULL && env_of("REEVE_META") == NULL &&
+		  env_of("REEVE_BATCH") == NULL);
 	IS(env_of("PATH"), RV_EXEC_PATH);
 }
 

@@ -154,6 +154,56 @@ static void miscounted(struct mem_store *m)
 	m->now.queues.rows[0].counts[RV_JOB_READY]++;
 }
 
+static struct mem_batch *batch(struct mem_store *m)
+{
+	struct mem_batch *b = MEM_ADD(m, batches);
+
+	*b = (struct mem_batch){.id = 1, .total = 1};
+	job(m, 5)->batch = 1;
+	return b;
+}
+
+static void batch_lost(struct mem_store *m)
+{
+	job(m, 5)->batch = 1;
+}
+
+static void batch_miscounted(struct mem_store *m)
+{
+	batch(m)->dead = 1;
+}
+
+static void batch_more(struct mem_store *m)
+{
+	batch(m)->total = 2;
+}
+
+static void batch_over(struct mem_store *m)
+{
+	batch(m)->ended_us = 1;
+}
+
+static void batch_silent(struct mem_store *m)
+{
+	struct mem_batch *b = batch(m);
+
+	job(m, 5)->batch = 0;
+	job(m, 1)->batch = 1;
+	*b = (struct mem_batch){.id = 1,
+				.total = 1,
+				.succeeded = 1,
+				.closed_us = 1,
+				.ended_us = 1,
+				.on_success.task = "t"};
+}
+
+static void batch_calls_twice(struct mem_store *m)
+{
+	(void)batch(m);
+	job(m, 4)->batch = 1;
+	job(m, 4)->callback = true;
+}
+
 static const struct {
 	const char *rule;
 	void (*breaks)(struct mem_store *m);
@@ -173,6 +223,12 @@ static const struct {
 	{"R7", event_lost},
 	{"R7", event_illegal},
 	{"R8", miscounted},
+	{"B1", batch_lost},
+	{"B1", batch_miscounted},
+	{"B1", batch_more},
+	{"B2", batch_over},
+	{"B2", batch_silent},
+	{"B2", batch_calls_twice},
 };
 
 static void note_rule(void *ctx, const char *rule, const char *what)

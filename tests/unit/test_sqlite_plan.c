@@ -145,6 +145,9 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 		RV_SQL_GATE_OF,        RV_SQL_GATE_SET,       RV_SQL_GATE_DUE,
 		RV_SQL_GATE_NEXT,      RV_SQL_HOLDS_OF,       RV_SQL_LINE_FIRST,
 		RV_SQL_LINE_HEAD,      RV_SQL_LINE_CHANGE,    RV_SQL_JOB_GATES,
+		RV_SQL_BATCH_OF,       RV_SQL_BATCH_CLOSED,   RV_SQL_BATCH_MORE,
+		RV_SQL_BATCH_COUNT,    RV_SQL_BATCH_HOME,     RV_SQL_BATCH_END,
+		RV_SQL_BATCH_LESS,     RV_SQL_BATCH_DROP,     RV_SQL_BATCH_BELOW,
 	};
 	char plan[2000];
 
@@ -160,6 +163,10 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 	rv_assert_has(plan, "USING COVERING INDEX scheduled_due");
 	(void)plan_of(RV_SQL_GATE_NEXT, plan, sizeof plan);
 	rv_assert_has(plan, "USING COVERING INDEX gate_due");
+	(void)plan_of(RV_SQL_BATCH_OVER, plan, sizeof plan);
+	rv_assert_has(plan, "INDEX batch_over");
+	(void)plan_of(RV_SQL_IDS_BATCH, plan, sizeof plan);
+	rv_assert_has(plan, "SEARCH k USING INDEX job_batch");
 }
 
 static void claim_within_steps(const char *queue)

@@ -390,7 +390,8 @@ static int take_option(struct rv_args *args, int argc, char **argv, int *at, str
 				       rv_opts[opt].arg);
 		value = argv[(*at)++];
 	}
-	args->given[args->ngiven++] = (struct rv_given){.opt = opt, .value = value ? value : ""};
+	args->given[args->ngiven++] =
+		(struct rv_given){.opt = opt, .value = value ? value : "", .word = args->nwords};
 	return RV_OK;
 }
 

@@ -49,6 +49,7 @@ extern const struct rv_verb rv_verbs[RV_VERBS];
 struct rv_given {
 	enum rv_opt opt;
 	const char *value; /* "" for a flag */
+	size_t word;       /* words given before it */
 };
 
 struct rv_args {

@@ -31,6 +31,7 @@ struct bulk {
 	int64_t *numbers; /* line of each job */
 	int64_t *ids;
 	size_t count;
+	int64_t batch;         /* of the lines that name none; 0 none */
 	int64_t first, stored; /* first line of the block; jobs stored so far */
 	json_t *printed;       /* NULL: ids go to stdout as they come */
 	struct rv_bar bar;
@@ -69,6 +70,8 @@ static int read_block(struct bulk *bulk, bool *ret_end)
 		if (err)
 			return rv_wrap(&bulk->cli->why, err, "%s:%lld", bulk->name,
 				       (long long)bulk->number);
+		if (new.job.batch == 0)
+			new.job.batch = bulk->batch;
 		bulk->jobs[bulk->count] = new.job;
 		bulk->numbers[bulk->count++] = bulk->number;
 	}
@@ -148,8 +151,11 @@ static int open_input(struct bulk *bulk, const char *path)
 
 static int prepare(struct bulk *bulk, const char *path)
 {
-	int err = rv_cli_load(bulk->cli);
+	int err = rv_args_int(&bulk->cli->args, RV_OPT_BATCH, 1, INT64_MAX, &bulk->batch,
+			      &bulk->cli->why);
 
+	if (!err)
+		err = rv_cli_load(bulk->cli);
 	if (!err)
 		err = open_input(bulk, path);
 	if (!err)

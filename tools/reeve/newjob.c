@@ -42,6 +42,8 @@ static int take_numbers(struct rv_newjob *new)
 	if (!err)
 		err = rv_args_duration(args, RV_OPT_TTL, &new->job.ttl_us, why);
 	new->job.priority = (int)priority;
+	if (!err)
+		err = rv_args_int(new->args, RV_OPT_BATCH, 1, INT64_MAX, &new->job.batch, why);
 	new->job.weight = (int)weight;
 	new->job.max_attempts = (int)attempts;
 	return err;
@@ -126,7 +128,7 @@ static int take_resources(struct rv_newjob *new)
 	return err;
 }
 
-static int take_labels(struct rv_newjob *new)
+int rv_newjob_labels(struct rv_newjob *new)
 {
 	RV_AUTO(rv_json_free) json_t *labels = json_array();
 	struct rv_buf buf;
@@ -340,7 +342,7 @@ int rv_newjob_from_args(struct rv_newjob *new)
 				      value_of(new, RV_OPT_ON_CONFLICT), value_of(new, RV_OPT_ON),
 				      true);
 	if (!err)
-		err = take_labels(new);
+		err = rv_newjob_labels(new);
 	if (!err)
 		err = take_meta(new);
 	if (!err)

@@ -10,5 +10,7 @@
 void rv_newjob_init(struct rv_newjob *new, struct rv_cli *cli, struct rv_arena *arena);
 /* Reads standard input or a file where it is said; errors of rv_newjob_from_json. */
 int rv_newjob_from_args(struct rv_newjob *new) RV_MUST_CHECK;
+/* --label, as a part of it. */
+int rv_newjob_labels(struct rv_newjob *new) RV_MUST_CHECK;
 
 #endif

@@ -86,6 +86,9 @@ static void show_rest(const struct rv_job_view *view)
 	if (view->labels && strcmp(view->labels, "[]") != 0)
 		line_text("labels", view->labels);
 	line_text("metadata", view->meta);
+	if (view->batch > 0)
+		(void)printf("%-12s %s%lld\n", "batch", view->callback ? "callback of " : "",
+			     (long long)view->batch);
 	if (view->held)
 		(void)printf("%-12s reeve release %lld\n", "held", (long long)view->id);
 	if (view->parent_left > 0)

@@ -421,7 +421,7 @@ static int read_job(struct rv_cli *cli, int64_t id, struct kept *kept)
 	(void)snprintf(kept->gate, sizeof(kept->gate), "%s", or_nothing(view->gate));
 	view->gate = kept->gate[0] ? kept->gate : NULL;
 	view->takes = NULL;
-	view->task = view->spec = view->labels = view->key = NULL;
+	view->task = view->spec = view->labels = view->meta = view->key = NULL;
 	view->unique_key = view->idem_key = NULL;
 	return RV_OK;
 }
@@ -446,6 +446,10 @@ int rv_verb_why(struct rv_cli *cli)
 	    rv_daemon_ask(cli, "status", &why.status) != RV_OK)
 		cli->why = silent;
 	err = why.reasons ? collect(&why) : RV_E_NOMEM;
+	if (!err && !rv_job_state_final(kept.view.state)) {
+		err = rv_batch_why(cli->client.store, &kept.view, add_text, &why);
+		err = err ? err : why.err;
+	}
 	if (err)
 		code = rv_cli_fail(cli, err);
 	else if (cli->json)

@@ -9,6 +9,7 @@
 #include "base/seam.h"
 #include "core/order.h"
 #include "os/sig.h"
+#include "store/batch.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -146,6 +147,8 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_new(&to, "progress", json_null());
 	put_new(&to, "labels", labels_of(view->labels));
 	put_new(&to, "meta", parsed(view->meta));
+	put_maybe(&to, "batch", view->batch > 0, view->batch);
+	put_bool(&to, "callback", view->callback);
 	put_text(&to, "resources", view->takes);
 	put_text(&to, "limit", view->gate);
 	put_text(&to, "key", view->key);
@@ -200,6 +203,53 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 	put_bool(&to, "draining", view->draining);
 	put_maybe(&to, "oldest_ready_s", oldest_us > 0,
 		  now_us > oldest_us ? (now_us - oldest_us) / 1000000 : 0);
+	return finish(&to);
+}
+
+const char *rv_view_batch_state(const struct rv_batch_view *view)
+{
+	if (view->closed_us == 0)
+		return "open";
+	return view->ended_us == 0 ? "closed" : "ended";
+}
+
+/* null when there is none. */
+static void put_callback(struct builder *to, const char *name, const struct rv_callback *callback,
+			 int64_t job)
+{
+	struct builder of;
+
+	if (!callback->task) {
+		put_new(to, name, json_null());
+		return;
+	}
+	of = begin();
+	put_text(&of, "task", callback->task);
+	put_spec(&of, callback->spec);
+	put_maybe(&of, "job", job > 0, job);
+	put_new(to, name, finish(&of));
+}
+
+json_t *rv_view_batch(const struct rv_batch_view *view)
+{
+	struct builder to = begin();
+
+	put_int(&to, "id", view->id);
+	put_text(&to, "name", view->name);
+	put_text(&to, "state", rv_view_batch_state(view));
+	put_int(&to, "total", view->total);
+	put_int(&to, "pending", view->pending);
+	put_int(&to, "succeeded", view->succeeded);
+	put_int(&to, "dead", view->dead);
+	put_int(&to, "cancelled", view->cancelled);
+	put_int(&to, "deleted", view->forgotten);
+	put_new(&to, "labels", labels_of(view->labels));
+	put_time(&to, "created_at", view->created_us);
+	put_time(&to, "closed_at", view->closed_us);
+	put_time(&to, "ended_at", view->ended_us);
+	put_callback(&to, "on_success", &view->on_success, view->success_job);
+	put_callback(&to, "on_complete", &view->on_complete, view->complete_job);
+	put_int(&to, "uid", view->uid);
 	return finish(&to);
 }
 

@@ -8,12 +8,17 @@
 
 #include <jansson.h>
 
+struct rv_batch_view;
 struct rv_buf;
 
 /* New objects; NULL when out of memory. */
 json_t *rv_view_job(const struct rv_job_view *view) RV_MUST_CHECK;
 json_t *rv_view_attempt(const struct rv_attempt_view *view) RV_MUST_CHECK;
 json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_CHECK;
+
+json_t *rv_view_batch(const struct rv_batch_view *view) RV_MUST_CHECK;
+/* "open", "closed", "ended" */
+const char *rv_view_batch_state(const struct rv_batch_view *view);
 
 /* The colour of a state; the word for how a run ended ("succeeded", "failed", "running" for -1). */
 enum rv_style rv_view_style(enum rv_job_state state);
@@ -37,6 +42,10 @@ const char *rv_view_due(char *out, int64_t wall_us);
 typedef void rv_limits_say_fn(void *ctx, const char *code, const char *text);
 int rv_limits_why(struct rv_store *store, const char *gate, int64_t now_us, rv_limits_say_fn *say,
 		  void *ctx) RV_MUST_CHECK;
+
+/* What a batch has to do with a job that waits; nothing is said without one.  In verb_batch.c. */
+int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limits_say_fn *say,
+		 void *ctx) RV_MUST_CHECK;
 
 /*
  * Why ${view}'s job is SCHEDULED after a run: "attempt 1 of 5 failed: exit code 1", or, when it

@@ -289,6 +289,9 @@ static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_wh
 			      why);
 	if (err == RV_OK && in->meta)
 		err = env_put(env, rv_arena_printf(arena, "REEVE_META=%s", in->meta), why);
+	if (err == RV_OK && in->batch)
+		err = env_put(env, rv_arena_printf(arena, "REEVE_BATCH=%lld", (long long)in->batch),
+			      why);
 	return err;
 }
 

@@ -33,6 +33,7 @@ struct rv_exec_input {
 	const char *instance_name; /* of the daemon: part of a made idempotency key */
 	const char *idem_key;      /* the job's own; NULL: made of instance, job and creation */
 	const char *meta;          /* its metadata, JSON; NULL: none */
+	int64_t batch;             /* that it is in, or a callback of; 0 none */
 	int64_t deadline_us;       /* wall; 0 none */
 	const char *mark;          /* REEVE_INSTANCE */
 	char *const *environment;  /* the daemon's, for pass_env */

@@ -40,6 +40,7 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec_
 	input.spec = turn->spec;
 	input.idem_key = turn->idem_key;
 	input.meta = turn->meta;
+	input.batch = turn->batch;
 	err = rv_exec_spec_build(&input, &turn->arena, spec, why);
 	/*
 	 * An argument that this definition wants and the job's does not have: ours may be the one

@@ -66,6 +66,7 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	if (rv_job_sum_said(turn->claim.task, view.spec) != RV_JOB_SUM_SAID(view.sum))
 		return damaged(why, "task or its arguments");
 	turn->payload_size = view.payload_size;
+	turn->batch = view.batch;
 	turn->payload_sum = RV_JOB_SUM_PAYLOAD(view.sum);
 	turn->spec = rv_arena_strdup(&turn->arena, view.spec ? view.spec : "");
 	if (view.idem_key)
@@ -135,6 +136,7 @@ static void begin(struct rv_worker *worker)
 	turn->spec = NULL;
 	turn->idem_key = NULL;
 	turn->meta = NULL;
+	turn->batch = 0;
 	turn->payload_size = 0;
 	turn->reason = RV_STOP_NONE;
 	turn->settled = false;

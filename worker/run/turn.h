@@ -59,6 +59,7 @@ struct rv_turn {
 	const char *spec;     /* rv_turn_load */
 	const char *idem_key; /* rv_turn_load; NULL none */
 	const char *meta;     /* the same */
+	int64_t batch;        /* rv_turn_load; 0 none */
 	size_t payload_size;  /* rv_turn_load */
 	uint32_t payload_sum; /* rv_turn_load: what it must be */
 	int64_t started_us;   /* wall */

@@ -5,7 +5,7 @@
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
 -- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 8 it names resources itself, 16 its
 -- gates let it through (rows in hold), 32 it gives up that key when it first starts, 64 it is held
--- (blocked only); event the last one of the job.
+-- (blocked only), 128 it is in a batch; event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -18,6 +18,7 @@ CREATE TABLE tally (
 	names      INTEGER, -- raised when tasks or queues change
 	deps       INTEGER, -- rows in dep, waiter
 	waiters    INTEGER,
+	batches    INTEGER, -- store only: last one given
 	scheduled  INTEGER, -- queue only: jobs in each shown state,
 	ready      INTEGER,
 	blocked    INTEGER,
@@ -27,7 +28,7 @@ CREATE TABLE tally (
 	cancelled  INTEGER,
 	prefetched INTEGER  -- and how many of the ready ones are leased already
 ) STRICT;
-INSERT INTO tally(id, n, job, fence, epoch, names, deps, waiters) VALUES (0, 0, 0, 0, 1, 1, 0, 0);
+INSERT INTO tally(id, n, job, fence, epoch, names, deps, waiters, batches) VALUES (0, 0, 0, 0, 1, 1, 0, 0, 0);
 
 CREATE TABLE queue (
 	id       INTEGER PRIMARY KEY,
@@ -92,10 +93,38 @@ CREATE TABLE job (
 	key          TEXT,
 	labels       TEXT,
 	meta         TEXT, -- JSON object
+	batch        INTEGER, -- NULL none; negative: it is a callback of that one
 	takes        TEXT, -- resources; NULL those of its task
 	spec         TEXT,
 	payload      BLOB
 ) STRICT;
+
+CREATE INDEX job_batch ON job(batch) WHERE batch > 0;
+
+-- Jobs that are counted together.  It is open until closed_at, and over (ended_at) while it is closed
+-- and all of its jobs have ended.
+CREATE TABLE batch (
+	id            INTEGER PRIMARY KEY,
+	name          TEXT,
+	labels        TEXT,
+	uid           INTEGER NOT NULL,
+	created_at    INTEGER NOT NULL,
+	closed_at     INTEGER NOT NULL, -- 0 not yet
+	ended_at      INTEGER NOT NULL, -- 0 not, or not any more
+	total         INTEGER NOT NULL,
+	succeeded     INTEGER NOT NULL,
+	dead          INTEGER NOT NULL,
+	cancelled     INTEGER NOT NULL,
+	forgotten     INTEGER NOT NULL, -- of total: deleted since
+	on_success    TEXT, -- tasks, and the specs of their jobs
+	success_spec  TEXT,
+	on_complete   TEXT,
+	complete_spec TEXT,
+	success_job   INTEGER NOT NULL, -- what was enqueued; 0 not yet
+	complete_job  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX batch_over ON batch(id) WHERE closed_at <> 0 AND ended_at = 0
+	AND total = succeeded + dead + cancelled;
 
 CREATE TABLE ready (
 	queue    INTEGER NOT NULL,

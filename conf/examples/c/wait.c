@@ -21,8 +21,8 @@ static int tell(struct reeve *reeve, int64_t id)
 		fprintf(stderr, "wait: %s\n", reeve_error(reeve));
 		return 1;
 	}
-	printf("%lld %s%s%s\n", (long long)id, reeve_state_name(job->state),
-	       job->error ? ": " : "", job->error ? job->error : "");
+	printf("%lld %s%s%s\n", (long long)id, reeve_state_name(job->state), job->error ? ": " : "",
+	       job->error ? job->error : "");
 	if (job->result)
 		printf("%.*s\n", (int)job->result_size, (const char *)job->result);
 	failed = job->state != REEVE_SUCCEEDED;

@@ -3,7 +3,7 @@ s="--store s/s.db -o reeve.adhoc=yes"
 job="id:int task:text|null queue:text state:text priority:int attempt:int max_attempts:int \
 run_at:text|null created_at:text|null started_at:text|null finished_at:text|null \
 exit_code:int|null signal:int|null error:text|null worker:text|null fence:int|null \
-result:any progress:any labels:array meta:object|null key:text|null"
+result:any progress:any labels:array meta:object|null batch:int|null callback:bool key:text|null"
 
 # fields PREFIX: the job's fields under a prefix.
 fields() { local f; for f in $job; do printf '%s%s ' "$1" "$f"; done; }

@@ -1,0 +1,186 @@
+/*
+ * The memory backend: batches.  Counts where a member ends or is retried; looks at the end of each
+ * request which batches are over, and enqueues what was to follow.
+ */
+#include "store/batch.h"
+#include "store/memory_read.h"
+
+#include "base/check.h"
+#include "core/job.h"
+
+struct mem_batch *rv_memory_batch(struct mem_store *m, int64_t id)
+{
+	MEM_EACH(m, batches, b)
+	if (b->id == id)
+		return b;
+	return NULL;
+}
+
+int rv_memory_batch_open(struct mem_store *m, int64_t id, struct rv_why *why)
+{
+	const struct mem_batch *b = rv_memory_batch(m, id);
+
+	if (id == 0)
+		return RV_OK;
+	if (!b)
+		return rv_rules_no_batch(why, id);
+	return b->closed_us ? rv_rules_closed(why, id) : RV_OK;
+}
+
+static int64_t pending(const struct mem_batch *b)
+{
+	return b->total - b->succeeded - b->dead - b->cancelled;
+}
+
+void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
+{
+	struct mem_batch *b = rv_memory_batch(m, j->batch);
+
+	if (j->batch == 0 || j->callback)
+		return;
+	INV(b);
+	if (j->final == RV_JOB_SUCCEEDED)
+		b->succeeded += by;
+	else if (j->final == RV_JOB_DEAD)
+		b->dead += by;
+	else
+		b->cancelled += by;
+	if (by < 0)
+		b->ended_us = 0;
+	INV(pending(b) >= 0);
+}
+
+int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why)
+{
+	struct mem_batch *b = rv_memory_batch(m, j->batch);
+
+	if (j->batch == 0 || j->callback)
+		return RV_OK;
+	INV(b);
+	if (b->ended_us == 0)
+		return rv_rules_member(why, j->id, b->id);
+	b->forgotten++;
+	if (b->forgotten == b->total)
+		MEM_REMOVE(m, batches, (size_t)(b - m->now.batches.rows));
+	return RV_OK;
+}
+
+static void end_batch(struct mem_store *m, struct mem_batch *b)
+{
+	b->ended_us = m->wall_us;
+	if (b->success_job == 0 && b->succeeded == b->total && rv_rules_said(b->on_success.task))
+		b->success_job = rv_memory_call(m, b, &b->on_success);
+	if (b->complete_job == 0 && rv_rules_said(b->on_complete.task))
+		b->complete_job = rv_memory_call(m, b, &b->on_complete);
+	rv_memory_ring_waiters(m, -b->id);
+}
+
+void rv_memory_end_batches(struct mem_store *m)
+{
+	MEM_EACH(m, batches, b) /* in the order of their ids */
+	if (b->closed_us != 0 && b->ended_us == 0 && pending(b) == 0)
+		end_batch(m, b);
+}
+
+static int known(struct mem_store *m, const struct rv_callback *callback, struct rv_why *why)
+{
+	const struct rv_task_def *task;
+
+	return rv_rules_said(callback->task) ? rv_memory_task(m, callback->task, &task, why)
+					     : RV_OK;
+}
+
+static struct rv_callback keep(struct mem_store *m, const struct rv_callback *callback)
+{
+	return (struct rv_callback){.task = rv_memory_keep(m, rv_rules_said(callback->task)),
+				    .spec = rv_memory_keep(m, rv_rules_said(callback->spec))};
+}
+
+int rv_memory_do_new_batch(struct mem_store *m, struct rv_req_new_batch *req, struct rv_why *why)
+{
+	struct mem_batch *b;
+	int err = rv_rules_batch(req, why);
+
+	if (err == RV_OK)
+		err = known(m, &req->on_success, why);
+	if (err == RV_OK)
+		err = known(m, &req->on_complete, why);
+	if (err != RV_OK)
+		return err;
+	b = MEM_ADD(m, batches);
+	b->id = ++m->now.batches_given;
+	b->created_us = m->wall_us;
+	b->name = rv_memory_keep(m, rv_rules_said(req->name));
+	b->labels = rv_memory_keep(m, rv_rules_said(req->labels));
+	b->on_success = keep(m, &req->on_success);
+	b->on_complete = keep(m, &req->on_complete);
+	b->uid = req->uid;
+	req->id = b->id;
+	return RV_OK;
+}
+
+int rv_memory_do_close(struct mem_store *m, struct rv_req_close *req, struct rv_why *why)
+{
+	struct mem_batch *b = rv_memory_batch(m, req->batch);
+
+	if (!b)
+		return rv_rules_no_batch(why, req->batch);
+	if (b->closed_us)
+		return rv_rules_closed(why, req->batch);
+	b->closed_us = m->wall_us;
+	return RV_OK;
+}
+
+static void view(const struct mem_batch *b, struct rv_batch_view *v)
+{
+	*v = (struct rv_batch_view){.id = b->id,
+				    .name = b->name,
+				    .labels = b->labels,
+				    .uid = b->uid,
+				    .created_us = b->created_us,
+				    .closed_us = b->closed_us,
+				    .ended_us = b->ended_us,
+				    .total = b->total,
+				    .pending = pending(b),
+				    .succeeded = b->succeeded,
+				    .dead = b->dead,
+				    .cancelled = b->cancelled,
+				    .forgotten = b->forgotten,
+				    .on_success = b->on_success,
+				    .on_complete = b->on_complete,
+				    .success_job = b->success_job,
+				    .complete_job = b->complete_job};
+}
+
+int rv_memory_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)
+{
+	const struct mem_batch *b = rv_memory_batch(MEM_OF(store), id);
+
+	if (!b)
+		return RV_E_NOTFOUND;
+	view(b, ret_view);
+	return RV_OK;
+}
+
+int rv_memory_read_batches(struct rv_store *store, int64_t before, int64_t limit,
+			   int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+	int64_t given = 0;
+
+	for (size_t i = m->now.batches.n; i-- > 0;) {
+		const struct mem_batch *b = &m->now.batches.rows[i];
+		struct rv_batch_view v;
+		int err;
+
+		if (before > 0 && b->id >= before)
+			continue;
+		if (limit > 0 && given++ == limit)
+			return RV_OK;
+		view(b, &v);
+		err = each(ctx, &v);
+		if (err != RV_OK)
+			return err;
+	}
+	return RV_OK;
+}

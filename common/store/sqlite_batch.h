@@ -1,0 +1,20 @@
+#ifndef RV_STORE_SQLITE_BATCH_H
+#define RV_STORE_SQLITE_BATCH_H
+
+/* What the other files need of batches (sqlite_batch.c), and it of them.  Private to sqlite_*.c. */
+
+#include "store/sqlite.h"
+
+/* Whether batch ${id} takes a job (0: none is asked for): NOTFOUND, CONFLICT. */
+int rv_sqlite_batch_open(struct rv_sqlite *s, int64_t id, struct rv_why *why) RV_MUST_CHECK;
+/* At the end of each request: batches whose last job has ended, and their callbacks. */
+int rv_sqlite_batch_end(struct rv_sqlite *s) RV_MUST_CHECK;
+
+/* sqlite_enqueue.c: a task, NOTFOUND with the nearest name. */
+int rv_sqlite_task_find(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
+			struct rv_why *why) RV_MUST_CHECK;
+/* The job of a callback of ${batch}. */
+int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
+		   uid_t uid, int64_t *ret_id) RV_MUST_CHECK;
+
+#endif

@@ -176,9 +176,21 @@ void rv_needs_of(const struct rv_limited *job, struct rv_needs *ret_needs)
 	POST(ret_needs->count <= RV_NEEDS_MAX);
 }
 
-bool rv_need_fits(const struct rv_need *need, int64_t used)
+const struct rv_need *rv_need_of(const struct rv_needs *needs, const char *gate)
 {
-	return need->max < 0 || used + need->n <= need->max;
+	for (size_t i = 0; needs && i < needs->count; i++)
+		if (strcmp(needs->of[i].gate, gate) == 0)
+			return &needs->of[i];
+	return NULL;
+}
+
+bool rv_need_fits(const struct rv_need *need, int64_t used, const struct rv_needs *kept)
+{
+	const struct rv_need *other = rv_need_of(kept, need->gate);
+
+	if (other && other->rate.count > 0)
+		return false; /* its tokens are kept, too */
+	return need->max < 0 || used + need->n + (other ? other->n : 0) <= need->max;
 }
 
 /* The time that one token takes, rounded up: never more than the rate. */

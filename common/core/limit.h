@@ -60,8 +60,18 @@ bool rv_limits_sane(const struct rv_limits *limits);
  */
 void rv_needs_of(const struct rv_limited *job, struct rv_needs *ret_needs);
 
-/* Whether ${need} fits beside the ${used} units. */
-bool rv_need_fits(const struct rv_need *need, int64_t used);
+/*
+ * Who needs several things changes from line to line while others take one of them at a time. After
+ * RV_MOVES_MAX moves the oldest such job has all that it needs kept for it: what its gates have
+ * runs out, since nobody else takes of it, and so it starts.  It is one job at a time and holds
+ * nothing, so there is no deadlock.
+ */
+#define RV_MOVES_MAX 8
+
+/* The need of this gate among ${needs} (NULL: none), NULL: it is not. */
+const struct rv_need *rv_need_of(const struct rv_needs *needs, const char *gate);
+/* Whether ${need} fits beside the ${used} units and what is ${kept} for another (NULL: nothing). */
+bool rv_need_fits(const struct rv_need *need, int64_t used, const struct rv_needs *kept);
 
 /*
  * A token bucket as one number (GCRA, ITU-T I.371): when the bucket will be full.  rv_rate_due:

@@ -113,6 +113,7 @@ int rv_memory_do_remove(struct mem_store *m, struct rv_req_remove *req, struct r
 
 int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_why *why)
 {
+	const struct mem_job *reserver = rv_memory_reserver(m);
 	struct mem_queue *q = rv_memory_queue(m, req->queue);
 	enum rv_queue_gate was;
 
@@ -124,6 +125,7 @@ int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_
 	q->gate = (enum rv_queue_gate)req->paused;
 	if (q->gate == was)
 		return RV_OK;
+	rv_memory_look_again(m, reserver);
 	if (q->gate == RV_QUEUE_PAUSED)
 		rv_memory_yield(m, (int)(q - m->now.queues.rows));
 	if (was != RV_QUEUE_PAUSED)

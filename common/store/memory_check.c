@@ -203,13 +203,32 @@ static void look_at_counts(const struct looker *l, const struct mem_queue *q)
 			    rv_job_state_name((enum rv_job_state)state), (long long)counted[state]);
 }
 
+/* L2: who waits at a gate could not pass it. */
+static void look_at_line(const struct looker *l, const struct mem_gate *gate,
+			 const struct mem_job *j, const struct mem_job *reserver)
+{
+	const struct mem_queue *q = &l->m->now.queues.rows[j->queue];
+	struct rv_needs kept = {.count = 0};
+	const struct rv_need *need;
+	struct rv_needs needs;
+
+	if (gate->due_us != 0 ||
+	    (q->gate == RV_QUEUE_PAUSED && rv_gate_of_queue(gate->name, q->name)))
+		return;
+	if (reserver && reserver != j)
+		rv_memory_needs(l->m, reserver, &kept);
+	rv_memory_needs(l->m, j, &needs);
+	need = rv_need_of(&needs, gate->name);
+	if (!need || rv_need_fits(need, gate->used, &kept))
+		say(l, "L2", "job %lld waits at gate %s for nothing", ID(j), gate->name);
+}
+
 /* L1: used is what is held, by jobs that run or are about to. */
 static void look_at_gate(const struct looker *l, const struct mem_gate *gate)
 {
 	const struct mem_job *head = rv_memory_gate_head(l->m, gate->name);
-	bool fits = true;
+	const struct mem_job *reserver = rv_memory_reserver(l->m);
 	int64_t held = 0;
-	struct rv_needs needs;
 
 	MEM_EACH(l->m, holds, h)
 	held += strcmp(h->gate, gate->name) == 0 ? h->n : 0;
@@ -220,16 +239,10 @@ static void look_at_gate(const struct looker *l, const struct mem_gate *gate)
 		say(l, "L1", "gate %s was left open", gate->name);
 	if (!head && gate->due_us != 0)
 		say(l, "L2", "gate %s is due for nobody", gate->name);
-	if (!head || gate->due_us != 0 ||
-	    (l->m->now.queues.rows[head->queue].gate == RV_QUEUE_PAUSED &&
-	     rv_gate_of_queue(gate->name, l->m->now.queues.rows[head->queue].name)))
-		return;
-	rv_memory_needs(l->m, head, &needs);
-	for (size_t i = 0; i < needs.count; i++)
-		if (strcmp(needs.of[i].gate, gate->name) == 0)
-			fits = rv_need_fits(&needs.of[i], gate->used);
-	if (fits)
-		say(l, "L2", "job %lld waits at gate %s for nothing", ID(head), gate->name);
+	if (head)
+		look_at_line(l, gate, head, reserver);
+	if (reserver && reserver != head && strcmp(reserver->gate, gate->name) == 0)
+		look_at_line(l, gate, reserver, reserver);
 }
 
 static void look_at_hold(const struct looker *l, const struct mem_hold *h)

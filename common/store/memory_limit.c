@@ -66,20 +66,54 @@ void rv_memory_needs(struct mem_store *m, const struct mem_job *j, struct rv_nee
 	rv_needs_of(&job, ret_needs);
 }
 
+struct mem_job *rv_memory_reserver(struct mem_store *m)
+{
+	struct mem_job *oldest = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->gate && j->moves >= RV_MOVES_MAX && (!oldest || j->id < oldest->id) &&
+	    m->now.queues.rows[j->queue].gate != RV_QUEUE_PAUSED)
+		oldest = j;
+	return oldest;
+}
+
+void rv_memory_look_again(struct mem_store *m, const struct mem_job *was)
+{
+	const struct mem_job *now = rv_memory_reserver(m);
+	struct rv_needs needs;
+
+	if (now == was)
+		return;
+	if (now)
+		gate_named(m, now->gate)->open = true;
+	if (!was)
+		return;
+	rv_memory_needs(m, was, &needs);
+	MEM_EACH(m, gates, gate)
+	if (rv_need_of(&needs, gate->name) && rv_memory_gate_head(m, gate->name))
+		gate->open = true;
+}
+
 /* The first gate that does not let it pass, NULL: all do.  ${*ret_due}: when it has a token. */
 static struct mem_gate *lacks(struct mem_store *m, const struct mem_job *j,
 			      const struct rv_needs *needs, int64_t *ret_due)
 {
+	const struct mem_job *reserver = rv_memory_reserver(m);
+	struct rv_needs kept = {.count = 0};
+
+	if (reserver && reserver != j)
+		rv_memory_needs(m, reserver, &kept);
 	for (size_t i = 0; i < needs->count; i++) {
 		const struct rv_need *need = &needs->of[i];
 		struct mem_gate *gate = gate_named(m, need->gate);
 		const struct mem_job *head = rv_memory_gate_head(m, need->gate);
 
 		*ret_due = 0;
-		if (!rv_need_fits(need, gate->used))
+		if (!rv_need_fits(need, gate->used, &kept))
 			return gate;
 		*ret_due = rv_rate_due(&need->rate, gate->full_us, m->wall_us);
-		if (*ret_due != 0 || (head && head != j && before(head, j, need->gate)))
+		if (*ret_due != 0 ||
+		    (head && head != j && j != reserver && before(head, j, need->gate)))
 			return gate;
 	}
 	return NULL;
@@ -137,9 +171,13 @@ void rv_memory_give_back(struct mem_store *m, struct mem_job *j)
 
 void rv_memory_leave_line(struct mem_store *m, struct mem_job *j)
 {
+	const struct mem_job *was = rv_memory_reserver(m);
+
 	if (j->gate)
 		gate_named(m, j->gate)->open = true;
 	j->gate = NULL;
+	j->moves = 0;
+	rv_memory_look_again(m, was);
 }
 
 static struct mem_gate *open_gate(struct mem_store *m)
@@ -160,8 +198,50 @@ static void shut(struct mem_store *m, struct mem_gate *gate, int64_t due_us)
 		rv_store_note_ring(&m->base, RV_RING_SCHEDULED, "", 0);
 }
 
+static void change_line(struct mem_store *m, struct mem_job *j, struct mem_gate *to)
+{
+	const struct mem_job *was = rv_memory_reserver(m);
+	struct mem_gate *from = gate_named(m, j->gate);
+
+	PRE(j->place == MEM_BLOCKED);
+	if (from == to)
+		return;
+	j->gate = to->name;
+	j->moves++;
+	to->open = from->open = true;
+	rv_memory_look_again(m, was);
+}
+
+/* Who starved is called whatever line it stands in; false: the head of this one is to be looked at.
+ */
+static bool look_at_reserver(struct mem_store *m, struct mem_gate *gate, uint32_t *granted)
+{
+	struct mem_job *j = rv_memory_reserver(m);
+	struct mem_gate *other;
+	struct rv_needs needs;
+	int64_t due = 0;
+
+	if (!j)
+		return false;
+	rv_memory_needs(m, j, &needs);
+	if (!rv_need_of(&needs, gate->name) && strcmp(j->gate, gate->name) != 0)
+		return false;
+	other = lacks(m, j, &needs, &due);
+	if (!other) {
+		rv_memory_to_ready(m, j);
+		take(m, j, &needs);
+		++*granted;
+		return true;
+	}
+	change_line(m, j, other);
+	if (other != gate || due == 0)
+		return false;
+	shut(m, gate, due);
+	return true;
+}
+
 /* The head of the line of an open gate: it goes, or moves to another line, or the gate is shut. */
-static uint32_t look(struct mem_store *m, struct mem_gate *gate)
+static uint32_t look_at_head(struct mem_store *m, struct mem_gate *gate)
 {
 	struct mem_job *head = rv_memory_gate_head(m, gate->name);
 	const struct mem_queue *q;
@@ -195,9 +275,15 @@ static uint32_t look(struct mem_store *m, struct mem_gate *gate)
 		shut(m, other, due);
 		return 0;
 	}
-	head->gate = other->name;
-	other->open = true;
+	change_line(m, head, other);
 	return 0;
+}
+
+static uint32_t look(struct mem_store *m, struct mem_gate *gate)
+{
+	uint32_t granted = 0;
+
+	return look_at_reserver(m, gate, &granted) ? granted : look_at_head(m, gate);
 }
 
 uint32_t rv_memory_grant(struct mem_store *m)
@@ -300,8 +386,12 @@ int rv_memory_read_gates(struct rv_store *store,
 			 int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx)
 {
 	struct mem_store *m = MEM_OF(store);
+	const struct mem_job *reserver = rv_memory_reserver(m);
+	struct rv_needs kept = {.count = 0};
 	const char *last = "";
 
+	if (reserver)
+		rv_memory_needs(m, reserver, &kept);
 	for (;;) {
 		struct rv_gate_view v = {.max = -1};
 		struct rv_limited known = {.resources = m->now.resources.rows,
@@ -335,6 +425,7 @@ int rv_memory_read_gates(struct rv_store *store,
 		}
 		v.used = next->used;
 		v.due_us = next->due_us;
+		v.kept_for = rv_need_of(&kept, next->name) ? reserver->id : 0;
 		err = each(ctx, &v);
 		if (err != RV_OK)
 			return err;

@@ -88,6 +88,9 @@ void rv_memory_adopt(struct mem_store *m);
 void rv_memory_yield(struct mem_store *m, int queue);
 int64_t rv_memory_gate_due(const struct mem_store *m); /* the earliest, 0 none */
 struct mem_job *rv_memory_gate_head(struct mem_store *m, const char *gate);
+struct mem_job *rv_memory_reserver(struct mem_store *m); /* who starved, NULL nobody */
+/* It ${was} before a change: if it is another now, both are looked at, and who stood behind. */
+void rv_memory_look_again(struct mem_store *m, const struct mem_job *was);
 void rv_memory_needs(struct mem_store *m, const struct mem_job *j, struct rv_needs *ret_needs);
 void rv_memory_to_parked(struct mem_store *m, struct mem_job *j, const char *gate);
 int rv_memory_read_gates(struct rv_store *store,

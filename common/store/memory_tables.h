@@ -13,6 +13,7 @@ struct mem_job {
 	int64_t until_us; /* of unique_key */
 	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *meta, *takes;
 	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
+	int moves;        /* ... how often it changed lines */
 	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;
 	int64_t batch; /* 0 none */

@@ -106,10 +106,10 @@ int rv_store_parents(struct rv_store *store, int64_t id,
 /* A gate (core/limit.h) that is in use or has jobs waiting at it. */
 struct rv_gate_view {
 	const char *name;
-	int64_t used, max; /* units; max -1: not counted */
-	int64_t waiting;   /* jobs parked there */
+	int64_t used, max, waiting; /* units, max -1: not counted; waiting: jobs parked there */
 	struct rv_rate rate;
-	int64_t due_us; /* wall: when the first of them gets a token; 0: it does not wait for one */
+	int64_t due_us;   /* wall: when the first of them gets a token; 0: it waits for none */
+	int64_t kept_for; /* the job that starved, for which it is kept (core/limit.h); 0 none */
 };
 int rv_store_gates(struct rv_store *store, int (*each)(void *ctx, const struct rv_gate_view *view),
 		   void *ctx) RV_MUST_CHECK;

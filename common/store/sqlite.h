@@ -81,6 +81,9 @@ struct rv_sqlite {
 	/* gates that this request has touched */
 	struct rv_sqlite_gate *gates;
 	size_t ngates, gates_space;
+	/* who starved, of this request; gone: it has left its line, the next is to be looked at */
+	struct rv_sqlite_reserver *reserver;
+	bool reserver_known, reserver_gone;
 
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;

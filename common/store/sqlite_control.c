@@ -287,7 +287,9 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 	const struct rv_req_pause *pause = &req->u.pause;
 	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, pause->queue);
 	enum rv_queue_gate gate = (enum rv_queue_gate)pause->paused;
+	const struct rv_needs *kept;
 	enum rv_queue_gate was;
+	int64_t starved;
 	int err;
 
 	if (!queue)
@@ -296,13 +298,17 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 		return rv_fail(&req->why, RV_E_USAGE, "a queue is open, paused or draining");
 	if (queue->gate == gate)
 		return RV_OK;
-	err = rv_sqlite_run1(s, RV_SQL_QUEUE_PAUSE, "ii", queue->id, (int64_t)gate);
+	err = rv_sqlite_kept(s, &starved, &kept);
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_QUEUE_PAUSE, "ii", queue->id, (int64_t)gate);
 	if (err != RV_OK)
 		return err;
 	s->tally.names++;
 	s->tally.dirty = true;
 	was = queue->gate;
 	err = rv_sqlite_names(s); /* what follows must see it paused */
+	if (err == RV_OK)
+		err = rv_sqlite_reserver_again(s);
 	if (err != RV_OK)
 		return err;
 	queue = rv_sqlite_queue_named(s, pause->queue);

@@ -4,6 +4,7 @@
  */
 #include "store/sqlite.h"
 #include "store/sqlite_calls.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_log.h"
 #include "store/sqlite_tally.h"
 
@@ -57,8 +58,10 @@ int rv_sqlite_read_gates(struct rv_store *store,
 			 int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	const struct rv_needs *kept = NULL;
 	char name[RV_GATE_MAX] = "";
 	struct rv_gate_view view;
+	int64_t starved = 0;
 	int err;
 
 	PRE(!s->open);
@@ -66,8 +69,12 @@ int rv_sqlite_read_gates(struct rv_store *store,
 	err = rv_sqlite_tally_load(s);
 	if (err == RV_OK)
 		err = rv_sqlite_names(s);
+	s->reserver_known = false;
+	if (err == RV_OK)
+		err = rv_sqlite_kept(s, &starved, &kept);
 	while (err == RV_OK && (err = next_view(s, name, &view)) == RV_OK) {
 		limits_of(s, &view);
+		view.kept_for = rv_need_of(kept, name) ? starved : 0;
 		err = each(ctx, &view);
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;

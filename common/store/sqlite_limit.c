@@ -1,7 +1,7 @@
 /*
  * Limits in the claim.  A job passes all its gates at once or waits at the one that it lacks; who
- * waits holds nothing, so there is no deadlock, and nobody overtakes in a line.  Leaders of a round
- * and whoever ends a lease.  Jobs without limits never come here.
+ * waits holds nothing, so there is no deadlock.  Leaders of a round and whoever ends a lease.  Jobs
+ * without limits never come here.
  */
 #include "store/sqlite.h"
 #include "store/sqlite_gate.h"
@@ -12,14 +12,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-/* A job at its gates. */
-struct caller {
-	struct rv_sqlite_place *place;
-	struct rv_needs needs;
-	size_t gates[RV_NEEDS_MAX]; /* of the needs that find_lack() found no fault with */
-	char task[RV_NAME_MAX], key[RV_KEY_MAX], takes[RV_TAKES_TEXT];
-};
 
 bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place, const char *task)
 {
@@ -33,7 +25,7 @@ bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 	return def && (rv_limits_any(&def->limits) || def->takes[0] != '\0');
 }
 
-static void find_needs(struct rv_sqlite *s, struct caller *c)
+void rv_sqlite_needs(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 {
 	const struct rv_task_def *task = rv_sqlite_task(s, c->task);
 	struct rv_limited job = {.queue = c->place->queue->name,
@@ -71,26 +63,35 @@ static int preceded(struct rv_sqlite *s, const char *gate, const struct rv_sqlit
 	return RV_OK;
 }
 
-/* ${*ret_lacks}: the first gate that does not let it pass, -1: all do; ${*ret_due}: when it has a
- * token. */
-static int find_lack(struct rv_sqlite *s, struct caller *c, int64_t *ret_lacks, int64_t *ret_due)
+int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret_lacks,
+		   int64_t *ret_due)
 {
+	const struct rv_sqlite_reserver *reserver;
+	const struct rv_needs *kept = NULL;
+	bool starved;
+	int err = rv_sqlite_reserver(s, &reserver);
+
 	*ret_lacks = -1;
 	*ret_due = 0;
+	if (err != RV_OK)
+		return err;
+	starved = reserver->id == c->place->id;
+	if (reserver->id != 0 && !starved)
+		kept = &reserver->needs;
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
 		const struct rv_sqlite_gate *gate;
 		bool behind = false;
 		size_t index;
-		int err = rv_sqlite_gate(s, need->gate, &index);
 
+		err = rv_sqlite_gate(s, need->gate, &index);
 		if (err != RV_OK)
 			return err;
 		gate = &s->gates[index];
 		c->gates[i] = index;
-		if (rv_need_fits(need, gate->used)) {
+		if (rv_need_fits(need, gate->used, kept)) {
 			*ret_due = rv_rate_due(&need->rate, gate->full_us, s->now_us);
-			if (*ret_due == 0 && gate->waiting > 0)
+			if (*ret_due == 0 && gate->waiting > 0 && !starved)
 				err = preceded(s, need->gate, c->place, &behind);
 #ifdef RV_MUTANT_LIMIT_OVERTAKEN
 			behind = false;
@@ -106,7 +107,7 @@ static int find_lack(struct rv_sqlite *s, struct caller *c, int64_t *ret_lacks, 
 	return RV_OK;
 }
 
-static int take(struct rv_sqlite *s, const struct caller *c)
+int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 {
 	struct rv_sqlite_place *place = c->place;
 
@@ -131,8 +132,7 @@ static int take(struct rv_sqlite *s, const struct caller *c)
 	return RV_OK;
 }
 
-/* Task, key and resources from ${column} on; the statement is ended. */
-static void read_words(sqlite3_stmt *stmt, int column, struct caller *c)
+void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_caller *c)
 {
 	rv_sqlite_text(stmt, column, c->task, sizeof c->task);
 	rv_sqlite_text(stmt, column + 1, c->key, sizeof c->key);
@@ -140,7 +140,7 @@ static void read_words(sqlite3_stmt *stmt, int column, struct caller *c)
 	rv_sqlite_end(stmt);
 }
 
-static int read_job(struct rv_sqlite *s, struct caller *c)
+static int read_job(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 {
 	sqlite3_stmt *stmt;
 	int err = rv_sqlite_start(s, RV_SQL_JOB_GATES, &stmt, "i", c->place->id);
@@ -149,12 +149,12 @@ static int read_job(struct rv_sqlite *s, struct caller *c)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	read_words(stmt, 0, c);
+	rv_sqlite_words(stmt, 0, c);
 	return RV_OK;
 }
 
 /* Key and resources of a job out of ready, if they matter. */
-static int read_caller(struct rv_sqlite *s, struct caller *c)
+static int read_caller(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 {
 	const struct rv_task_def *task = rv_sqlite_task(s, c->task);
 	const struct rv_limits *limits = &c->place->queue->limits;
@@ -179,7 +179,7 @@ static int park(struct rv_sqlite *s, struct rv_sqlite_place *place, size_t index
 int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *task,
 		   bool *ret_passed)
 {
-	struct caller c; /* some kilobytes that are not worth clearing */
+	struct rv_sqlite_caller c; /* some kilobytes that are not worth clearing */
 	int64_t lacks;
 	int64_t due;
 	int err;
@@ -191,12 +191,12 @@ int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const cha
 	err = read_caller(s, &c);
 	if (err != RV_OK)
 		return err;
-	find_needs(s, &c);
-	err = find_lack(s, &c, &lacks, &due);
+	rv_sqlite_needs(s, &c);
+	err = rv_sqlite_lack(s, &c, &lacks, &due);
 	if (err != RV_OK)
 		return err;
 	*ret_passed = lacks < 0;
-	return lacks < 0 ? take(s, &c) : park(s, place, (size_t)lacks);
+	return lacks < 0 ? rv_sqlite_take(s, &c) : park(s, place, (size_t)lacks);
 }
 
 /* ${n} units of the gate are free again. */
@@ -248,8 +248,7 @@ int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
 	return any ? rv_sqlite_run(s, RV_SQL_HOLDS_DROP, NULL, "i", place->id) : RV_OK;
 }
 
-/* One has left the line of the gate. */
-static int left_line(struct rv_sqlite *s, const char *name)
+int rv_sqlite_left_line(struct rv_sqlite *s, int64_t id, const char *name)
 {
 	size_t index;
 	int err = rv_sqlite_gate(s, name, &index);
@@ -258,7 +257,9 @@ static int left_line(struct rv_sqlite *s, const char *name)
 		return err;
 	s->gates[index].waiting--;
 	s->gates[index].open = s->gates[index].dirty = true;
-	return s->gates[index].waiting < 0 ? RV_E_CORRUPT : RV_OK;
+	if (s->gates[index].waiting < 0)
+		return RV_E_CORRUPT;
+	return rv_sqlite_reserver_leaves(s, id);
 }
 
 int rv_sqlite_leave_gates(struct rv_sqlite *s, struct rv_sqlite_place *place,
@@ -277,7 +278,7 @@ int rv_sqlite_leave_gates(struct rv_sqlite *s, struct rv_sqlite_place *place,
 		return err == RV_E_NOTFOUND ? RV_OK : err;
 	rv_sqlite_text(stmt, 0, gate, sizeof gate);
 	rv_sqlite_end(stmt);
-	return left_line(s, gate);
+	return rv_sqlite_left_line(s, place->id, gate);
 }
 
 int rv_sqlite_unpark(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state *from)
@@ -297,198 +298,11 @@ int rv_sqlite_unpark(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv
 	return err == RV_OK ? rv_sqlite_to_ready(s, place, RV_JOB_BLOCKED, NULL) : err;
 }
 
-static void shut(struct rv_sqlite *s, size_t index, int64_t due_us)
-{
-	struct rv_sqlite_gate *gate = &s->gates[index];
-
-	gate->open = false;
-	gate->dirty = gate->dirty || gate->due_us != due_us;
-	gate->due_us = due_us;
-	if (due_us != 0)
-		rv_store_note_ring(&s->base, RV_RING_SCHEDULED, "", 0);
-}
-
-/* The first in the line; NOTFOUND: nobody. */
-static int read_head(struct rv_sqlite *s, const char *gate, struct caller *c)
-{
-	sqlite3_stmt *stmt;
-	int err = rv_sqlite_start(s, RV_SQL_LINE_HEAD, &stmt, "t", gate);
-
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err;
-	err = rv_sqlite_place_read(s, stmt, 1, sqlite3_column_int64(stmt, 0), c->place);
-	read_words(stmt, 9, c);
-	return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-}
-
-/* Out of the line and ready, with all it needs (${c}) or, of a paused queue, without (NULL). */
-static int let_go(struct rv_sqlite *s, size_t index, struct rv_sqlite_place *place,
-		  const struct caller *c)
-{
-	int err = rv_sqlite_run1(s, RV_SQL_BLOCKED_DROP, "i", place->id);
-
-	s->gates[index].waiting--;
-	s->gates[index].dirty = true;
-	if (err == RV_OK && c)
-		err = take(s, c);
-	return err == RV_OK ? rv_sqlite_to_ready(s, place, RV_JOB_BLOCKED, NULL) : err;
-}
-
-static int change_line(struct rv_sqlite *s, size_t from, size_t to,
-		       const struct rv_sqlite_place *place)
-{
-	s->gates[from].waiting--;
-	s->gates[from].dirty = true;
-	s->gates[to].waiting++;
-	s->gates[to].open = s->gates[to].dirty = true;
-	return rv_sqlite_run1(s, RV_SQL_LINE_CHANGE, "iti", place->id, s->gates[to].name,
-			      rv_gate_line(s->gates[to].name, place->ord, place->id));
-}
-
-/* The head of the line of an open gate: it goes, or moves to another line, or the gate is shut. */
-static int look(struct rv_sqlite *s, size_t index, uint32_t *granted)
-{
-	struct rv_sqlite_place place = {.id = 0};
-	struct caller c = {.place = &place};
-	int64_t lacks;
-	int64_t due;
-	int err = RV_E_NOTFOUND;
-
-	if (s->gates[index].waiting > 0)
-		err = read_head(s, s->gates[index].name, &c);
-	if (err == RV_E_NOTFOUND && s->gates[index].waiting > 0)
-		return RV_E_CORRUPT;
-	if (err == RV_E_NOTFOUND || (err == RV_OK && place.queue->gate == RV_QUEUE_PAUSED &&
-				     rv_gate_of_queue(s->gates[index].name, place.queue->name))) {
-		shut(s, index, 0);
-		return RV_OK;
-	}
-	if (err != RV_OK)
-		return err;
-	if (place.queue->gate ==
-	    RV_QUEUE_PAUSED) { /* in nobody's way where it holds and waits for nothing */
-		++*granted;
-		return let_go(s, index, &place, NULL);
-	}
-	find_needs(s, &c);
-	err = find_lack(s, &c, &lacks, &due);
-	if (err != RV_OK)
-		return err;
-	if (lacks < 0) {
-		++*granted;
-		return let_go(s, index, &place, &c);
-	}
-	if ((size_t)lacks != index)
-		return change_line(s, index, (size_t)lacks, &place);
-	shut(s, index, due);
-	return RV_OK;
-}
-
-/* The first open gate by name; false: none. */
-static bool open_gate(const struct rv_sqlite *s, size_t *ret_index)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < s->ngates; i++) {
-		if (!s->gates[i].open ||
-		    (found && strcmp(s->gates[i].name, s->gates[*ret_index].name) > 0))
-			continue;
-		*ret_index = i;
-		found = true;
-	}
-	return found;
-}
-
-int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted)
-{
-	uint32_t granted = 0;
-	size_t index = 0;
-	int err = RV_OK;
-
-	PRE(s->open);
-	for (uint32_t looks = 0; err == RV_OK && open_gate(s, &index); looks++) {
-		if (looks < RV_GRANT_MAX)
-			err = look(s, index, &granted);
-		else /* the keeper goes on */
-			shut(s, index, s->now_us);
-	}
-	*ret_granted = granted;
-	return err;
-}
-
-/* The next gate above (${at}, ${name}) whose time has come. */
-static int next_due(struct rv_sqlite *s, int64_t *at, char name[RV_GATE_MAX])
-{
-	sqlite3_stmt *stmt;
-	int err = rv_sqlite_start(s, RV_SQL_GATE_DUE, &stmt, "iit", s->now_us, *at, name);
-
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err;
-	*at = sqlite3_column_int64(stmt, 0);
-	rv_sqlite_text(stmt, 1, name, RV_GATE_MAX);
-	rv_sqlite_end(stmt);
-	return RV_OK;
-}
-
-int rv_sqlite_grant_due(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_granted)
-{
-	char name[RV_GATE_MAX] = "";
-	uint32_t before = 0;
-	int64_t at = 0;
-	size_t index;
-	int err = rv_sqlite_grant(s, &before);
-
-	if (err == RV_OK) /* the index must know what this request did */
-		err = rv_sqlite_gates_store(s);
-	for (uint32_t n = 0; err == RV_OK && n < limit; n++) {
-		err = next_due(s, &at, name);
-		if (err == RV_OK)
-			err = rv_sqlite_gate(s, name, &index);
-		if (err == RV_OK)
-			s->gates[index].open = true;
-	}
-	if (err != RV_OK && err != RV_E_NOTFOUND)
-		return err;
-	err = rv_sqlite_grant(s, ret_granted);
-	if (err == RV_OK)
-		*ret_granted += before;
-	return err;
-}
-
-int rv_sqlite_reconsider(struct rv_sqlite *s, const char *queue)
-{
-	char name[RV_GATE_MAX] = "";
-	int err;
-
-	for (;;) {
-		sqlite3_stmt *stmt;
-		size_t index;
-
-		err = rv_sqlite_start(s, RV_SQL_GATE_LINES, &stmt, "t", name);
-		if (err == RV_OK)
-			err = rv_sqlite_step(s, stmt);
-		if (err != RV_OK)
-			return err == RV_E_NOTFOUND ? RV_OK : err;
-		rv_sqlite_text(stmt, 0, name, sizeof name);
-		rv_sqlite_end(stmt);
-		if (queue && !rv_gate_of_queue(name, queue))
-			continue;
-		err = rv_sqlite_gate(s, name, &index);
-		if (err != RV_OK)
-			return err;
-		shut(s, index, s->now_us);
-	}
-}
-
 /* What the job would have taken under limits that are new, it has. */
-static int adopt(struct rv_sqlite *s, struct caller *c, bool *ret_any)
+static int adopt(struct rv_sqlite *s, struct rv_sqlite_caller *c, bool *ret_any)
 {
 	*ret_any = false;
-	find_needs(s, c);
+	rv_sqlite_needs(s, c);
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
 		int64_t added = 0;
@@ -515,7 +329,7 @@ static int adopt(struct rv_sqlite *s, struct caller *c, bool *ret_any)
 static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 {
 	struct rv_sqlite_place place;
-	struct caller c = {.place = &place};
+	struct rv_sqlite_caller c = {.place = &place};
 	sqlite3_stmt *stmt;
 	bool any = false;
 	int err = rv_sqlite_start(s, RV_SQL_LEASE_AFTER, &stmt, "i", *id);
@@ -526,7 +340,7 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 		return err;
 	*id = sqlite3_column_int64(stmt, 0);
 	err = rv_sqlite_place_read(s, stmt, 1, *id, &place);
-	read_words(stmt, 9, &c);
+	rv_sqlite_words(stmt, 9, &c);
 	if (err == RV_OK)
 		err = adopt(s, &c, &any);
 	if (err != RV_OK || !any || (place.marks & RV_MARK_PASSED))
@@ -537,7 +351,7 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 static int adopt_ready(struct rv_sqlite *s, int64_t id)
 {
 	struct rv_sqlite_place place = {.id = id};
-	struct caller c = {.place = &place};
+	struct rv_sqlite_caller c = {.place = &place};
 	sqlite3_stmt *stmt;
 	bool any;
 	int err = rv_sqlite_start(s, RV_SQL_READY_OF, &stmt, "i", id);

@@ -2,13 +2,14 @@
 #define RV_STORE_SQLITE_LIMIT_H
 
 /*
- * Limits as the other sqlite_*.c files use them: letting jobs through (sqlite_limit.c), and the
- * gates of a request (sqlite_gate.c).  Private to them.
+ * Limits as the other sqlite_*.c files use them: letting jobs through (sqlite_limit.c), lines
+ * (sqlite_line.c), and the gates of a request (sqlite_gate.c).  Private to them.
  */
 
 #include "store/sqlite.h"
 
 struct rv_sqlite_place; /* sqlite_move.h */
+struct rv_needs;        /* core/limit.h */
 
 /* sqlite_gate.c. */
 /* At the end of a request. */
@@ -32,12 +33,22 @@ int rv_sqlite_leave_gates(struct rv_sqlite *s, struct rv_sqlite_place *place,
 /* Before a person changes it: a parked one is ready again, none holds anything. */
 int rv_sqlite_unpark(struct rv_sqlite *s, struct rv_sqlite_place *place,
 		     enum rv_job_state *from) RV_MUST_CHECK;
+/* sqlite_line.c. */
 /* Heads of lines whose gate is open, or (due) whose time has come; how many became ready. */
 int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted) RV_MUST_CHECK;
 int rv_sqlite_grant_due(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_granted) RV_MUST_CHECK;
 /* Who waits at a gate of ${queue} (NULL: at any) is looked at anew, by the keeper. */
 int rv_sqlite_reconsider(struct rv_sqlite *s, const char *queue) RV_MUST_CHECK;
-/* After a change of limits: what runs counts. */
+/* sqlite_limit.c.  After a change of limits: what runs counts. */
 int rv_sqlite_adopt(struct rv_sqlite *s) RV_MUST_CHECK;
+
+/*
+ * sqlite_reserve.c.  Who starved (0: nobody), and what is kept for it, borrowed; of this request,
+ * or after s->reserver_known was set to false.
+ */
+int rv_sqlite_kept(struct rv_sqlite *s, int64_t *ret_id,
+		   const struct rv_needs **ret_needs) RV_MUST_CHECK;
+/* After rv_sqlite_kept() and a change: if it is another, both are looked at. */
+int rv_sqlite_reserver_again(struct rv_sqlite *s) RV_MUST_CHECK;
 
 #endif

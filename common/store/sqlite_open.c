@@ -274,6 +274,7 @@ void rv_sqlite_close(struct rv_store *store)
 	rv_arena_reset(&s->strings);
 	free(s->fallen);
 	free(s->gates);
+	free(s->reserver);
 	free(s->path);
 	free(s->given);
 	free(s);

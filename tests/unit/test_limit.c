@@ -90,13 +90,13 @@ Test(limit, a_need_fits_or_not)
 {
 	struct rv_need need = {.n = 2, .max = 4};
 
-	cr_assert(rv_need_fits(&need, 2));
-	cr_assert(not(rv_need_fits(&need, 3)));
-	cr_assert(not(rv_need_fits(&need, 9)));
+	cr_assert(rv_need_fits(&need, 2, NULL));
+	cr_assert(not(rv_need_fits(&need, 3, NULL)));
+	cr_assert(not(rv_need_fits(&need, 9, NULL)));
 	need.max = -1;
-	cr_assert(rv_need_fits(&need, 1000));
+	cr_assert(rv_need_fits(&need, 1000, NULL));
 	need.max = 0;
-	cr_assert(not(rv_need_fits(&need, 0)));
+	cr_assert(not(rv_need_fits(&need, 0, NULL)));
 }
 
 /* In any stretch of time no more start than the bucket holds and what drips into it. */

@@ -91,10 +91,22 @@ static void why_units(const struct gate_look *look, const char *what, struct tel
 		     rv_buf_text(&look->holders), look->nholders > HOLDERS_MAX ? ", ..." : "");
 }
 
-int rv_limits_why(struct rv_store *store, const char *gate, int64_t now_us, rv_limits_say_fn *say,
-		  void *ctx)
+static void why_kept(const struct gate_look *look, int64_t job, struct teller *to)
 {
-	struct gate_look look = {.name = gate, .view = {.max = -1}};
+	if (look->view.kept_for == job)
+		tell(to, "kept",
+		     "all that it needs is kept for it until it is free: it had found "
+		     "one or the other taken %d times",
+		     RV_MOVES_MAX);
+	else if (look->view.kept_for != 0)
+		tell(to, "kept", "what gets free is kept for job %lld, which needs more than this",
+		     (long long)look->view.kept_for);
+}
+
+int rv_limits_why(struct rv_store *store, const struct rv_job_view *job, int64_t now_us,
+		  rv_limits_say_fn *say, void *ctx)
+{
+	struct gate_look look = {.name = job->gate, .view = {.max = -1}};
 	struct teller to = {say, ctx};
 	char what[RV_GATE_MAX + 32];
 	char when[RV_FMT_SPACE];
@@ -117,6 +129,8 @@ int rv_limits_why(struct rv_store *store, const char *gate, int64_t now_us, rv_l
 	if (!err && look.view.waiting > 1)
 		tell(&to, "line", "%lld jobs wait there, %s", (long long)look.view.waiting,
 		     look.name[0] == 'r' ? "the oldest goes first" : "in the order of their queue");
+	if (!err)
+		why_kept(&look, job->id, &to);
 	rv_buf_fini(&look.holders);
 	return err;
 }
@@ -158,6 +172,10 @@ static int limit_json(struct listing *listing, const struct rv_gate_view *view, 
 				      view->max < 0 ? json_null() : json_integer(view->max));
 	if (!err)
 		err = rv_json_set_int(object, "waiting", view->waiting);
+	if (!err)
+		err = rv_json_set_new(object, "kept_for",
+				      view->kept_for > 0 ? json_integer(view->kept_for)
+							 : json_null());
 	(void)rate_text(&view->rate, rate, sizeof(rate));
 	if (!err)
 		err = rv_json_set_new(object, "rate", rate[0] ? json_string(rate) : json_null());

@@ -355,7 +355,7 @@ static int collect(struct why *why)
 		if (view->state == RV_JOB_SCHEDULED)
 			why_scheduled(why);
 		else if (!err && view->gate)
-			err = rv_limits_why(store, view->gate, why->now_us, add_text, why);
+			err = rv_limits_why(store, view, why->now_us, add_text, why);
 		else if (!err)
 			err = rv_store_parents(store, view->id, each_parent, why);
 		if (view->held)

@@ -36,12 +36,12 @@ const char *rv_view_ago(char *out, int64_t wall_us, int64_t now_us);
 const char *rv_view_due(char *out, int64_t wall_us);
 
 /*
- * Why a job waits at ${gate} (core/limit.h): a sentence or two, each with its code.  Reads the
- * store. In limits.c.
+ * Why ${job}, which has a gate (core/limit.h), waits there: a sentence or two, each with its code.
+ * Reads the store. In limits.c.
  */
 typedef void rv_limits_say_fn(void *ctx, const char *code, const char *text);
-int rv_limits_why(struct rv_store *store, const char *gate, int64_t now_us, rv_limits_say_fn *say,
-		  void *ctx) RV_MUST_CHECK;
+int rv_limits_why(struct rv_store *store, const struct rv_job_view *job, int64_t now_us,
+		  rv_limits_say_fn *say, void *ctx) RV_MUST_CHECK;
 
 /* What a batch has to do with a job that waits; nothing is said without one.  In verb_batch.c. */
 int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limits_say_fn *say,

@@ -164,6 +164,7 @@ CREATE TABLE blocked (
 	due      INTEGER NOT NULL, -- not before
 	gate     TEXT,
 	line     INTEGER, -- its place in the line there
+	moves    INTEGER, -- how often it changed lines
 	runs     INTEGER NOT NULL,
 	attempts INTEGER NOT NULL,
 	crashes  INTEGER NOT NULL,
@@ -173,6 +174,7 @@ CREATE TABLE blocked (
 ) STRICT;
 CREATE INDEX blocked_listed ON blocked(queue, id);
 CREATE INDEX blocked_line ON blocked(gate, line, id) WHERE gate IS NOT NULL;
+CREATE INDEX blocked_moved ON blocked(id) WHERE moves >= 8;
 
 CREATE TABLE lease (
 	id               INTEGER PRIMARY KEY,

@@ -33,7 +33,9 @@ static void set_up(void)
 {
 	static const struct rv_task_def task = {.name = "t", .queue = "default", .max_attempts = 3};
 	static const struct rv_queue_def queues[] = {
-		{.name = "default"}, {.name = "prio", .strategy = RV_STRATEGY_PRIORITY}};
+		{.name = "default"},
+		{.name = "prio", .strategy = RV_STRATEGY_PRIORITY},
+		{.name = "bulk"}};
 	struct rv_store_open how = {.backend = "sqlite",
 				    .path = rv_test_path("%s/a.db", rv_test_tmpdir()),
 				    .create = true,
@@ -42,7 +44,7 @@ static void set_up(void)
 	cr_assert(eq(int, rv_store_open(&how, &store, &why), RV_OK), "%s", why.text);
 	req = (struct rv_req){
 		.kind = RV_REQ_MIRROR,
-		.u.mirror = {.tasks = &task, .ntasks = 1, .queues = queues, .nqueues = 2}};
+		.u.mirror = {.tasks = &task, .ntasks = 1, .queues = queues, .nqueues = 3}};
 	ask();
 	req = (struct rv_req){.kind = RV_REQ_JOIN, .u.join = {.incarnation = 7, .slot = 1}};
 	ask();
@@ -63,14 +65,18 @@ static int64_t how_many(void)
 	return said ? atoll(said) : 100000;
 }
 
+static int64_t batch; /* of the jobs that are added; 0 none */
+
 static void add_jobs(int64_t count, const char *queue)
 {
 	static struct rv_job_new jobs[BLOCK];
 	static int64_t ids[BLOCK];
 
 	for (size_t i = 0; i < BLOCK; i++)
-		jobs[i] = (struct rv_job_new){
-			.task = "t", .queue = queue, .priority = (int)(i * 7919 % 1000)};
+		jobs[i] = (struct rv_job_new){.task = "t",
+					      .queue = queue,
+					      .batch = batch,
+					      .priority = (int)(i * 7919 % 1000)};
 	for (int64_t i = 0; i < count; i += BLOCK) {
 		req = (struct rv_req){.kind = RV_REQ_ENQUEUE,
 				      .u.enqueue = {.jobs = jobs, .count = BLOCK, .ret_ids = ids}};
@@ -261,7 +267,7 @@ static int64_t steps_of(const char *text, int64_t limit, int64_t *ret_n)
 		RV_SQL_IDS_ALL,        RV_SQL_IDS_SCHEDULED,  RV_SQL_IDS_SCHEDULED_OF,
 		RV_SQL_IDS_BLOCKED,    RV_SQL_IDS_BLOCKED_OF, RV_SQL_IDS_LEASE,
 		RV_SQL_IDS_DONE,       RV_SQL_IDS_READY,      RV_SQL_IDS_READY_OF,
-		RV_SQL_IDS_READY_MANY, RV_SQL_VIEW_JOB};
+		RV_SQL_IDS_READY_MANY, RV_SQL_VIEW_JOB,       RV_SQL_IDS_BATCH};
 	static struct rv_query query;
 	struct rv_search search = {.query = &query, .limit = limit};
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
@@ -281,6 +287,19 @@ static int64_t steps_of(const char *text, int64_t limit, int64_t *ret_n)
 			steps += sqlite3_stmt_status(s->stmts[walks[i]], SQLITE_STMTSTATUS_VM_STEP,
 						     0);
 	return steps;
+}
+
+/* Not one statement of theirs is so much as prepared, though there are batches. */
+Test(sqlite_plan, jobs_in_no_batch_pay_nothing_for_batches)
+{
+	const struct rv_sqlite *s = RV_SQLITE_OF(store);
+
+	req = (struct rv_req){.kind = RV_REQ_NEW_BATCH};
+	ask();
+	add_jobs(BLOCK, "default");
+	finish_jobs(BLOCK, "default");
+	for (int i = RV_SQL_BATCH_OF; i <= RV_SQL_BATCH_BELOW; i++)
+		cr_assert(eq(ptr, s->stmts[i], NULL), "statement %d", i);
 }
 
 /* A page of what the store finds by itself costs what it shows, not what there is. */
@@ -303,6 +322,10 @@ Test(sqlite_plan, a_page_costs_what_it_shows)
 		"id<5000",
 		"id<5000 state:succeeded",
 		"queue:prio",
+		"batch:1",
+		"batch:1 state:ready",
+		"batch:1 queue:prio",
+		"batch:2",
 	};
 	char plan[2000];
 
@@ -310,6 +333,11 @@ Test(sqlite_plan, a_page_costs_what_it_shows)
 	finish_jobs(how_many() / 2, "default");
 	add_jobs(BLOCK, "prio");
 	finish_jobs(10, "prio");
+	req = (struct rv_req){.kind = RV_REQ_NEW_BATCH};
+	ask();
+	batch = req.u.new_batch.id;
+	add_jobs(BLOCK, "bulk");
+	batch = 0;
 	add_jobs(how_many() / 4, "default");
 	for (size_t i = 0; i < RV_ARRAY_LEN(pages); i++) {
 		int64_t n = 0;

@@ -105,13 +105,14 @@ static int prepare(struct waiting *waiting)
 static int report(const struct waiting *waiting, bool timed_out)
 {
 	const struct rv_batch_view *view = &waiting->view;
+	int64_t failed = view->dead + view->cancelled;
 
 	if (waiting->cli->json)
 		return rv_batch_json(waiting->cli, view, timed_out);
-	if (view->dead + view->cancelled > 0)
+	if (failed > 0)
 		rv_cli_note("%lld of %lld jobs did not succeed (%lld dead, %lld cancelled)",
-			    (long long)(view->dead + view->cancelled), (long long)view->total,
-			    (long long)view->dead, (long long)view->cancelled);
+			    (long long)failed, (long long)view->total, (long long)view->dead,
+			    (long long)view->cancelled);
 	return 0;
 }
 

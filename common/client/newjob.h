@@ -35,6 +35,12 @@ int rv_newjob_from_object(struct rv_newjob *new, const json_t *line) RV_MUST_CHE
 int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size) RV_MUST_CHECK;
 
 /*
+ * A row of the inbox: a task's job; commands are refused, because nobody knows who inserted it.
+ * RV_E_NOTFOUND never.
+ */
+int rv_newjob_from_row(struct rv_newjob *new, const struct rv_inbox_row *row) RV_MUST_CHECK;
+
+/*
  * The spec of a task's arguments or of a command, checked; errors as above.  ${args} and ${env} are
  * JSON objects of strings, ${command} an array of strings; all borrowed, NULL: none.
  */

@@ -29,7 +29,8 @@ const char *rv_req_name(int kind)
 bool rv_req_flat(int kind)
 {
 	return kind > RV_REQ_NONE && kind < RV_REQ_KINDS && kind != RV_REQ_ENQUEUE &&
-	       kind != RV_REQ_MIRROR && kind != RV_REQ_RESULT && kind != RV_REQ_NEW_BATCH;
+	       kind != RV_REQ_MIRROR && kind != RV_REQ_RESULT && kind != RV_REQ_NEW_BATCH &&
+	       kind != RV_REQ_INBOX;
 }
 
 static int bounded(uint32_t count, size_t limit)

@@ -189,6 +189,30 @@ struct rv_req_result {
 	size_t size;      /* ≤ RV_RESULT_MAX, else TOOBIG; 0 takes it back */
 };
 
+/* A row of the inbox, as somebody's SQL has put it there.  Borrowed texts; NULL: not said. */
+struct rv_inbox_row {
+	int64_t id;
+	const char *task, *args, *queue, *options; /* args, options: JSON objects */
+	const void *payload;
+	size_t payload_size;
+	int priority; /* -1: not said */
+};
+
+/*
+ * INBOX: rows become jobs, each wholly or not at all; one that cannot stays and has its error.
+ * ${make} says what job a row is; it runs within the transaction, so it must only look at the row.
+ */
+struct rv_req_inbox {
+	int (*make)(void *ctx, const struct rv_inbox_row *row, struct rv_job_new *ret_job,
+		    struct rv_why *why);
+	void *ctx;
+	uint32_t limit;          /* rows looked at */
+	uint32_t taken, refused; /* out */
+	uint32_t more;           /* out: 1, there are more */
+	int64_t refused_id;      /* out: the last of them, and why: */
+	struct rv_why refused_why;
+};
+
 struct rv_req_tidy {
 	uint32_t limit; /* jobs looked at */
 	uint32_t more;  /* out: 1, there is more to do */

@@ -210,6 +210,14 @@ int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 	totals.next_due_us = sqlite3_column_int64(stmt, RV_JOB_STATES);
 	totals.oldest_ready_us = sqlite3_column_int64(stmt, RV_JOB_STATES + 1);
 	rv_sqlite_end(stmt);
+	err = rv_sqlite_start(s, RV_SQL_INBOX_TOTALS, &stmt, "");
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err;
+	totals.inbox = sqlite3_column_int(stmt, 0) != 0;
+	totals.inbox_refused = sqlite3_column_int64(stmt, 1);
+	rv_sqlite_end(stmt);
 	err = rv_sqlite_gates_due(s, &gate_due);
 	if (err != RV_OK)
 		return err;
@@ -265,6 +273,8 @@ int rv_sqlite_read_stats(struct rv_store *store,
 		{"epoch", "SELECT epoch FROM tally WHERE id = 0"},
 		{"fences_given", "SELECT fence FROM tally WHERE id = 0"},
 		{"events", "SELECT count(*) FROM event"},
+		{"inbox", "SELECT count(*) FROM reeve_inbox WHERE error IS NULL"},
+		{"inbox_refused", "SELECT count(*) FROM reeve_inbox WHERE error IS NOT NULL"},
 	};
 	static const struct {
 		const char *name, *ending;

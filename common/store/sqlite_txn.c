@@ -188,6 +188,8 @@ static int give_up(struct rv_sqlite *s, struct rv_req *req, int err)
  */
 static bool needs_savepoint(const struct rv_sqlite *s, const struct rv_req *req)
 {
+	if (req->kind == RV_REQ_INBOX) /* each row has one of its own */
+		return false;
 	return req->kind != RV_REQ_TURN || s->careful > 0;
 }
 

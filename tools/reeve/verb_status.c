@@ -38,6 +38,7 @@ struct status {
 	json_t *reply;  /* owned: what the daemon said, or an empty object */
 	json_t *queues; /* owned array */
 	bool running;
+	int64_t refused; /* rows of the inbox */
 	int64_t now_us;
 };
 
@@ -106,6 +107,19 @@ static int judge_silence(struct status *status, int err)
 	return add_degraded(status, text);
 }
 
+/* What the store says. */
+static int look(struct status *status)
+{
+	struct rv_store *store = status->cli->client.store;
+	struct rv_store_totals totals;
+
+	if (rv_store_queues(store, each_queue, status) != RV_OK ||
+	    rv_store_totals(store, &totals) != RV_OK)
+		return add_degraded(status, "the store cannot be read");
+	status->refused = totals.inbox_refused;
+	return RV_OK;
+}
+
 static int gather(struct status *status)
 {
 	struct rv_cli *cli = status->cli;
@@ -120,10 +134,7 @@ static int gather(struct status *status)
 	status->running = err == RV_OK;
 	if (err)
 		err = judge_silence(status, err);
-	if (!err && cli->client.store &&
-	    rv_store_queues(cli->client.store, each_queue, status) != RV_OK)
-		err = add_degraded(status, "the store cannot be read");
-	return err;
+	return !err && cli->client.store ? look(status) : err;
 }
 
 static void status_fini(struct status *status)
@@ -176,6 +187,11 @@ static void print_head(const struct status *status)
 		rv_out_text(stdout, json_string_value(reason));
 		(void)printf("%s\n", rv_out_off(out, RV_STYLE_YELLOW));
 	}
+	if (status->refused > 0)
+		(void)printf("%sinbox: %lld rows cannot be jobs: "
+			     "reeve db sql 'SELECT id, error FROM reeve_inbox'%s\n",
+			     rv_out_on(out, RV_STYLE_YELLOW), (long long)status->refused,
+			     rv_out_off(out, RV_STYLE_YELLOW));
 }
 
 static int print_pools(struct rv_cli *cli, const json_t *pools)
@@ -304,7 +320,8 @@ static int print_json(const struct status *status)
 		       RV_OK;
 	}
 	if (well)
-		well = rv_json_set_new(object, "queues", json_incref(status->queues)) == RV_OK;
+		well = rv_json_set_new(object, "queues", json_incref(status->queues)) == RV_OK &&
+		       rv_json_set_int(object, "inbox_refused", status->refused) == RV_OK;
 	if (!well) {
 		json_decref(object);
 		object = NULL;

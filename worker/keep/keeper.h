@@ -39,7 +39,7 @@ struct rv_keeper {
 	struct rv_child_link link;
 	struct rv_loop *loop;
 	struct rv_loop_signals signals;
-	struct rv_loop_timer tick, due, tidy, again;
+	struct rv_loop_timer tick, due, tidy, inbox, again;
 	/* tick.c */
 	int64_t ticked_us;        /* mono: the last TICK that was sent */
 	int64_t seen_us;          /* mono: when we last knew that we run */
@@ -96,6 +96,10 @@ void rv_keep_kick(struct rv_keeper *keeper);
 
 /* tidy.c: a batch of what can wait, and the next ones in its time. */
 void rv_keep_tidy(struct rv_keeper *keeper);
+
+/* inbox.c: a batch of what SQL has put there, and the next ones. */
+void rv_keep_inbox(struct rv_keeper *keeper);
+void rv_keep_on_inbox(struct rv_loop_timer *timer);
 
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);

@@ -6,6 +6,7 @@
  *
  *   dead.c    obituaries from the supervisor: the leases of the dead end, then an ACK
  *   due.c     scheduled jobs become ready at their time; cancellations are passed on
+ *   inbox.c   what programs have inserted with SQL becomes jobs
  *   beats.c   the beats of the living go into the store; the silent are reported and expired
  *   tick.c    each second a TICK, a look for what nobody rang for, a checkpoint, who blocks us
  *
@@ -238,6 +239,7 @@ static void end(struct rv_keeper *keeper)
 	rv_loop_timer_stop(&keeper->tick);
 	rv_loop_timer_stop(&keeper->due);
 	rv_loop_timer_stop(&keeper->tidy);
+	rv_loop_timer_stop(&keeper->inbox);
 	rv_loop_timer_stop(&keeper->again);
 	rv_loop_signals_stop(&keeper->signals);
 	rv_loop_free(keeper->loop);

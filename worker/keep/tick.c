@@ -93,6 +93,8 @@ void rv_keep_read_totals(struct rv_keeper *keeper)
 	keeper->open_jobs = totals.counts[RV_JOB_READY] + totals.counts[RV_JOB_SCHEDULED] +
 			    totals.counts[RV_JOB_BLOCKED] + totals.counts[RV_JOB_RUNNING];
 	rv_keep_set_due(keeper, totals.next_due_us);
+	if (totals.inbox && !rv_loop_timer_active(&keeper->inbox))
+		rv_loop_timer_start(keeper->loop, &keeper->inbox, 0, rv_keep_on_inbox, keeper);
 }
 
 static int ring_queue(void *ctx, const struct rv_queue_view *view)

@@ -380,6 +380,24 @@ CREATE TABLE instance (
 	raised_at   INTEGER NOT NULL
 ) STRICT;
 
+-- For programs that speak SQL and nothing else (docs/LIBRARY.md): what is inserted here is a job as
+-- soon as the keeper has seen it, and gone from here in the same transaction.  What cannot be a job
+-- stays, with its error; set that to NULL to have it tried again.  Columns are only ever added.
+-- args and options are JSON objects, but json_valid() is not for connections that trust no schema.
+CREATE TABLE reeve_inbox (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	task     TEXT NOT NULL CHECK (task <> ''),
+	args     TEXT CHECK (args GLOB '{*}'),
+	queue    TEXT CHECK (queue <> ''), -- NULL the task's
+	priority INTEGER CHECK (priority BETWEEN 0 AND 65535),
+	payload  ANY CHECK (payload IS NULL OR (typeof(payload) IN ('text', 'blob')
+		AND length(CAST(payload AS BLOB)) <= 16777216)),
+	options  TEXT CHECK (options GLOB '{*}'),
+	error    TEXT
+) STRICT;
+CREATE INDEX reeve_inbox_new ON reeve_inbox(id) WHERE error IS NULL;
+CREATE INDEX reeve_inbox_refused ON reeve_inbox(id) WHERE error IS NOT NULL;
+
 -- For people.
 CREATE VIEW state AS
 	SELECT id, 'ready' AS state, queue, runs, attempts, crashes, granted, event FROM ready

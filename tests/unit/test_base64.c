@@ -38,7 +38,7 @@ Test(base64, vectors)
 
 Test(base64, any_bytes)
 {
-	unsigned char data[300];
+	unsigned char data[300] = {0};
 
 	for (size_t size = 0; size <= sizeof data; size++) {
 		for (size_t i = 0; i < size; i++)

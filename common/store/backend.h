@@ -15,6 +15,7 @@
 
 struct rv_event_view; /* store/events.h */
 struct rv_batch_view; /* store/batch.h */
+struct rv_stats_view; /* stats.h, as enum rv_stats_of */
 
 struct rv_store_ops {
 	const char *name;
@@ -71,6 +72,8 @@ struct rv_store_ops {
 	int (*instance)(struct rv_store *store, struct rv_instance *ret_instance);
 	int (*stats)(struct rv_store *store,
 		     int (*each)(void *ctx, const char *name, int64_t value), void *ctx);
+	int (*statistics)(struct rv_store *store, int of, const char *name,
+			  int (*each)(void *ctx, const struct rv_stats_view *view), void *ctx);
 	int (*sql)(struct rv_store *store, const char *sql,
 		   int (*row)(void *ctx, int n, const char *const *names,
 			      const char *const *values),

@@ -27,6 +27,7 @@
 #define MEM_ROW_tolds     struct mem_told
 #define MEM_ROW_waiters   struct mem_waiter
 #define MEM_ROW_instances struct mem_instance
+#define MEM_ROW_ended     struct mem_ended
 #define MEM_ROW_gates     struct mem_gate
 #define MEM_ROW_batches   struct mem_batch
 #define MEM_ROW_holds     struct mem_hold
@@ -46,6 +47,7 @@
 	T(tolds)                                                                                   \
 	T(waiters)                                                                                 \
 	T(instances)                                                                               \
+	T(ended)                                                                                   \
 	T(gates)                                                                                   \
 	T(batches)                                                                                 \
 	T(holds)                                                                                   \

@@ -1,5 +1,5 @@
 /*
- * The memory backend: R1, R2, R3, R5, R7, R8, B1 and B2 looked through row by row (docs/MODEL.md).
+ * The memory backend: R1, R2, R3, R5, R7, R8, B1, B2 and S1 looked through row by row (docs/MODEL.md).
  * Tests call it after each step; it changes nothing and trusts nothing that it can count itself.
  */
 #include "store/memory_rows.h"
@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "core/admit.h"
 #include "core/job.h"
+#include "core/stats.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -223,6 +224,16 @@ static void look_at_line(const struct looker *l, const struct mem_gate *gate,
 		say(l, "L2", "job %lld waits at gate %s for nothing", ID(j), gate->name);
 }
 
+/* S1: nothing that is there was not counted. */
+static void look_at_stats(const struct looker *l, const struct mem_queue *q)
+{
+	struct rv_stats sum;
+
+	rv_memory_sum(l->m, (int)(q - l->m->now.queues.rows), NULL, &sum);
+	if (sum.succeeded < q->counts[RV_JOB_SUCCEEDED] || sum.dead < q->counts[RV_JOB_DEAD])
+		say(l, "S1", "queue %s has more finished jobs than were ever counted", q->name);
+}
+
 /* L1: used is what is held, by jobs that run or are about to. */
 static void look_at_gate(const struct looker *l, const struct mem_gate *gate)
 {
@@ -305,7 +316,10 @@ int rv_memory_check(struct rv_store *store, bool full,
 	MEM_EACH(l.m, batches, b)
 	look_at_batch(&l, b);
 	MEM_EACH(l.m, queues, q)
-	look_at_counts(&l, q);
+	{
+		look_at_counts(&l, q);
+		look_at_stats(&l, q);
+	}
 	MEM_EACH(l.m, gates, g)
 	look_at_gate(&l, g);
 	MEM_EACH(l.m, holds, h)

@@ -112,6 +112,7 @@ static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *
 static int ack_one(struct mem_store *m, uint64_t who, const struct rv_ack *ack)
 {
 	struct mem_job *j = rv_memory_job(m, ack->job);
+	bool cancelled;
 	bool ran;
 
 	if (!j || j->place != MEM_LEASE || j->fence != ack->fence || j->incarnation != who)
@@ -124,11 +125,16 @@ static int ack_one(struct mem_store *m, uint64_t who, const struct rv_ack *ack)
 		rv_memory_run_began(m, j, ack->started_us ? ack->started_us : m->wall_us);
 	if (ran)
 		rv_memory_run_ended(m, j, ack->outcome, ack);
-	if (!j->cancel_requested) {
+	cancelled = j->cancel_requested;
+	if (cancelled)
+		rv_memory_to_final(m, j, RV_JOB_CANCELLED,
+				   ack->error[0] ? ack->error : RV_SAYS_CANCELLED);
+	else
 		settle(m, j, ack);
+	if (ran)
+		rv_memory_counted(m, j);
+	if (!cancelled)
 		return RV_OK;
-	}
-	rv_memory_to_final(m, j, RV_JOB_CANCELLED, ack->error[0] ? ack->error : RV_SAYS_CANCELLED);
 	return ack->outcome == RV_OUTCOME_SUCCEEDED || ack->outcome == RV_OUTCOME_FAILED
 		       ? RV_E_CONFLICT
 		       : RV_OK;

@@ -108,6 +108,14 @@ int rv_memory_read_holds(struct rv_store *store,
 uint32_t rv_memory_promote(struct mem_store *m, uint32_t limit);
 bool rv_memory_overdue(const struct mem_store *m, const struct mem_job *j);
 
+struct rv_stats;
+/* memory_stats.c: the last run of the job has ended, and the job is where that took it. */
+void rv_memory_counted(struct mem_store *m, const struct mem_job *j);
+/* All of them, of one queue or task, added up from the first to the last. */
+void rv_memory_sum(struct mem_store *m, int queue, const char *task, struct rv_stats *ret_sum);
+int rv_memory_read_statistics(struct rv_store *store, int of, const char *name,
+			      int (*each)(void *ctx, const struct rv_stats_view *view), void *ctx);
+
 /* memory_check.c: R1, R2, R3, R5, R7 and R8 in C. */
 int rv_memory_check(struct rv_store *store, bool full,
 		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx);

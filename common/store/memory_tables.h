@@ -3,7 +3,7 @@
 
 /* The rows of the memory backend's tables; memory.h lists the tables.  Private to memory_*.c. */
 
-#include "store/read.h"
+#include "store/rules.h"
 
 enum mem_place { MEM_READY, MEM_SCHEDULED, MEM_BLOCKED, MEM_LEASE, MEM_DONE, MEM_PLACES };
 
@@ -54,6 +54,14 @@ struct mem_queue {
 	int64_t aging_us, vtime, rekey_at, rekey_until;
 	int64_t counts[RV_JOB_STATES];
 	struct rv_limits limits;
+};
+
+/* A run that has ended: what statistics are made of. */
+struct mem_ended {
+	int queue;
+	const char *task;
+	int64_t minute;
+	struct rv_run_end run;
 };
 
 struct mem_gate {

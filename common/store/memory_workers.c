@@ -66,15 +66,16 @@ static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_ex
 				    &end);
 	if (j->cancel_requested) {
 		rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_CANCELLED);
-		return;
+	} else {
+		j->crashes += charged;
+		(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, j->crashes, how->words);
+		if (charged && rv_retry_after_crash(j->crashes, j->max_crashes) != RV_VERDICT_AGAIN)
+			rv_memory_to_final(m, j, RV_JOB_DEAD, says);
+		else
+			rv_memory_to_ready(m, j);
 	}
-	j->crashes += charged;
-	if (!charged || rv_retry_after_crash(j->crashes, j->max_crashes) == RV_VERDICT_AGAIN) {
-		rv_memory_to_ready(m, j);
-		return;
-	}
-	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, j->crashes, how->words);
-	rv_memory_to_final(m, j, RV_JOB_DEAD, says);
+	if (ran)
+		rv_memory_counted(m, j);
 }
 
 /* The end of one life: its row is dead, its leases are ended; how many. */

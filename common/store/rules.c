@@ -10,6 +10,7 @@
 #include "base/near.h"
 #include "core/admit.h"
 #include "core/limit.h"
+#include "core/stats.h"
 #include "os/self.h"
 #include "store/read.h"
 #include "wire/sup.h"
@@ -465,4 +466,28 @@ bool rv_rules_process_gone(int64_t pid, int64_t start_ticks)
 	if (rv_procstat((pid_t)pid, &stat) != RV_OK)
 		return true;
 	return (int64_t)stat.start_ticks != start_ticks || stat.state == 'Z' || stat.state == 'X';
+}
+
+static int64_t span(int64_t from_us, int64_t to_us)
+{
+	return to_us > from_us ? to_us - from_us : 0;
+}
+
+void rv_rules_ended(const struct rv_run_end *run, struct rv_ended *ret_ended)
+{
+	bool crashed = run->outcome == RV_OUTCOME_CRASHED;
+	bool failed = run->outcome == RV_OUTCOME_FAILED || run->outcome == RV_OUTCOME_FATAL;
+
+	PRE(run->outcome >= RV_OUTCOME_SUCCEEDED && run->outcome <= RV_OUTCOME_CRASHED);
+	*ret_ended = (struct rv_ended){
+		.wait_us = run->due_us > 0 ? span(run->due_us, run->started_us) : -1,
+		.run_us = failed || run->outcome == RV_OUTCOME_SUCCEEDED
+				  ? span(run->started_us, run->ended_us)
+				  : -1,
+		.cpu_us = crashed ? 0 : run->cpu_us, /* else it is the worker's, of all its life */
+		.maxrss_bytes = crashed ? 0 : run->maxrss_bytes,
+		.failed = failed || crashed,
+		.succeeded = run->job == RV_JOB_SUCCEEDED,
+		.dead = run->job == RV_JOB_DEAD,
+	};
 }

@@ -130,6 +130,16 @@ void rv_rules_worker(char *out, const struct rv_req_join *join);
 int rv_rules_unknown(struct rv_why *why, const char *thing, const char *name,
 		     const char *const *names, size_t count);
 
+/* What is counted of a run that has ended. */
+struct rv_run_end {
+	int outcome;           /* enum rv_outcome */
+	enum rv_job_state job; /* what its job is now */
+	int64_t due_us;        /* of a job's first run: when it was to run; else 0 */
+	int64_t started_us, ended_us, cpu_us, maxrss_bytes;
+};
+struct rv_ended;
+void rv_rules_ended(const struct rv_run_end *run, struct rv_ended *ret_ended);
+
 /* Whether a worker that ended like this (enum rv_died) did it by itself (R5). */
 bool rv_rules_is_crash(int died);
 

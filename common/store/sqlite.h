@@ -39,6 +39,8 @@ struct rv_sqlite_tally {
 enum rv_sqlite_wait { RV_SQLITE_WAIT_BEGIN, RV_SQLITE_WAIT_CHECKPOINT };
 
 struct rv_sqlite_queue; /* sqlite_tally.h */
+struct rv_sqlite_task_name;
+struct rv_sqlite_ended; /* sqlite_stats_rows.h */
 struct rv_sqlite_gate;  /* sqlite_gate.h */
 
 struct rv_sqlite {
@@ -67,6 +69,10 @@ struct rv_sqlite {
 	unsigned careful; /* transactions left in which every request gets a savepoint */
 	int64_t now_us;   /* wall, of this request */
 	struct rv_sqlite_tally tally, tally_before;
+	/* sqlite_stats.c: runs that ended in this transaction; those before that are not in stat */
+	struct rv_sqlite_ended *ended;
+	size_t nended, ended_before, ended_space;
+	struct rv_buf recent;
 
 	/* names */
 	int64_t names_seen;             /* tally.names of what follows; -1 none */
@@ -74,7 +80,9 @@ struct rv_sqlite {
 	size_t nqueues;
 	struct rv_task_def *tasks; /* by name */
 	size_t ntasks;
-	bool tasks_limited;                /* one of them is */
+	bool tasks_limited;                     /* one of them is */
+	struct rv_sqlite_task_name *task_names; /* by name */
+	size_t ntask_names;
 	struct rv_resource_def *resources; /* by name */
 	size_t nresources;
 

@@ -81,6 +81,9 @@ int rv_sqlite_read_instance(struct rv_store *store, struct rv_instance *ret_inst
 int rv_sqlite_read_stats(struct rv_store *store,
 			 int (*each)(void *ctx, const char *name, int64_t value),
 			 void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_statistics(struct rv_store *store, int of, const char *name,
+			      int (*each)(void *ctx, const struct rv_stats_view *view),
+			      void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_sql(struct rv_store *store, const char *sql,
 		       int (*row)(void *ctx, int n, const char *const *names,
 				  const char *const *values),

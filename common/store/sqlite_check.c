@@ -6,6 +6,7 @@
 #include "store/sqlite_calls.h"
 #include "store/sqlite_log.h"
 #include "store/sqlite_sql.h"
+#include "store/sqlite_stats.h"
 
 #include "base/check.h"
 #include "core/job.h"
@@ -71,6 +72,8 @@ int rv_sqlite_check(struct rv_store *store, bool full,
 		err = rv_sqlite_exec(s, "BEGIN");
 	while (err == RV_OK && *sql != '\0')
 		err = run_one(s, sql, "", &sql, &report);
+	if (err == RV_OK)
+		err = rv_sqlite_stats_check(s, broken, ctx);
 	if (err == RV_OK && full)
 		err = run_one(s, "PRAGMA integrity_check", "file", &sql, &report);
 	if (err == RV_E_CORRUPT) {

@@ -34,6 +34,7 @@ int rv_sqlite_lease(struct rv_sqlite *s, int64_t id, struct rv_sqlite_lease *ret
 		lease->started = sqlite3_column_int(stmt, 11) != 0;
 		lease->started_at = sqlite3_column_int64(stmt, 12);
 		lease->cancel_requested = sqlite3_column_int(stmt, 13) != 0;
+		lease->waited = sqlite3_column_int64(stmt, 14);
 	}
 	rv_sqlite_end(stmt);
 	return err;
@@ -152,26 +153,46 @@ static struct rv_sqlite_run run_of(const struct rv_sqlite *s, const struct rv_sq
 	};
 }
 
+/* The run has ended, and the job is where that took it. */
+static int counted(struct rv_sqlite *s, const struct rv_sqlite_lease *lease,
+		   const struct rv_sqlite_run *run)
+{
+	struct rv_run_end end = {.outcome = run->outcome,
+				 .job = lease->place.state,
+				 .started_us = run->started,
+				 .ended_us = run->ended,
+				 .cpu_us = run->user + run->sys,
+				 .maxrss_bytes = run->maxrss};
+
+	return rv_sqlite_ended(s, lease, &end);
+}
+
 static int end_by_ack(struct rv_sqlite *s, struct rv_sqlite_lease *lease, const char *worker,
 		      struct rv_ack *ack)
 {
 	bool ran = did_run(lease, ack);
 	struct rv_sqlite_run run = run_of(s, lease, worker, ack);
 	enum rv_job_state from;
+	bool cancelled;
 	int err = take_lease(s, lease, ran, &from);
 
 	if (err != RV_OK)
 		return err;
 	ack->err = RV_OK;
+	cancelled = lease->cancel_requested;
 #ifdef RV_MUTANT_CANCEL_LOSES
-	return settle(s, &lease->place, from, ack, ran ? &run : NULL);
+	cancelled = false;
 #endif
-	if (!lease->cancel_requested)
-		return settle(s, &lease->place, from, ack, ran ? &run : NULL);
-	if (ack->outcome == RV_OUTCOME_SUCCEEDED || ack->outcome == RV_OUTCOME_FAILED)
-		ack->err = RV_E_CONFLICT;
-	return rv_sqlite_to_done(s, &lease->place, from, RV_JOB_CANCELLED,
-				 ack->error[0] ? ack->error : RV_SAYS_CANCELLED, ran ? &run : NULL);
+	if (!cancelled) {
+		err = settle(s, &lease->place, from, ack, ran ? &run : NULL);
+	} else {
+		if (ack->outcome == RV_OUTCOME_SUCCEEDED || ack->outcome == RV_OUTCOME_FAILED)
+			ack->err = RV_E_CONFLICT;
+		err = rv_sqlite_to_done(s, &lease->place, from, RV_JOB_CANCELLED,
+					ack->error[0] ? ack->error : RV_SAYS_CANCELLED,
+					ran ? &run : NULL);
+	}
+	return err == RV_OK && ran ? counted(s, lease, &run) : err;
 }
 
 int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker, struct rv_ack *ack)
@@ -266,11 +287,13 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 	if (err != RV_OK)
 		return err;
 	if (lease.cancel_requested)
-		return rv_sqlite_to_done(s, &lease.place, from, RV_JOB_CANCELLED, RV_SAYS_CANCELLED,
-					 ran ? &run : NULL);
-	if (charged)
-		return after_crash(s, &lease.place, from, death, &run);
-	return again(s, &lease.place, from, s->now_us, ran ? &run : NULL);
+		err = rv_sqlite_to_done(s, &lease.place, from, RV_JOB_CANCELLED, RV_SAYS_CANCELLED,
+					ran ? &run : NULL);
+	else if (charged)
+		err = after_crash(s, &lease.place, from, death, &run);
+	else
+		err = again(s, &lease.place, from, s->now_us, ran ? &run : NULL);
+	return err == RV_OK && ran ? counted(s, &lease, &run) : err;
 }
 
 int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char *worker,

@@ -13,7 +13,10 @@
 static int put_task(struct rv_sqlite *s, const struct rv_task_def *task)
 {
 	const struct rv_limits *limits = &task->limits;
+	int err = rv_sqlite_run(s, RV_SQL_TASK_NAME_PUT, NULL, "t", task->name);
 
+	if (err != RV_OK)
+		return err;
 	return rv_sqlite_run(s, RV_SQL_TASK_PUT, NULL, "ttiiiiiiiiiiiiiiit", task->name,
 			     task->queue, (int64_t)task->max_attempts, (int64_t)task->max_crashes,
 			     task->timeout_us, (int64_t)task->backoff.kind, task->backoff.min_us,

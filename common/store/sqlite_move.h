@@ -23,7 +23,8 @@ struct rv_sqlite_place {
 	int64_t id, ord, event;
 	struct rv_sqlite_queue *queue;
 	int runs, attempts, crashes, granted, marks;
-	uint64_t incarnation; /* of the lease it comes from or goes to; 0 none */
+	enum rv_job_state state; /* after a move: what it is shown as now */
+	uint64_t incarnation;    /* of the lease it comes from or goes to; 0 none */
 	int64_t fence;
 };
 
@@ -37,7 +38,7 @@ struct rv_sqlite_run {
 /* What a lease row says beside the place. */
 struct rv_sqlite_lease {
 	struct rv_sqlite_place place;
-	int64_t started_at;
+	int64_t started_at, waited; /* rv_sqlite_waited */
 	bool started, cancel_requested;
 	char worker[RV_WORKER_NAME_MAX]; /* its name when it claimed */
 };

@@ -273,6 +273,8 @@ void rv_sqlite_close(struct rv_store *store)
 	rv_sqlite_names_free(s);
 	rv_arena_reset(&s->strings);
 	free(s->fallen);
+	free(s->ended);
+	rv_buf_fini(&s->recent);
 	free(s->gates);
 	free(s->reserver);
 	free(s->path);

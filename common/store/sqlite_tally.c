@@ -4,6 +4,7 @@
  * taken back with a request or transaction that fails.  Whoever writes.  Never counts rows.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_stats.h"
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
@@ -32,7 +33,10 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	t->deps = sqlite3_column_int64(stmt, 5);
 	t->waiters = sqlite3_column_int64(stmt, 6);
 	t->batches = sqlite3_column_int64(stmt, 7);
+	err = rv_sqlite_ended_load(s, stmt, 8);
 	rv_sqlite_end(stmt);
+	if (err != RV_OK)
+		return err;
 	/* The next job's number is its sequence. */
 	return t->job >= 0 && rv_order_sequence_sane(t->job + 1) ? RV_OK : RV_E_CORRUPT;
 }
@@ -73,8 +77,12 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 	}
 	if (!t->dirty)
 		return RV_OK;
-	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiiii", t->event, t->job, t->fence, t->epoch,
-			     t->names, t->deps, t->waiters, t->batches);
+	err = rv_sqlite_ended_store(s);
+	if (err != RV_OK)
+		return err;
+	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiiiib", t->event, t->job, t->fence, t->epoch,
+			     t->names, t->deps, t->waiters, t->batches, s->recent.data,
+			     s->recent.size);
 	if (err == RV_OK)
 		s->tally.dirty = false;
 	return err;
@@ -85,12 +93,14 @@ void rv_sqlite_tally_save(struct rv_sqlite *s)
 	PRE(s->open);
 	s->request++;
 	s->tally_before = s->tally;
+	s->ended_before = s->nended;
 }
 
 void rv_sqlite_tally_restore(struct rv_sqlite *s)
 {
 	PRE(s->open);
 	s->tally = s->tally_before;
+	s->nended = s->ended_before;
 	for (size_t i = 0; i < s->nqueues; i++) {
 		if (s->queues[i].saved == s->request)
 			s->queues[i].now = s->queues[i].before;
@@ -145,10 +155,12 @@ void rv_sqlite_names_free(struct rv_sqlite *s)
 	free(s->queues);
 	free(s->tasks);
 	free(s->resources);
+	free(s->task_names);
+	s->task_names = NULL;
 	s->queues = NULL;
 	s->tasks = NULL;
 	s->resources = NULL;
-	s->nqueues = s->ntasks = s->nresources = 0;
+	s->nqueues = s->ntasks = s->nresources = s->ntask_names = 0;
 	s->tasks_limited = false;
 	s->names_seen = -1;
 }
@@ -279,6 +291,28 @@ static int load_resources(struct rv_sqlite *s)
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
+static int load_task_names(struct rv_sqlite *s)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_TASK_NAMES, &stmt, "");
+
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		struct rv_sqlite_task_name *named =
+			more(&s->task_names, s->ntask_names, sizeof *named);
+
+		if (!named) {
+			rv_sqlite_end(stmt);
+			return RV_E_NOMEM;
+		}
+		named->id = sqlite3_column_int64(stmt, 0);
+		rv_sqlite_text(stmt, 1, named->name, sizeof named->name);
+		s->ntask_names++;
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
 int rv_sqlite_names(struct rv_sqlite *s)
 {
 	int err;
@@ -291,6 +325,8 @@ int rv_sqlite_names(struct rv_sqlite *s)
 		err = load_tasks(s);
 	if (err == RV_OK)
 		err = load_resources(s);
+	if (err == RV_OK)
+		err = load_task_names(s);
 	if (err == RV_OK)
 		s->names_seen = s->tally.names;
 	POST(err != RV_OK || s->names_seen == s->tally.names);
@@ -305,6 +341,11 @@ static int compare_queue(const void *name, const void *queue)
 static int compare_task(const void *name, const void *task)
 {
 	return strcmp(name, ((const struct rv_task_def *)task)->name);
+}
+
+static int compare_task_name(const void *name, const void *named)
+{
+	return strcmp(name, ((const struct rv_sqlite_task_name *)named)->name);
 }
 
 /* The few queues of a host are found by walking; the walk ends at the first hit. */
@@ -329,6 +370,16 @@ const struct rv_task_def *rv_sqlite_task(struct rv_sqlite *s, const char *name)
 	if (s->ntasks == 0)
 		return NULL;
 	return bsearch(name, s->tasks, s->ntasks, sizeof *s->tasks, compare_task);
+}
+
+int64_t rv_sqlite_task_id(struct rv_sqlite *s, const char *name)
+{
+	const struct rv_sqlite_task_name *named =
+		s->ntask_names == 0 ? NULL
+				    : bsearch(name, s->task_names, s->ntask_names,
+					      sizeof *s->task_names, compare_task_name);
+
+	return named ? named->id : 0;
 }
 
 int rv_sqlite_queue_unknown(struct rv_sqlite *s, const char *name, struct rv_why *why)

@@ -26,6 +26,12 @@ struct rv_sqlite_queue {
 	} now, before;
 };
 
+/* A task's number in stat and lease. */
+struct rv_sqlite_task_name {
+	int64_t id;
+	char name[RV_NAME_MAX];
+};
+
 int rv_sqlite_tally_load(struct rv_sqlite *s) RV_MUST_CHECK;
 int rv_sqlite_tally_store(struct rv_sqlite *s) RV_MUST_CHECK;
 /* Before and, if it failed, after a request. */
@@ -36,8 +42,20 @@ void rv_sqlite_names_free(struct rv_sqlite *s);
 struct rv_sqlite_queue *rv_sqlite_queue_named(struct rv_sqlite *s, const char *name);
 struct rv_sqlite_queue *rv_sqlite_queue_by_id(struct rv_sqlite *s, int64_t id);
 const struct rv_task_def *rv_sqlite_task(struct rv_sqlite *s, const char *name);
+/* Its number in task_name; 0: it has none. */
+int64_t rv_sqlite_task_id(struct rv_sqlite *s, const char *name);
 /* Its numbers loaded and saved for this request. */
 int rv_sqlite_queue_touch(struct rv_sqlite *s, struct rv_sqlite_queue *queue) RV_MUST_CHECK;
 int rv_sqlite_queue_unknown(struct rv_sqlite *s, const char *name, struct rv_why *why);
+
+struct rv_sqlite_lease;
+/*
+ * sqlite_stats.c: what a lease keeps for statistics, in one number: the id of its task, and if it
+ * is for a first run how long the job had waited since ${due_us} (else 0).
+ */
+int64_t rv_sqlite_waited(struct rv_sqlite *s, const char *task, int64_t due_us);
+/* The run of the lease has ended as ${run} says (but due_us), and is noted. */
+int rv_sqlite_ended(struct rv_sqlite *s, const struct rv_sqlite_lease *lease,
+		    struct rv_run_end *run) RV_MUST_CHECK;
 
 #endif

@@ -132,6 +132,7 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	struct rv_sqlite_place *place = &row->place;
 	struct rv_claimed *claimed = &row->claimed;
 	bool started = turn->prefetch == 0;
+	int64_t due = 0;
 	int err = rv_sqlite_queue_touch(s, place->queue);
 
 	PRE(turn->nclaimed < turn->want && turn->want <= RV_TURN_MAX);
@@ -147,6 +148,9 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	claimed->attempt = place->attempts + 1;
 	claimed->run = place->runs + 1;
 	claimed->crashes = place->crashes;
+	if (place->runs == 0)
+		due = claimed->run_at_us > claimed->created_us ? claimed->run_at_us
+							       : claimed->created_us;
 	if (started) {
 		place->runs++;
 		err = rv_sqlite_started(s, place);
@@ -159,12 +163,12 @@ static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row,
 	if (err != RV_OK)
 		return err;
 	turn->claimed[turn->nclaimed++] = *claimed;
-	return rv_sqlite_run(s, RV_SQL_LEASE_PUT, NULL, "iiiiiiiiiitiii", place->id,
+	return rv_sqlite_run(s, RV_SQL_LEASE_PUT, NULL, "iiiiiiiiiitiiii", place->id,
 			     place->queue->id, place->ord, (int64_t)place->runs,
 			     (int64_t)place->attempts, (int64_t)place->crashes,
 			     (int64_t)place->granted, (int64_t)place->marks, place->event,
 			     (int64_t)place->incarnation, claim->worker, place->fence,
-			     (int64_t)started, s->now_us);
+			     (int64_t)started, s->now_us, rv_sqlite_waited(s, claimed->task, due));
 }
 
 /* A row out of ready: overdue it ends, over a limit it is parked, else it is the worker's. */

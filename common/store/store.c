@@ -5,6 +5,7 @@
 #include "store/backend.h"
 #include "store/batch.h"
 #include "store/events.h"
+#include "store/stats.h"
 
 #include "base/check.h"
 
@@ -367,6 +368,13 @@ int rv_store_stats(struct rv_store *store, int (*each)(void *ctx, const char *na
 {
 	PRE(each);
 	return store->ops->stats(store, each, ctx);
+}
+
+int rv_store_statistics(struct rv_store *store, enum rv_stats_of of, const char *name,
+			int (*each)(void *ctx, const struct rv_stats_view *view), void *ctx)
+{
+	PRE(each && !store->in_transaction);
+	return store->ops->statistics(store, of, name, each, ctx);
 }
 
 int rv_store_sql(struct rv_store *store, const char *sql,

@@ -256,5 +256,6 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.totals = rv_memory_read_totals,
 	.instance = rv_memory_read_instance,
 	.stats = rv_memory_read_stats,
+	.statistics = rv_memory_read_statistics,
 	.sql = memory_sql,
 };

@@ -41,5 +41,6 @@ const struct rv_store_ops rv_store_sqlite_ops = {
 	.totals = rv_sqlite_read_totals,
 	.instance = rv_sqlite_read_instance,
 	.stats = rv_sqlite_read_stats,
+	.statistics = rv_sqlite_read_statistics,
 	.sql = rv_sqlite_read_sql,
 };

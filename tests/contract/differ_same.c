@@ -1,6 +1,8 @@
 /* Comparing what two stores answered and what they show; the first difference ends the process. */
 #include "differ.h"
 
+#include "store/stats.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -363,6 +365,29 @@ static int add_batch(void *ctx, const struct rv_batch_view *v)
 	return RV_OK;
 }
 
+static int add_stats(void *ctx, const struct rv_stats_view *v)
+{
+	static const int asked[] = {500, 950, 990};
+	const struct rv_stats *sums[] = {&v->hour, &v->ever};
+
+	add(ctx, "stats %s minute=%" PRId64, v->name, v->minute);
+	for (size_t i = 0; i < RV_ARRAY_LEN(sums); i++) {
+		const struct rv_stats *sum = sums[i];
+
+		add(ctx,
+		    " succeeded=%" PRId64 " dead=%" PRId64 " failed=%" PRId64 " cpu=%" PRId64
+		    " run=%" PRId64 " rss=%" PRId64 " n=%" PRId64 ",%" PRId64,
+		    sum->succeeded, sum->dead, sum->failed, sum->cpu_us, sum->run_us,
+		    sum->maxrss_kib, rv_histogram_count(&sum->wait), rv_histogram_count(&sum->run));
+		for (size_t k = 0; k < RV_ARRAY_LEN(asked); k++)
+			add(ctx, " %" PRId64 ",%" PRId64,
+			    rv_histogram_quantile(&sum->wait, asked[k]),
+			    rv_histogram_quantile(&sum->run, asked[k]));
+	}
+	add(ctx, "\n");
+	return RV_OK;
+}
+
 static void describe_store(struct world *w, int s, struct texts *t)
 {
 	struct rv_store *store = w->side[s].store;
@@ -377,6 +402,8 @@ static void describe_store(struct world *w, int s, struct texts *t)
 	    rv_store_gates(store, add_gate, t) != RV_OK ||
 	    rv_store_holds(store, add_hold, t) != RV_OK ||
 	    rv_store_batches(store, 0, 40, add_batch, t) != RV_OK ||
+	    rv_store_statistics(store, RV_STATS_QUEUES, NULL, add_stats, t) != RV_OK ||
+	    rv_store_statistics(store, RV_STATS_TASKS, NULL, add_stats, t) != RV_OK ||
 	    rv_store_totals(store, &totals) != RV_OK || rv_store_instance(store, &at) != RV_OK)
 		differ_fail(w, "%s cannot be read", w->side[s].name);
 	add(t, "totals due=%" PRId64 " oldest=%" PRId64, totals.next_due_us,

@@ -53,7 +53,7 @@ int rv_out_escape(struct rv_buf *buf, const char *text, size_t size, bool lines)
 void rv_out_text(FILE *file, const char *text);
 
 /* A table: fixed columns, cells added row by row, printed with aligned columns. */
-#define RV_TABLE_COLUMNS 12
+#define RV_TABLE_COLUMNS 16
 struct rv_table {
 	size_t ncolumns;
 	const char *headers[RV_TABLE_COLUMNS]; /* ">ID" is aligned to the right */

@@ -8,6 +8,7 @@
 #include "queues.h"
 #include "verb.h"
 #include "view.h"
+#include "view_stats.h"
 #include "wire/json.h"
 
 #include <stdlib.h>
@@ -92,10 +93,14 @@ static int list_queues(struct rv_cli *cli, const char *only)
 	listing.list = cli->json ? json_array() : NULL;
 	err = cli->json && !listing.list ? RV_E_NOMEM
 					 : rv_store_queues(cli->client.store, each_queue, &listing);
+	if (!err && cli->json && only)
+		err = rv_stats_queue_json(cli->client.store, only, json_array_get(listing.list, 0));
 	if (!err && cli->json)
 		code = print_json(&listing);
 	else if (!err)
 		err = rv_table_print(&table, &cli->out);
+	if (!err && !cli->json && only)
+		err = rv_stats_queue_detail(cli->client.store, only, &cli->out);
 	json_decref(listing.list);
 	rv_table_fini(&table);
 	return err ? rv_cli_fail(cli, err) : code;

@@ -257,11 +257,13 @@ static int print_workers(struct rv_cli *cli, const json_t *workers)
 
 static int print_queues(const struct status *status)
 {
-	static const char *const headers[] = {"QUEUE",    ">READY",     ">RUNNING", ">SCHEDULED",
-					      ">BLOCKED", ">SUCCEEDED", ">DEAD",    "STATE"};
+	static const char *const headers[] = {"QUEUE",      ">READY",   ">RUNNING",
+					      ">SCHEDULED", ">BLOCKED", ">SUCCEEDED",
+					      ">DEAD",      "OLDEST",   "STATE"};
 	static const char *const fields[] = {"ready",   "running",   "scheduled",
 					     "blocked", "succeeded", "dead"};
 	struct rv_table table;
+	char about[RV_FMT_SPACE];
 	const json_t *queue;
 	size_t i;
 	int err;
@@ -276,6 +278,13 @@ static int print_queues(const struct status *status)
 		rv_table_text(&table, text_of(queue, "name"), RV_STYLE_NONE);
 		for (size_t k = 0; k < RV_ARRAY_LEN(fields); k++)
 			rv_table_int(&table, int_of(queue, fields[k]), RV_STYLE_NONE);
+		if (json_is_integer(json_object_get(queue, "oldest_ready_s")))
+			rv_table_text(
+				&table,
+				rv_fmt_about(about, int_of(queue, "oldest_ready_s") * RV_S_US),
+				RV_STYLE_NONE);
+		else
+			rv_table_text(&table, "", RV_STYLE_NONE);
 		rv_table_text(&table, paused ? "paused" : "active",
 			      paused ? RV_STYLE_YELLOW : RV_STYLE_NONE);
 	}

@@ -26,7 +26,8 @@ CREATE TABLE tally (
 	succeeded  INTEGER,
 	dead       INTEGER,
 	cancelled  INTEGER,
-	prefetched INTEGER  -- and how many of the ready ones are leased already
+	prefetched INTEGER, -- and how many of the ready ones are leased already
+	recent     BLOB     -- store only: runs that ended and are not in stat yet (sqlite_stats.c)
 ) STRICT;
 INSERT INTO tally(id, n, job, fence, epoch, names, deps, waiters, batches) VALUES (0, 0, 0, 0, 1, 1, 0, 0, 0);
 
@@ -64,6 +65,13 @@ CREATE TABLE task (
 	key_rate_per    INTEGER NOT NULL,
 	takes           TEXT NOT NULL -- resources: "gpu:1,db:2"
 ) STRICT, WITHOUT ROWID;
+
+-- What tasks are called in stat and lease; a name stays when its task goes.
+CREATE TABLE task_name (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO task_name(name) VALUES ('');
 
 CREATE TABLE resource (
 	name  TEXT PRIMARY KEY,
@@ -186,6 +194,7 @@ CREATE TABLE lease (
 	started          INTEGER NOT NULL, -- 0: prefetched, shown as ready
 	started_at       INTEGER NOT NULL, -- of the claim, when it is prefetched
 	cancel_requested INTEGER NOT NULL,
+	waited           INTEGER NOT NULL DEFAULT 0, -- for statistics (rv_sqlite_waited)
 	runs             INTEGER NOT NULL,
 	attempts         INTEGER NOT NULL,
 	crashes          INTEGER NOT NULL,
@@ -315,6 +324,16 @@ CREATE TABLE hold (
 	gate TEXT NOT NULL,
 	n    INTEGER NOT NULL,
 	PRIMARY KEY (job, gate)
+) STRICT, WITHOUT ROWID;
+
+-- Statistics: scope n > 0 queue n, n < 0 task_name -n; slot 1 + minute % 60 a minute of the last hour,
+-- or an older one that nobody has needed the slot of; slot 0 the sum of all that is in no slot.
+CREATE TABLE stat (
+	slot   INTEGER NOT NULL,
+	scope  INTEGER NOT NULL,
+	minute INTEGER NOT NULL, -- since the epoch
+	data   BLOB NOT NULL, -- core/stats.h
+	PRIMARY KEY (slot, scope)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ttl (

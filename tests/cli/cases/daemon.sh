@@ -57,6 +57,19 @@ expect 0 reeve run --stdin nul -- cat
 cmp -s nul .out || fail "NULs through stdin and stdout are not the same"
 expect 0 reeve run --json -- echo hi
 json state:text=succeeded exit_code:int=0 'output[0].stream:text=stdout' $'output[0].text:text=hi\n'
+# What ran was counted.
+expect 0 reeve stats --task greet --json
+json tasks:array=1 'tasks[0].name:text=greet' 'tasks[0].ever.succeeded:int=1' 'tasks[0].hour.wait_us.count:int=1' \
+	'tasks[0].hour.run_us.p50:int' 'tasks[0].ever.maxrss_bytes:int'
+expect 0 reeve stats --tasks
+says "(commands)"
+expect 0 reeve stats default
+says "failed runs"
+expect 0 reeve stats
+says default
+expect 3 reeve stats --task gret
+errs "did you mean greet?"
+expect 2 reeve stats default --tasks
 expect 0 reeve run -e A='1 2' -C / -- sh -c 'echo "$A $PWD"'
 is "$out" "1 2 /"
 expect 3 reeve run nogreet

@@ -34,12 +34,18 @@ fields() { local f; for f in $job; do printf '%s%s ' "$1" "$f"; done; }
 	json queues:array=1 'queues[0].name:text=default' 'queues[0].ready:int=1' 'queues[0].scheduled:int=1' \
 		'queues[].running:int=0' 'queues[].blocked:int=0' 'queues[].succeeded:int=0' 'queues[].dead:int=0' \
 		'queues[].paused:bool=false' 'queues[0].oldest_ready_s:int'
+	expect 0 reeve $s stats --json
+	json queues:array=1 'queues[0].name:text=default' 'queues[0].ready:int=1' 'queues[0].oldest_ready_s:int' \
+		'queues[0].last_minute:int=0' 'queues[0].hour.succeeded:int=0' 'queues[0].ever.wait_us.count:int=0' \
+		'queues[0].ever.run_us.p99:null' 'queues[0].hour.busy_us:int=0'
+	expect 0 reeve $s stats --tasks --json
+	json tasks:array=0
 	expect 0 reeve $s limits --json
 	json limits:array=0
 	expect 0 reeve $s queue pause default --json
 	json 'queues[0].name:text=default' 'queues[0].paused:bool=true'
 	expect 0 reeve $s queue show default --json
-	json name:text=default paused:bool=true
+	json name:text=default paused:bool=true last_minute:int=0 ever.dead:int=0 hour.wait_us.p50:null
 	expect 0 reeve $s queue resume default --json
 	json 'queues[0].paused:bool=false'
 	expect 0 reeve $s hold 1 --json

@@ -1,0 +1,154 @@
+/* What is counted of a run, and which minutes are the last hour. */
+#include "base/err.h"
+#include "base/seam.h"
+#include "core/stats.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+#define MINUTE (60 * RV_S_US)
+
+static uint64_t state = 1;
+
+static int64_t next_random(int64_t below)
+{
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (int64_t)(state >> 17) % below;
+}
+
+static struct rv_ended some_run(void)
+{
+	int end = (int)next_random(4);
+
+	return (struct rv_ended){.wait_us = next_random(3) ? next_random(1LL << 30) : -1,
+				 .run_us = next_random(3) ? next_random(1LL << 30) : -1,
+				 .cpu_us = next_random(1 << 20),
+				 .maxrss_bytes = next_random(1 << 20) << 10,
+				 .failed = next_random(2),
+				 .succeeded = end == 1,
+				 .dead = end == 2};
+}
+
+Test(stats, a_run_counts_once)
+{
+	static struct rv_stats s;
+	struct rv_ended run = {
+		.wait_us = 5, .run_us = 7, .cpu_us = 3, .maxrss_bytes = 4096, .succeeded = true};
+
+	rv_stats_add(&s, &run);
+	run = (struct rv_ended){
+		.wait_us = -1, .run_us = -1, .maxrss_bytes = 1 << 20, .failed = true};
+	rv_stats_add(&s, &run);
+	run = (struct rv_ended){.wait_us = -1, .run_us = 0, .failed = true, .dead = true};
+	rv_stats_add(&s, &run);
+	cr_assert(eq(i64, s.succeeded, 1));
+	cr_assert(eq(i64, s.dead, 1));
+	cr_assert(eq(i64, s.failed, 2));
+	cr_assert(eq(i64, s.run_us, 7));
+	cr_assert(eq(i64, s.cpu_us, 3));
+	cr_assert(eq(i64, s.maxrss_kib, 1024));
+	cr_assert(eq(i64, rv_histogram_count(&s.wait), 1));
+	cr_assert(eq(i64, rv_histogram_count(&s.run), 2));
+	cr_assert(eq(i64, rv_stats_finished(&s), 2));
+}
+
+/* Adding up in any two parts, through bytes or not, is adding up at once. */
+Test(stats, parts_add_up)
+{
+	static unsigned char data[RV_STATS_SPACE];
+	static struct rv_stats all;
+	static struct rv_stats parts[2];
+	static struct rv_stats back;
+
+	for (int i = 0; i < 3000; i++) {
+		struct rv_ended run = some_run();
+
+		rv_stats_add(&all, &run);
+		rv_stats_add(&parts[next_random(2)], &run);
+	}
+	for (int i = 0; i < 2; i++)
+		cr_assert(eq(int, rv_stats_decode(data, rv_stats_encode(&parts[i], data), &back),
+			     RV_OK));
+	cr_assert(rv_stats_same(&back, &all));
+	rv_stats_merge(&parts[0], &parts[1]);
+	cr_assert(rv_stats_same(&parts[0], &all));
+	all.failed++;
+	cr_assert(not(rv_stats_same(&parts[0], &all)));
+}
+
+Test(stats, a_run_comes_back_from_its_bytes)
+{
+	unsigned char data[RV_ENDED_SPACE];
+
+	for (int i = 0; i < 5000; i++) {
+		struct rv_ended run = some_run();
+		struct rv_ended back;
+		size_t size = rv_ended_encode(&run, data);
+		const unsigned char *at = data;
+
+		cr_assert(eq(int, rv_ended_decode(&at, data + size, &back), RV_OK));
+		cr_assert(eq(sz, (size_t)(at - data), size));
+		cr_assert(eq(i64, back.wait_us, run.wait_us));
+		cr_assert(eq(i64, back.run_us, run.run_us));
+		cr_assert(eq(i64, back.cpu_us, run.cpu_us));
+		cr_assert(eq(i64, back.maxrss_bytes, run.maxrss_bytes));
+		cr_assert(eq(int, back.failed, run.failed));
+		cr_assert(eq(int, back.succeeded, run.succeeded));
+		cr_assert(eq(int, back.dead, run.dead));
+		at = data;
+		cr_assert(eq(int, rv_ended_decode(&at, data + size - 1, &back), RV_E_CORRUPT));
+	}
+}
+
+/* What a damaged store or a lying worker says must not end a process. */
+Test(stats, nonsense_is_bounded)
+{
+	static unsigned char data[200];
+	static struct rv_stats s;
+	struct rv_ended run = {.wait_us = INT64_MAX,
+			       .run_us = INT64_MAX,
+			       .cpu_us = INT64_MIN,
+			       .maxrss_bytes = INT64_MIN,
+			       .succeeded = true};
+
+	for (int i = 0; i < 1000; i++)
+		rv_stats_add(&s, &run);
+	cr_assert(lt(i64, 0, s.run_us));
+	cr_assert(eq(i64, s.cpu_us, 0));
+	cr_assert(eq(i64, s.succeeded, 1000));
+	for (int round = 0; round < 20000; round++) {
+		static struct rv_stats other;
+		size_t size = (size_t)next_random(sizeof data);
+		struct rv_ended ended;
+		const unsigned char *at = data;
+
+		memset(&other, 0, sizeof other);
+		for (size_t i = 0; i < size; i++)
+			data[i] = (unsigned char)next_random(256);
+		(void)!rv_stats_decode(data, size, &other);
+		(void)!rv_ended_decode(&at, data + size, &ended);
+		cr_assert(le(i64, 0, rv_histogram_count(&other.run)));
+	}
+}
+
+Test(stats, the_last_hour_is_this_minute_and_59_before)
+{
+	int64_t now = rv_stats_minute(100 * MINUTE + 1);
+
+	cr_assert(eq(i64, now, 100));
+	cr_assert(rv_stats_in_hour(100, now));
+	cr_assert(rv_stats_in_hour(41, now));
+	cr_assert(not(rv_stats_in_hour(40, now)));
+	cr_assert(not(rv_stats_in_hour(101, now)), "a clock was put back");
+	cr_assert(eq(i64, rv_stats_minute(-5), 0));
+}
+
+Test(stats, the_last_minute_takes_its_share_of_the_one_before)
+{
+	cr_assert(eq(i64, rv_stats_last_minute(3, 60, 100 * MINUTE), 63));
+	cr_assert(eq(i64, rv_stats_last_minute(3, 60, 100 * MINUTE + 30 * RV_S_US), 33));
+	cr_assert(eq(i64, rv_stats_last_minute(3, 60, 101 * MINUTE - 1), 3));
+	cr_assert(eq(i64, rv_stats_last_minute(0, 1, 100 * MINUTE + 29 * RV_S_US), 1));
+	cr_assert(eq(i64, rv_stats_last_minute(0, INT64_MAX / 256, 100 * MINUTE), INT64_MAX / 256));
+}

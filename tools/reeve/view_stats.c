@@ -1,0 +1,178 @@
+/*
+ * What is counted of queues and tasks, in words and as JSON.  Runs in the CLI.  Reads, changes
+ * nothing.
+ */
+#include "view_stats.h"
+
+#include "base/fmt.h"
+#include "store/stats.h"
+#include "wire/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The shares of a thousand that are shown. */
+static const struct {
+	int per_mille;
+	const char *name;
+} shown[] = {{500, "p50"}, {950, "p95"}, {990, "p99"}};
+
+static int keep(void *ctx, const struct rv_stats_view *view)
+{
+	*(struct rv_stats_view *)ctx = *view;
+	return RV_OK;
+}
+
+int rv_stats_of_one(struct rv_store *store, int of, const char *name,
+		    struct rv_stats_view *ret_view)
+{
+	int err;
+
+	memset(ret_view, 0, sizeof(*ret_view));
+	err = rv_store_statistics(store, (enum rv_stats_of)of, name, keep, ret_view);
+	ret_view->name = name;
+	return err;
+}
+
+static json_t *lengths(const struct rv_histogram *of)
+{
+	json_t *object = json_object();
+	int err = object ? rv_json_set_int(object, "count", rv_histogram_count(of)) : RV_E_NOMEM;
+
+	for (size_t i = 0; !err && i < RV_ARRAY_LEN(shown); i++) {
+		int64_t us = rv_histogram_quantile(of, shown[i].per_mille);
+
+		err = rv_json_set_new(object, shown[i].name,
+				      us < 0 ? json_null() : json_integer(us));
+	}
+	if (!err)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *span(const struct rv_stats *of)
+{
+	json_t *object =
+		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "succeeded", (json_int_t)of->succeeded,
+			  "dead", (json_int_t)of->dead, "failed_runs", (json_int_t)of->failed,
+			  "cpu_us", (json_int_t)of->cpu_us, "busy_us", (json_int_t)of->run_us,
+			  "maxrss_bytes", (json_int_t)(of->maxrss_kib << 10));
+
+	if (object && rv_json_set_new(object, "wait_us", lengths(&of->wait)) == RV_OK &&
+	    rv_json_set_new(object, "run_us", lengths(&of->run)) == RV_OK)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+int rv_stats_json(json_t *object, const struct rv_stats_view *view)
+{
+	int err = rv_json_set_int(object, "last_minute", view->minute);
+
+	if (!err)
+		err = rv_json_set_new(object, "hour", span(&view->hour));
+	return err ? err : rv_json_set_new(object, "ever", span(&view->ever));
+}
+
+void rv_stats_time_cell(struct rv_table *table, int64_t us)
+{
+	char about[RV_FMT_SPACE];
+
+	rv_table_text(table, us < 0 ? "" : rv_fmt_about(about, us),
+		      us < 0 ? RV_STYLE_DIM : RV_STYLE_NONE);
+}
+
+static void quantile_cells(struct rv_table *table, const struct rv_histogram *of)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(shown); i++)
+		rv_stats_time_cell(table, rv_histogram_quantile(of, shown[i].per_mille));
+}
+
+void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view)
+{
+	int64_t failed = view->hour.failed;
+
+	rv_table_int(table, view->minute, RV_STYLE_NONE);
+	rv_table_int(table, rv_stats_finished(&view->hour), RV_STYLE_NONE);
+	rv_table_int(table, rv_stats_finished(&view->ever), RV_STYLE_NONE);
+	rv_table_int(table, failed, failed ? RV_STYLE_RED : RV_STYLE_DIM);
+	quantile_cells(table, &view->hour.wait);
+	quantile_cells(table, &view->hour.run);
+}
+
+static void numbers(struct rv_table *table, const char *what, int64_t hour, int64_t ever)
+{
+	rv_table_text(table, what, RV_STYLE_NONE);
+	rv_table_int(table, hour, RV_STYLE_NONE);
+	rv_table_int(table, ever, RV_STYLE_NONE);
+}
+
+static void times(struct rv_table *table, const char *what, int64_t hour, int64_t ever)
+{
+	rv_table_text(table, what, RV_STYLE_NONE);
+	rv_stats_time_cell(table, hour);
+	rv_stats_time_cell(table, ever);
+}
+
+static void quantiles(struct rv_table *table, const char *what, const struct rv_histogram *hour,
+		      const struct rv_histogram *ever)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(shown); i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "%s, %s", what, shown[i].name);
+		times(table, text, rv_histogram_quantile(hour, shown[i].per_mille),
+		      rv_histogram_quantile(ever, shown[i].per_mille));
+	}
+}
+
+int rv_stats_detail(const struct rv_stats_view *view, const struct rv_out *out)
+{
+	static const char *const headers[] = {"COUNTED", ">LAST HOUR", ">EVER"};
+	const struct rv_stats *hour = &view->hour;
+	const struct rv_stats *ever = &view->ever;
+	struct rv_table table;
+	int err;
+
+	rv_table_init(&table, headers, RV_ARRAY_LEN(headers));
+	numbers(&table, "succeeded", hour->succeeded, ever->succeeded);
+	numbers(&table, "dead", hour->dead, ever->dead);
+	numbers(&table, "failed runs", hour->failed, ever->failed);
+	quantiles(&table, "wait", &hour->wait, &ever->wait);
+	quantiles(&table, "run", &hour->run, &ever->run);
+	times(&table, "run, in all", hour->run_us, ever->run_us);
+	times(&table, "CPU, in all", hour->cpu_us, ever->cpu_us);
+	rv_table_text(&table, "memory, the most", RV_STYLE_NONE);
+	rv_table_printf(&table, RV_STYLE_NONE, "%lldK", (long long)hour->maxrss_kib);
+	rv_table_printf(&table, RV_STYLE_NONE, "%lldK", (long long)ever->maxrss_kib);
+	err = rv_table_print(&table, out);
+	rv_table_fini(&table);
+	if (!err)
+		(void)printf("finished in the last minute: %lld\n", (long long)view->minute);
+	return err;
+}
+
+int rv_stats_queue_json(struct rv_store *store, const char *queue, json_t *object)
+{
+	struct rv_stats_view *view = malloc(sizeof(*view));
+	int err = view ? rv_stats_of_one(store, RV_STATS_QUEUES, queue, view) : RV_E_NOMEM;
+
+	if (!err)
+		err = rv_stats_json(object, view);
+	free(view);
+	return err;
+}
+
+int rv_stats_queue_detail(struct rv_store *store, const char *queue, const struct rv_out *out)
+{
+	struct rv_stats_view *view = malloc(sizeof(*view));
+	int err = view ? rv_stats_of_one(store, RV_STATS_QUEUES, queue, view) : RV_E_NOMEM;
+
+	if (!err) {
+		(void)putchar('\n');
+		err = rv_stats_detail(view, out);
+	}
+	free(view);
+	return err;
+}

@@ -138,3 +138,12 @@ void rv_out_text(FILE *file, const char *text)
 		(void)fputs(rv_buf_text(&buf), file);
 	rv_buf_fini(&buf);
 }
+
+void rv_out_line(const char *name, const char *text)
+{
+	if (!text || !*text)
+		return;
+	(void)printf("%-12s ", name);
+	rv_out_text(stdout, text);
+	(void)putchar('\n');
+}

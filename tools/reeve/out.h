@@ -51,6 +51,8 @@ const char *rv_out_off(const struct rv_out *out, enum rv_style style);
 int rv_out_escape(struct rv_buf *buf, const char *text, size_t size, bool lines) RV_MUST_CHECK;
 /* printf of one text (NULL: "-") escaped on one line. */
 void rv_out_text(FILE *file, const char *text);
+/* A line "NAME  TEXT" of a thing that is shown, on stdout; none without a text. */
+void rv_out_line(const char *name, const char *text);
 
 /* A table: fixed columns, cells added row by row, printed with aligned columns. */
 #define RV_TABLE_COLUMNS 16

@@ -147,15 +147,6 @@ static void line_time(const char *name, int64_t wall_us)
 			     rv_view_ago(ago, wall_us, 0));
 }
 
-static void line_text(const char *name, const char *text)
-{
-	if (!text)
-		return;
-	(void)printf("%-12s ", name);
-	rv_out_text(stdout, text);
-	(void)putchar('\n');
-}
-
 static void line_callback(const char *name, const struct rv_callback *callback, int64_t job)
 {
 	if (!callback->task)
@@ -171,9 +162,9 @@ static void line_callback(const char *name, const struct rv_callback *callback, 
 static void print_batch(const struct rv_batch_view *view)
 {
 	(void)printf("%-12s %lld\n", "batch", (long long)view->id);
-	line_text("name", view->name);
-	line_text("state", rv_view_batch_state(view));
-	line_text("labels", view->labels);
+	rv_out_line("name", view->name);
+	rv_out_line("state", rv_view_batch_state(view));
+	rv_view_line_labels(view->labels);
 	(void)printf("%-12s %lld: %lld pending, %lld succeeded, %lld dead, %lld cancelled\n",
 		     "jobs", (long long)view->total, (long long)view->pending,
 		     (long long)view->succeeded, (long long)view->dead, (long long)view->cancelled);

@@ -14,15 +14,6 @@
 
 #include <string.h>
 
-static void line_text(const char *name, const char *text)
-{
-	if (!text || !*text)
-		return;
-	(void)printf("%-12s ", name);
-	rv_out_text(stdout, text);
-	(void)putchar('\n');
-}
-
 static void line_time(const char *name, int64_t wall_us, int64_t now_us)
 {
 	char time[RV_FMT_SPACE];
@@ -46,9 +37,9 @@ static void show_head(const struct rv_cli *cli, const struct rv_job_view *view, 
 		     view->cancel_requested && view->state == RV_JOB_RUNNING ? " (cancel requested)"
 									     : "");
 	if (rv_view_what(view, &what) == RV_OK)
-		line_text(view->task && *view->task ? "task" : "command", rv_buf_text(&what));
+		rv_out_line(view->task && *view->task ? "task" : "command", rv_buf_text(&what));
 	rv_buf_fini(&what);
-	line_text("queue", view->queue);
+	rv_out_line("queue", view->queue);
 	(void)printf("%-12s %d\n", "priority", view->priority);
 	if (view->weight != 1)
 		(void)printf("%-12s %d\n", "weight", view->weight);
@@ -63,9 +54,9 @@ static void show_head(const struct rv_cli *cli, const struct rv_job_view *view, 
 	line_time("finished", view->finished_us, now_us);
 	line_time("expires", view->expires_us, now_us);
 	line_time("deadline", view->deadline_us, now_us);
-	line_text("result", rv_view_exit(view->exit_code, view->signo, text, sizeof(text)));
-	line_text("error", view->error);
-	line_text("worker", view->worker);
+	rv_out_line("result", rv_view_exit(view->exit_code, view->signo, text, sizeof(text)));
+	rv_out_line("error", view->error);
+	rv_out_line("worker", view->worker);
 }
 
 static void show_rest(const struct rv_job_view *view)
@@ -73,19 +64,18 @@ static void show_rest(const struct rv_job_view *view)
 	char text[RV_FMT_SPACE];
 
 	if (view->timeout_us > 0)
-		line_text("timeout", rv_fmt_duration(text, view->timeout_us));
+		rv_out_line("timeout", rv_fmt_duration(text, view->timeout_us));
 	if (view->payload_size > 0)
 		(void)printf("%-12s %zu bytes\n", "stdin", view->payload_size);
-	line_text("unique", view->unique_key);
+	rv_out_line("unique", view->unique_key);
 	if (view->until_us != RV_UNTIL_FINISHED)
-		line_text("held until", rv_job_until_name(text, view->until_us));
-	line_text("idempotency", view->idem_key);
-	line_text("key", view->key);
-	line_text("resources", view->takes);
-	line_text("limit", view->gate);
-	if (view->labels && strcmp(view->labels, "[]") != 0)
-		line_text("labels", view->labels);
-	line_text("metadata", view->meta);
+		rv_out_line("held until", rv_job_until_name(text, view->until_us));
+	rv_out_line("idempotency", view->idem_key);
+	rv_out_line("key", view->key);
+	rv_out_line("resources", view->takes);
+	rv_out_line("limit", view->gate);
+	rv_view_line_labels(view->labels);
+	rv_out_line("metadata", view->meta);
 	if (view->batch > 0)
 		(void)printf("%-12s %s%lld\n", "batch", view->callback ? "callback of " : "",
 			     (long long)view->batch);

@@ -100,6 +100,24 @@ static json_t *labels_of(const char *text)
 	return json_array();
 }
 
+void rv_view_line_labels(const char *text)
+{
+	json_t *labels = labels_of(text);
+	struct rv_buf line;
+	int err = RV_OK;
+
+	rv_buf_init(&line);
+	for (size_t i = 0; !err && i < json_array_size(labels); i++) {
+		const char *label = json_string_value(json_array_get(labels, i));
+
+		err = rv_buf_printf(&line, "%s%s", i > 0 ? ", " : "", label ? label : "?");
+	}
+	if (!err && line.size > 0)
+		rv_out_line("labels", rv_buf_text(&line));
+	rv_buf_fini(&line);
+	json_decref(labels);
+}
+
 static void put_spec(struct builder *to, const char *text)
 {
 	static const char *const fields[] = {"args", "command", "cwd", "env"};

@@ -189,7 +189,7 @@ static void say_what_was_asked(void)
 int main(int argc, char **argv)
 {
 	const char *backends[2] = {"memory", "sqlite"};
-	long steps = 100000;
+	long steps = 20000;
 
 	seed_told = 1;
 	for (int i = 1; i < argc; i++) {

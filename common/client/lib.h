@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "client/client.h"
+#include "client/newjob.h"
 #include "client/reeve.h"
 
 #include <pthread.h>
@@ -29,6 +30,14 @@ int rv_lib_leave(struct reeve *reeve, int err) RV_MUST_CHECK;
 /* Without a handle that was entered: of a mistake in what was given. */
 int rv_lib_say(const struct reeve *reeve, int err, const char *format, ...)
 	RV_PRINTF(3, 4) RV_MUST_CHECK;
+
+/* Texts and "NAME=VALUE" pairs, both ended by NULL, NULL: none, into the object ${line}. */
+int rv_lib_texts(struct rv_newjob *new, json_t *line, const char *name,
+		 const char *const *texts) RV_MUST_CHECK;
+int rv_lib_pairs(struct rv_newjob *new, json_t *line, const char *name,
+		 const char *const *pairs) RV_MUST_CHECK;
+/* A copy in the arena; NULL stays NULL. */
+int rv_lib_copy(struct rv_arena *arena, const char *text, const char **ret_copy) RV_MUST_CHECK;
 
 /* ${size} zeroed bytes that reeve_free takes back with all that is in ${*ret_arena}; NULL: no
  * memory. */

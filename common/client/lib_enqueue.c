@@ -60,8 +60,7 @@ static int set_text(struct rv_newjob *new, json_t *line, const char *name, const
 	return err;
 }
 
-static int set_texts(struct rv_newjob *new, json_t *line, const char *name,
-		     const char *const *texts)
+int rv_lib_texts(struct rv_newjob *new, json_t *line, const char *name, const char *const *texts)
 {
 	json_t *list;
 	int err = RV_OK;
@@ -81,8 +80,7 @@ static int set_texts(struct rv_newjob *new, json_t *line, const char *name,
 	return err;
 }
 
-static int set_pairs(struct rv_newjob *new, json_t *line, const char *name,
-		     const char *const *pairs)
+int rv_lib_pairs(struct rv_newjob *new, json_t *line, const char *name, const char *const *pairs)
 {
 	json_t *object;
 	int err = RV_OK;
@@ -124,11 +122,11 @@ static int set_work(struct rv_newjob *new, const struct reeve_new *from, json_t 
 	int err = set_text(new, line, "task", from->task);
 
 	if (!err)
-		err = set_pairs(new, line, "args", from->args);
+		err = rv_lib_pairs(new, line, "args", from->args);
 	if (!err)
-		err = set_texts(new, line, "command", from->command);
+		err = rv_lib_texts(new, line, "command", from->command);
 	if (!err)
-		err = set_pairs(new, line, "env", from->env);
+		err = rv_lib_pairs(new, line, "env", from->env);
 	return err ? err : set_text(new, line, "cwd", from->cwd);
 }
 
@@ -145,13 +143,15 @@ static int set_options(struct rv_newjob *new, const struct reeve_new *from, json
 	if (!err)
 		err = set_text(new, line, "resources", from->resources);
 	if (!err)
-		err = set_texts(new, line, "labels", from->labels);
+		err = rv_lib_texts(new, line, "labels", from->labels);
 	if (!err)
 		err = set_after(line, from->after, from->nafter);
 	if (!err)
 		err = set_int(line, "priority", from->priority, -1);
 	if (!err)
 		err = set_int(line, "weight", from->weight, 0);
+	if (!err)
+		err = set_int(line, "batch", from->batch, 0);
 	return err ? err : set_int(line, "max_attempts", from->max_attempts, 0);
 }
 

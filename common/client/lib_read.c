@@ -18,11 +18,10 @@
 #define LIMIT_MAX      10000
 #define LOOK_US        (100 * RV_MS_US) /* between looks at the events */
 
-/* NULL stays NULL. */
-static int copy(struct rv_arena *arena, const char *text, const char **ret)
+int rv_lib_copy(struct rv_arena *arena, const char *text, const char **ret_copy)
 {
-	*ret = text ? rv_arena_strdup(arena, text) : NULL;
-	return text && !*ret ? RV_E_NOMEM : RV_OK;
+	*ret_copy = text ? rv_arena_strdup(arena, text) : NULL;
+	return text && !*ret_copy ? RV_E_NOMEM : RV_OK;
 }
 
 static int copy_job(struct rv_arena *arena, const struct rv_job_view *view, struct reeve_job *job)
@@ -47,26 +46,29 @@ static int copy_job(struct rv_arena *arena, const struct rv_job_view *view, stru
 		.signal = view->signo,
 		.cancel_requested = view->cancel_requested,
 		.held = view->held,
+		.batch = view->batch,
 		.payload_size = view->payload_size,
 		.percent = -1,
 	};
-	int err = copy(arena, view->task, &job->task);
+	int err = rv_lib_copy(arena, view->task, &job->task);
 
 	if (!err)
-		err = copy(arena, view->queue, &job->queue);
+		err = rv_lib_copy(arena, view->queue, &job->queue);
 	if (!err)
-		err = copy(arena, view->spec, &job->spec);
+		err = rv_lib_copy(arena, view->spec, &job->spec);
 	if (!err)
-		err = copy(arena, view->error, &job->error);
+		err = rv_lib_copy(arena, view->error, &job->error);
 	if (!err)
-		err = copy(arena, view->worker, &job->worker);
+		err = rv_lib_copy(arena, view->worker, &job->worker);
 	if (!err)
-		err = copy(arena, view->key, &job->key);
+		err = rv_lib_copy(arena, view->key, &job->key);
 	if (!err)
-		err = copy(arena, view->unique_key, &job->unique_key);
+		err = rv_lib_copy(arena, view->unique_key, &job->unique_key);
 	if (!err)
-		err = copy(arena, view->idem_key, &job->idempotency_key);
-	return err ? err : copy(arena, view->labels, &job->labels);
+		err = rv_lib_copy(arena, view->idem_key, &job->idempotency_key);
+	if (!err)
+		err = rv_lib_copy(arena, view->meta, &job->meta);
+	return err ? err : rv_lib_copy(arena, view->labels, &job->labels);
 }
 
 static int copy_told(struct rv_arena *arena, struct rv_store *store, struct reeve_job *job)
@@ -77,7 +79,7 @@ static int copy_told(struct rv_arena *arena, struct rv_store *store, struct reev
 	if (err)
 		return err == RV_E_NOTFOUND ? RV_OK : err; /* deleted between two looks */
 	job->percent = told.percent;
-	err = copy(arena, told.message, &job->message);
+	err = rv_lib_copy(arena, told.message, &job->message);
 	if (err || !told.result)
 		return err;
 	job->result = rv_arena_memdup(arena, told.result, told.result_size);
@@ -219,7 +221,7 @@ static int add_queue(void *ctx, const struct rv_queue_view *view)
 				      .oldest_ready_at_us = view->oldest_ready_us};
 	for (size_t i = 0; i < RV_JOB_STATES; i++)
 		queue->count[i] = view->counts[i];
-	return copy(stats->arena, view->name, &queue->name);
+	return rv_lib_copy(stats->arena, view->name, &queue->name);
 }
 
 static int read_stats(struct rv_store *store, struct reeve_stats *stats)
@@ -295,7 +297,7 @@ static int add_event(void *ctx, const struct rv_event_view *view)
 				      .from = view->from,
 				      .to = view->to};
 	events->last = view->seq;
-	return copy(events->arena, view->reason, &event->reason);
+	return rv_lib_copy(events->arena, view->reason, &event->reason);
 }
 
 /* One look; the store must be the one that the first look was at. */

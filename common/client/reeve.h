@@ -134,6 +134,7 @@ struct reeve_new {
 	/* a JSON object of further fields, as a line of `reeve add --from-file` has them; what is
 	 * said above wins */
 	const char *json;
+	int64_t batch; /* that it joins (reeve_batch_new); 0 none */
 };
 
 /* Nothing said; ${size} is sizeof(struct reeve_new) of the caller. */
@@ -178,6 +179,8 @@ struct reeve_job {
 	const char *message; /* of the same */
 	const void *result;  /* of a job that succeeded; any bytes */
 	size_t result_size;
+	const char *meta; /* JSON: {…} */
+	int64_t batch;    /* that it is in, or is a callback of; 0 none */
 };
 
 /* What the library gives out is freed by this, at once and whole.  NULL is fine. */
@@ -215,6 +218,41 @@ int reeve_cancel(struct reeve *reeve, int64_t id);
 /* A dead or cancelled job runs again.  REEVE_E_CONFLICT: it is neither, or its unique key is held.
  */
 int reeve_retry(struct reeve *reeve, int64_t id);
+
+/* Jobs that are counted together, and what follows when all have ended: reeve(1), "batch". */
+struct reeve_batch_new {
+	size_t size;               /* sizeof(struct reeve_batch_new) */
+	const char *name;          /* for people */
+	const char *const *labels; /* …, NULL */
+	/* the tasks of the jobs that follow, and their "NAME=VALUE", …, NULL */
+	const char *on_success; /* when all have succeeded */
+	const char *const *on_success_args;
+	const char *on_complete; /* whatever became of them */
+	const char *const *on_complete_args;
+};
+#define REEVE_BATCH_NEW_INIT                                                                       \
+	{                                                                                          \
+		sizeof(struct reeve_batch_new), NULL, NULL, NULL, NULL, NULL, NULL                 \
+	}
+/* REEVE_E_NOTFOUND: there is no such task. */
+int reeve_batch_new(struct reeve *reeve, const struct reeve_batch_new *batch, int64_t *ret_batch);
+/* It takes no more jobs, and ends with the last of them.  REEVE_E_CONFLICT: it is closed already.
+ */
+int reeve_batch_close(struct reeve *reeve, int64_t batch);
+
+struct reeve_batch {
+	int64_t id;
+	const char *name, *labels;                          /* labels: JSON */
+	int64_t created_at_us, closed_at_us, ended_at_us;   /* 0: it is open; has not ended */
+	int64_t total, pending, succeeded, dead, cancelled; /* jobs */
+	int64_t success_job, complete_job;                  /* that followed; 0: not yet */
+};
+int reeve_batch_get(struct reeve *reeve, int64_t batch, const struct reeve_batch **ret_batch);
+/*
+ * Until the batch has ended, as reeve_wait.  An open one does not end.  REEVE_E_TIMEOUT,
+ * REEVE_E_NOTFOUND.
+ */
+int reeve_batch_wait(struct reeve *reeve, int64_t batch, int64_t timeout_us);
 
 /* Kept counts: of the store, and of each queue. */
 struct reeve_queue {

@@ -66,6 +66,13 @@ enum rv_on_held {
 /* How parents must end for a job to run; the numbers stand in stores. */
 enum rv_after { RV_AFTER_SUCCESS, RV_AFTER_FAILURE, RV_AFTER_ANY };
 
+/* What becomes of a job for which its queue has no room; the numbers stand in stores. */
+enum rv_on_full {
+	RV_ON_FULL_REJECT,
+	RV_ON_FULL_DROP_OLDEST, /* the one that waits longest makes way */
+	RV_ON_FULL_BLOCK,       /* refused, but told that whoever asks is to wait for room */
+};
+
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 
@@ -94,6 +101,8 @@ struct rv_queue_def {
 	enum rv_strategy strategy;
 	int64_t aging_us; /* PRIORITY: a level is worth so much waiting; 0: no aging */
 	struct rv_limits limits;
+	int max; /* jobs that may wait there; 0: any number */
+	enum rv_on_full on_full;
 };
 
 /* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI.

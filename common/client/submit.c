@@ -144,6 +144,8 @@ int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct
 	jobs->skipped = req->u.enqueue.skipped;
 	jobs->rescheduled = req->u.enqueue.rescheduled;
 	jobs->replaced = req->u.enqueue.replaced;
+	jobs->may_wait = err == RV_E_FULL && req->u.enqueue.may_wait;
+	(void)snprintf(jobs->full, sizeof(jobs->full), "%s", req->u.enqueue.full);
 	free(req);
 	return err;
 }

@@ -3,6 +3,7 @@
 
 /* Writing to the store from outside the daemon.  CLI and tests. */
 
+#include "base/spec.h"
 #include "client/client.h"
 
 struct rv_job_new;
@@ -33,6 +34,8 @@ struct rv_submit_jobs {
 	/* out: those that were there already by their idempotency key; were answered by the holder
 	 * of their unique key; of these, have given it their time; have replaced it */
 	size_t repeated, skipped, rescheduled, replaced;
+	bool may_wait;          /* out, on RV_E_FULL: there may be room for them later */
+	char full[RV_NAME_MAX]; /* out, on RV_E_FULL: the queue */
 };
 
 /*

@@ -78,6 +78,29 @@ int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const in
 	return err == RV_E_BUSY || err == RV_E_NOSPACE ? RV_OK : err;
 }
 
+int rv_waiter_watch_queue(struct rv_waiter *waiter, struct rv_client *client, const char *queue,
+			  int64_t jobs, struct rv_why *why)
+{
+	struct rv_req *req;
+	int err;
+
+	if (waiter->fd < 0 || !client->writable)
+		return RV_OK;
+	req = calloc(1, sizeof(*req));
+	if (!req)
+		return RV_E_NOMEM;
+	req->kind = RV_REQ_WAITER;
+	req->u.waiter.expires_us = rv_wall_us() + RV_WAITER_EXPIRES_US;
+	req->u.waiter.room = jobs;
+	(void)snprintf(req->u.waiter.path, sizeof(req->u.waiter.path), "%s", waiter->path);
+	(void)snprintf(req->u.waiter.queue, sizeof(req->u.waiter.queue), "%s", queue);
+	err = rv_submit_one(client, req, why);
+	free(req);
+	if (err == RV_OK)
+		waiter->registered = true;
+	return err == RV_E_BUSY || err == RV_E_NOSPACE ? RV_OK : err;
+}
+
 void rv_waiter_done(struct rv_waiter *waiter)
 {
 	waiter->registered = false;

@@ -2,8 +2,9 @@
 #define RV_CLIENT_WAITER_H
 
 /*
- * Waiting for jobs to become final: a socket of ours in runtime_dir, rung by whoever commits the
- * final state.  A ring is a hint: the caller looks at the store again at least once a second.
+ * Waiting for jobs to become final, or for room in a queue: a socket of ours in runtime_dir, rung
+ * by whoever commits the final state.  A ring is a hint: the caller looks at the store again at
+ * least once a second.
  */
 
 #include "client/client.h"
@@ -35,6 +36,12 @@ void rv_waiter_fini(struct rv_waiter *waiter, struct rv_client *client);
 #define RV_WAITER_JOBS 16
 int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const int64_t *jobs,
 		    size_t count, struct rv_why *why) RV_MUST_CHECK;
+/*
+ * The same for room for ${jobs} in a queue that is full (store/request.h: on_full = block); try
+ * again when it has rung.
+ */
+int rv_waiter_watch_queue(struct rv_waiter *waiter, struct rv_client *client, const char *queue,
+			  int64_t jobs, struct rv_why *why) RV_MUST_CHECK;
 /* Every watched job is final (their rows are gone): nothing is left to be forgotten. */
 void rv_waiter_done(struct rv_waiter *waiter);
 

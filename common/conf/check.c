@@ -91,6 +91,10 @@ static void check_queue(struct rv_builder *b, const struct rv_conf *conf,
 		rv_conf_error_add(b->errors, rv_build_where(in, "aging"),
 				  "[%s] aging: only strategy = priority has levels that could age",
 				  in->title);
+	if (queue->on_full != RV_ON_FULL_REJECT && queue->queue_max == 0 &&
+	    !rv_build_is_bad(in, "queue_max"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "on_full"),
+				  "[%s] on_full: without a queue_max it is never full", in->title);
 	if (!in->implied && !is_served(conf, in->name))
 		rv_conf_warning_add(b->errors, &in->where, "no pool serves [%s]: its jobs wait",
 				    in->title);

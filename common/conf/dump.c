@@ -220,6 +220,8 @@ static void queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *re
 		.aging_us = queue->aging_us,
 		.limits = {queue->concurrency, queue->key_concurrency, queue->rate,
 			   queue->key_rate},
+		.max = queue->queue_max,
+		.on_full = queue->on_full,
 	};
 	copy_name(ret_def->name, queue->name);
 }

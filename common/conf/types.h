@@ -72,6 +72,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_RULES      struct rv_conf_list /* each a line of conf/rule.h */
 #define RV_CONF_C_ENVNAMES   struct rv_conf_list
 #define RV_CONF_C_STRATEGY   enum rv_strategy
+#define RV_CONF_C_ON_FULL    enum rv_on_full
 #define RV_CONF_C_DURABILITY enum rv_durability
 #define RV_CONF_C_HANDLER    enum rv_conf_handler
 #define RV_CONF_C_BUILTIN    enum rv_conf_builtin

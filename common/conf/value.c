@@ -408,6 +408,7 @@ static const struct {
 	TYPE(RULES, rv_value_set_rule, rv_value_print_list, "rules, one a line"),
 	TYPE(ENVNAMES, rv_value_set_env_names, rv_value_print_list, "a list of variables"),
 	TYPE(STRATEGY, set_word, print_enum, ""),
+	TYPE(ON_FULL, set_word, print_enum, ""),
 	TYPE(DURABILITY, set_word, print_enum, ""),
 	TYPE(HANDLER, set_word, print_enum, ""),
 	TYPE(BUILTIN, set_word, print_enum, ""),

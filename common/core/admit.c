@@ -22,6 +22,12 @@ static const char *const on_helds[] = {
 	[RV_ON_HELD_RESCHEDULE] = "reschedule",
 };
 
+static const char *const on_fulls[] = {
+	[RV_ON_FULL_REJECT] = "reject",
+	[RV_ON_FULL_DROP_OLDEST] = "drop-oldest",
+	[RV_ON_FULL_BLOCK] = "block",
+};
+
 enum rv_admit rv_admit_after(enum rv_after on, enum rv_job_state parent)
 {
 	PRE(rv_admit_after_sane(on));
@@ -52,6 +58,16 @@ int64_t rv_admit_held_until(int64_t until_us, int64_t now_us)
 	if (until_us <= 0)
 		return 0;
 	return __builtin_add_overflow(now_us, until_us, &sum) ? INT64_MAX : sum;
+}
+
+bool rv_admit_on_full_sane(int64_t on_full)
+{
+	return on_full >= 0 && on_full < (int64_t)RV_ARRAY_LEN(on_fulls);
+}
+
+const char *rv_admit_on_full_name(int on_full)
+{
+	return rv_admit_on_full_sane(on_full) ? on_fulls[on_full] : "unknown";
 }
 
 const char *rv_admit_after_name(enum rv_after on)

@@ -29,6 +29,10 @@ bool rv_admit_after_sane(int64_t on);
 /* When a unique key accepted at ${now_us} is free by itself; 0: its job says. */
 int64_t rv_admit_held_until(int64_t until_us, int64_t now_us);
 
+/* "reject" …; "unknown" for a number that is none. */
+const char *rv_admit_on_full_name(int on_full);
+bool rv_admit_on_full_sane(int64_t on_full);
+
 /* "success" …, "reject" …; the number of a word, RV_E_USAGE: none. */
 const char *rv_admit_after_name(enum rv_after on);
 int rv_admit_after_parse(const char *word, enum rv_after *ret_on) RV_MUST_CHECK;

@@ -147,7 +147,9 @@ static void forget_path(struct mem_store *m, int64_t job, const char *path)
 
 int rv_memory_do_waiter(struct mem_store *m, struct rv_req_waiter *req, struct rv_why *why)
 {
+	struct mem_queue *q = req->queue[0] ? rv_memory_queue(m, req->queue) : NULL;
 	struct mem_job *j = rv_memory_job(m, req->job);
+	int64_t job = q ? INT64_MIN + 1 + (q - m->now.queues.rows) : req->job;
 	const struct mem_batch *b;
 	struct mem_waiter *w;
 
@@ -159,18 +161,27 @@ int rv_memory_do_waiter(struct mem_store *m, struct rv_req_waiter *req, struct r
 		forget_path(m, req->job, req->path);
 		return RV_OK;
 	}
-	b = rv_memory_batch(m, -req->job);
-	if (req->job < 0 && !b)
+	if (req->queue[0])
+		b = NULL;
+	else
+		b = rv_memory_batch(m, -req->job);
+	if (req->queue[0] && !q)
+		return rv_memory_unknown_queue(m, req->queue, why);
+	if (q && req->room < 1)
+		return rv_fail(why, RV_E_USAGE, "who waits for room waits for one job's at least");
+	if (!q && req->job < 0 && !b)
 		return rv_rules_no_batch(why, -req->job);
-	if (!j && !b)
+	if (!q && !j && !b)
 		return no_job(why, req->job);
-	if (b ? b->ended_us != 0 : j->place == MEM_DONE) { /* too late to be told later: now */
-		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, req->job);
+	/* it came too late to be told later: tell it now */
+	if (q ? rv_memory_has_room(q, req->room) : b ? b->ended_us != 0 : j->place == MEM_DONE) {
+		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, q ? 0 : req->job);
 		return RV_OK;
 	}
-	forget_path(m, req->job, req->path);
+	forget_path(m, job, req->path);
 	w = MEM_ADD(m, waiters);
-	w->job = req->job;
+	w->job = job;
+	w->room = q ? req->room : 0;
 	w->expires_us = req->expires_us;
 	memcpy(w->path, req->path, sizeof w->path);
 	return RV_OK;

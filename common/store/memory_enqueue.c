@@ -217,6 +217,8 @@ static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i
 	if (err == RV_OK)
 		err = rv_memory_unique(m, req, i, &answered, why);
 	if (err == RV_OK && !answered)
+		err = rv_memory_make_room(m, req, rv_memory_queue(m, queue), why);
+	if (err == RV_OK && !answered)
 		err = look_at_parents(m, new, why);
 	if (err == RV_OK && !answered)
 		req->ret_ids[i] = add_job(m, new, task, rv_memory_queue(m, queue));
@@ -231,6 +233,8 @@ int rv_memory_do_enqueue(struct mem_store *m, struct rv_req_enqueue *req, struct
 
 	PRE(req->count == 0 || (req->jobs && req->ret_ids));
 	req->skipped = req->rescheduled = req->replaced = 0;
+	req->may_wait = false;
+	req->full[0] = '\0';
 	for (size_t i = 0; i < req->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(m, req, i, &repeat, why);
@@ -265,12 +269,15 @@ int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct r
 		q->strategy = req->queues[i].strategy;
 		q->aging_us = req->queues[i].aging_us;
 		q->limits = req->queues[i].limits;
+		q->max = req->queues[i].max;
+		q->on_full = req->queues[i].on_full;
 	}
 	m->now.resources.n = 0;
 	for (size_t i = 0; i < req->nresources; i++)
 		*MEM_ADD(m, resources) = req->resources[i];
 	rv_memory_reconsider(m, NULL);
 	rv_memory_adopt(m);
+	rv_memory_ring_all_room(m);
 	return RV_OK;
 }
 

@@ -222,6 +222,8 @@ int rv_memory_read_queues(struct rv_store *store,
 		v->strategy = q->strategy;
 		v->paused = q->gate == RV_QUEUE_PAUSED;
 		v->draining = q->gate == RV_QUEUE_DRAINING;
+		v->max = q->max;
+		v->on_full = q->on_full;
 		memcpy(v->counts, q->counts, sizeof v->counts);
 		v->oldest_ready_us = oldest_ready(m, (int)n++);
 	}

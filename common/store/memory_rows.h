@@ -55,6 +55,13 @@ struct mem_unique *rv_memory_holder(struct mem_store *m, const char *key);
 /* The key of job ${i} is held: refused, or (${*ret_answered}) the holder is the answer. */
 int rv_memory_unique(struct mem_store *m, struct rv_req_enqueue *req, size_t i, bool *ret_answered,
 		     struct rv_why *why);
+/* memory_full.c: room for one more in the queue of job ${i}, or FULL. */
+int rv_memory_make_room(struct mem_store *m, struct rv_req_enqueue *req, struct mem_queue *q,
+			struct rv_why *why);
+bool rv_memory_has_room(const struct mem_queue *q, int64_t jobs);
+/* At the end of a request: who waits for room is rung, as many as there is room for. */
+void rv_memory_ring_room(struct mem_store *m);
+void rv_memory_ring_all_room(struct mem_store *m);
 /* memory_hold.c: a job that waits gets another time. */
 void rv_memory_reschedule(struct mem_store *m, struct mem_job *j, int64_t run_at_us);
 /* memory_told.c: the job is forgotten. */

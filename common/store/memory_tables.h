@@ -54,6 +54,8 @@ struct mem_queue {
 	int64_t aging_us, vtime, rekey_at, rekey_until;
 	int64_t counts[RV_JOB_STATES];
 	struct rv_limits limits;
+	int max; /* jobs that may wait; 0 any number */
+	enum rv_on_full on_full;
 };
 
 /* A run that has ended: what statistics are made of. */
@@ -118,7 +120,8 @@ struct mem_round {
 };
 
 struct mem_waiter {
-	int64_t job, expires_us;
+	int64_t job, expires_us; /* job: < 0 a batch; far below, room in a queue */
+	int64_t room;            /* for so many */
 	char path[108];
 };
 

@@ -37,8 +37,7 @@ struct rv_job_view {
 struct rv_attempt_view {
 	/* usage: the run's, but with outcome CRASHED the worker's in all its life */
 	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;
-	int run, attempt, outcome, exit_code,
-		signo; /* outcome: enum rv_outcome, -1 while it runs */
+	int run, attempt, outcome, exit_code, signo; /* outcome: enum rv_outcome; -1: it runs */
 	const char *worker, *error;
 };
 
@@ -46,6 +45,8 @@ struct rv_queue_view {
 	const char *name;
 	enum rv_strategy strategy;
 	bool paused, draining;
+	int max; /* jobs that may wait there; 0 any number */
+	enum rv_on_full on_full;
 	int64_t counts[RV_JOB_STATES]; /* kept, never counted */
 	int64_t oldest_ready_us; /* wall creation or promotion time of the first in order; 0 none */
 };
@@ -124,8 +125,7 @@ int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 int rv_store_cancels(struct rv_store *store,
 		     int (*each)(void *ctx, int64_t job, int64_t fence, int slot),
 		     void *ctx) RV_MUST_CHECK;
-/* Jobs waiting in scheduled, and the next due (wall_us, 0 none); ready totals for the keeper's
- * poll. */
+/* For the keeper's poll: all counts, and the next that is due (wall_us, 0 none). */
 struct rv_store_totals {
 	int64_t counts[RV_JOB_STATES];
 	int64_t next_due_us, oldest_ready_us, inbox, inbox_refused; /* 1: rows wait; bad ones */

@@ -148,6 +148,7 @@ static void end_strings(struct rv_req *req, int kind)
 		break;
 	case RV_REQ_WAITER:
 		END(req->u.waiter.path);
+		END(req->u.waiter.queue);
 		break;
 	default:
 		break;

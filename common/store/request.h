@@ -79,6 +79,8 @@ struct rv_req_enqueue {
 	/* out: how many were already there by idempotency key; were answered by the holder of their
 	 * unique key; of these, have given it their time; have replaced it */
 	size_t repeated, skipped, rescheduled, replaced;
+	bool may_wait;          /* out, on FULL: there may be room for these jobs later */
+	char full[RV_NAME_MAX]; /* out, on FULL: the queue */
 };
 
 enum rv_outcome {
@@ -322,8 +324,10 @@ struct rv_req_close {
 };
 
 struct rv_req_waiter {
-	int64_t job;        /* < 0: until the batch of the number −job has ended */
-	int64_t expires_us; /* wall; 0: forget this path */
+	char queue[RV_NAME_MAX]; /* not "": instead of a job, when this queue has room for ... */
+	int64_t room;            /* ... so many jobs, ≥ 1 */
+	int64_t job;             /* < 0: until the batch of the number −job has ended */
+	int64_t expires_us;      /* wall; 0: forget this path */
 	char path[108];
 };
 

@@ -210,6 +210,21 @@ int rv_rules_draining(const char *queue, struct rv_why *why)
 		       queue);
 }
 
+int rv_rules_full(struct rv_req_enqueue *req, const char *queue, int max, int64_t waiting,
+		  int64_t own, struct rv_why *why)
+{
+	PRE(max > 0 && strlen(queue) < RV_NAME_MAX);
+	(void)snprintf(req->full, sizeof req->full, "%s", queue);
+	if (own >= max) {
+		req->may_wait = false;
+		return rv_fail(why, RV_E_FULL,
+			       "queue %s is full: it takes %d jobs, and these alone are more",
+			       queue, max);
+	}
+	return rv_fail(why, RV_E_FULL, "queue %s is full: %lld of %d jobs wait in it", queue,
+		       (long long)waiting, max);
+}
+
 int rv_rules_held(struct rv_why *why, const struct rv_holder *holder, bool waits, int64_t now_us)
 {
 	char left[RV_FMT_SPACE] = "";

@@ -34,6 +34,7 @@ struct rv_need;
 #define RV_SAYS_EXPIRED     "expired: not started within its ttl"
 #define RV_SAYS_CANCELLED   "cancelled"
 #define RV_SAYS_REPLACED    "replaced by job %lld"
+#define RV_SAYS_DROPPED     "dropped: queue full"
 #define RV_SAYS_CRASHES     "crashed its worker %d times: %s"
 
 /* "" means "not said", as NULL does; never NULL. */
@@ -69,6 +70,15 @@ int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown);
 /* CONFLICT when the job is shown otherwise than ${only} (0: any) says. */
 int rv_rules_only(unsigned only, int64_t id, int32_t shown, struct rv_why *why);
 int rv_rules_draining(const char *queue, struct rv_why *why);
+
+/* So many make way for one job, when a queue has more than it may have: the rest for the next. */
+#define RV_DROP_MAX 16
+/*
+ * FULL: ${waiting} jobs wait in a queue; ${own} of them by this request, which is not to wait for
+ * room if it is too big for the queue itself.
+ */
+int rv_rules_full(struct rv_req_enqueue *req, const char *queue, int max, int64_t waiting,
+		  int64_t own, struct rv_why *why);
 
 /* Who holds a unique key that a new job wants. */
 struct rv_holder {

@@ -78,6 +78,7 @@ struct rv_sqlite {
 	int64_t names_seen;             /* tally.names of what follows; -1 none */
 	struct rv_sqlite_queue *queues; /* by name */
 	size_t nqueues;
+	bool blocking;             /* one of them has enqueuers wait for room */
 	struct rv_task_def *tasks; /* by name */
 	size_t ntasks;
 	bool tasks_limited;                     /* one of them is */

@@ -322,10 +322,10 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 	return rv_sqlite_reconsider(s, queue->name);
 }
 
-static int forget_path(struct rv_sqlite *s, const struct rv_req_waiter *waiter)
+static int forget_path(struct rv_sqlite *s, int64_t of, const char *path)
 {
 	int64_t gone = 0;
-	int err = rv_sqlite_run(s, RV_SQL_WAITER_DROP_PATH, &gone, "ti", waiter->path, waiter->job);
+	int err = rv_sqlite_run(s, RV_SQL_WAITER_DROP_PATH, &gone, "ti", path, of);
 
 	if (err == RV_OK && gone > 0) {
 		s->tally.waiters -= gone;
@@ -357,9 +357,26 @@ static int is_over(struct rv_sqlite *s, struct rv_req *req, bool *ret_over)
 	return RV_OK;
 }
 
+/* Whether the queue has the room that is waited for. */
+static int has_room(struct rv_sqlite *s, struct rv_req *req, int64_t *ret_of, bool *ret_over)
+{
+	const struct rv_req_waiter *waiter = &req->u.waiter;
+	struct rv_sqlite_queue *queue = rv_sqlite_queue_named(s, waiter->queue);
+
+	if (!queue)
+		return rv_sqlite_queue_unknown(s, waiter->queue, &req->why);
+	if (waiter->room < 1)
+		return rv_fail(&req->why, RV_E_USAGE,
+			       "who waits for room waits for one job's at least");
+	*ret_of = RV_SQLITE_ROOM_OF(queue);
+	return rv_sqlite_has_room(s, queue, waiter->room, ret_over);
+}
+
 int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 {
 	const struct rv_req_waiter *waiter = &req->u.waiter;
+	bool room = waiter->queue[0] != '\0';
+	int64_t of = waiter->job;
 	bool over = false;
 	int err;
 
@@ -368,19 +385,18 @@ int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 	if (waiter->job == INT64_MIN)
 		return rv_rules_no_batch(&req->why, 0);
 	if (waiter->expires_us == 0)
-		return forget_path(s, waiter);
-	err = is_over(s, req, &over);
+		return forget_path(s, waiter->job, waiter->path);
+	err = room ? has_room(s, req, &of, &over) : is_over(s, req, &over);
 	if (err != RV_OK)
 		return err;
-	if (over) {
-		/* it came too late to be told later: tell it now */
-		rv_store_note_ring(&s->base, RV_RING_WAITER, waiter->path, waiter->job);
+	if (over) { /* it came too late to be told later: tell it now */
+		rv_store_note_ring(&s->base, RV_RING_WAITER, waiter->path, room ? 0 : of);
 		return RV_OK;
 	}
-	err = forget_path(s, waiter);
+	err = forget_path(s, of, waiter->path);
 	if (err == RV_OK)
-		err = rv_sqlite_run(s, RV_SQL_WAITER_PUT, NULL, "iti", waiter->job, waiter->path,
-				    waiter->expires_us);
+		err = rv_sqlite_run(s, RV_SQL_WAITER_PUT, NULL, "itii", of, waiter->path,
+				    waiter->expires_us, room ? waiter->room : (int64_t)0);
 	if (err == RV_OK) {
 		s->tally.waiters++;
 		s->tally.dirty = true;

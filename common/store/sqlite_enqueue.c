@@ -4,6 +4,7 @@
  * jobs was refused is undone by the caller's savepoint.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_admit.h"
 #include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"
@@ -264,9 +265,15 @@ static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i
 	if (err == RV_OK)
 		err = rv_sqlite_unique(s, req, i, &answered, why);
 	if (err == RV_OK && !answered)
+		err = rv_sqlite_make_room(s, req, a.place.queue, why);
+	if (err == RV_OK && !answered)
 		err = accept_job(s, &a, why);
 	if (err == RV_OK && !answered)
 		req->ret_ids[i] = a.place.id;
+#ifdef RV_MUTANT_IDEM_OF_THE_SKIPPED
+	if (answered)
+		return err;
+#endif
 	return err == RV_OK ? put_idem(s, req, i) : err;
 }
 
@@ -277,6 +284,8 @@ int rv_sqlite_do_enqueue(struct rv_sqlite *s, struct rv_req *req)
 
 	PRE(enqueue->count == 0 || (enqueue->jobs && enqueue->ret_ids));
 	enqueue->skipped = enqueue->rescheduled = enqueue->replaced = 0;
+	enqueue->may_wait = false;
+	enqueue->full[0] = '\0';
 	for (size_t i = 0; i < enqueue->count; i++) {
 		bool repeat = false;
 		int err = enqueue_one(s, enqueue, i, &repeat, &req->why);

@@ -27,12 +27,15 @@ static int put_task(struct rv_sqlite *s, const struct rv_task_def *task)
 			     (int64_t)limits->key_rate.count, limits->key_rate.per_us, task->takes);
 }
 
-static int put_limits(struct rv_sqlite *s, int64_t queue, const struct rv_limits *limits)
+static int put_limits(struct rv_sqlite *s, int64_t queue, const struct rv_queue_def *def)
 {
-	return rv_sqlite_run1(s, RV_SQL_QUEUE_LIMITS, "iiiiiii", queue,
+	const struct rv_limits *limits = &def->limits;
+
+	return rv_sqlite_run1(s, RV_SQL_QUEUE_LIMITS, "iiiiiiiii", queue,
 			      (int64_t)limits->concurrency, (int64_t)limits->key_concurrency,
 			      (int64_t)limits->rate.count, limits->rate.per_us,
-			      (int64_t)limits->key_rate.count, limits->key_rate.per_us);
+			      (int64_t)limits->key_rate.count, limits->key_rate.per_us,
+			      (int64_t)def->max, (int64_t)def->on_full);
 }
 
 static int put_queue(struct rv_sqlite *s, const struct rv_queue_def *def)
@@ -43,7 +46,7 @@ static int put_queue(struct rv_sqlite *s, const struct rv_queue_def *def)
 
 	PRE(rv_strategy_sane((int)def->strategy));
 	if (queue)
-		err = put_limits(s, queue->id, limits);
+		err = put_limits(s, queue->id, def);
 	if (err != RV_OK)
 		return err;
 	if (queue && queue->strategy == def->strategy && queue->aging_us == def->aging_us)
@@ -53,11 +56,11 @@ static int put_queue(struct rv_sqlite *s, const struct rv_queue_def *def)
 				     (int64_t)def->strategy, def->aging_us);
 		return err == RV_OK ? rv_sqlite_rekey(s, queue->id) : err;
 	}
-	err = rv_sqlite_run(s, RV_SQL_QUEUE_NEW, NULL, "tiiiiiiii", def->name,
+	err = rv_sqlite_run(s, RV_SQL_QUEUE_NEW, NULL, "tiiiiiiiiii", def->name,
 			    (int64_t)def->strategy, def->aging_us, (int64_t)limits->concurrency,
 			    (int64_t)limits->key_concurrency, (int64_t)limits->rate.count,
 			    limits->rate.per_us, (int64_t)limits->key_rate.count,
-			    limits->key_rate.per_us);
+			    limits->key_rate.per_us, (int64_t)def->max, (int64_t)def->on_full);
 	if (err == RV_OK)
 		err = rv_sqlite_run(s, RV_SQL_COUNTS_NEW, NULL, "i",
 				    (int64_t)sqlite3_last_insert_rowid(s->db));
@@ -100,5 +103,7 @@ int rv_sqlite_do_mirror(struct rv_sqlite *s, struct rv_req *req)
 	s->tally.dirty = true;
 	if (err == RV_OK)
 		err = rv_sqlite_names(s);
-	return err == RV_OK ? rv_sqlite_adopt(s) : err;
+	if (err == RV_OK)
+		err = rv_sqlite_adopt(s);
+	return err == RV_OK ? rv_sqlite_ring_all_room(s) : err;
 }

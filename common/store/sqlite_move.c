@@ -415,5 +415,7 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 		err = rv_sqlite_batch_end(s);
 	if (err == RV_OK && s->ngates > 0)
 		err = rv_sqlite_grant(s, &granted);
-	return err == RV_OK ? rv_sqlite_gates_store(s) : err;
+	if (err == RV_OK)
+		err = rv_sqlite_gates_store(s);
+	return err == RV_OK ? rv_sqlite_ring_room(s) : err;
 }

@@ -83,7 +83,8 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place);
 /* A run of it starts: its ttl counts no longer, nor does a key that was held until then. */
 int rv_sqlite_started(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
 
-/* --- sqlite_admit.c -------------------------------------------------------------------------- */
+/* --- sqlite_admit.c, sqlite_full.c; more in sqlite_admit.h -------------------------------------
+ */
 
 /* Who holds a unique key; RV_E_NOTFOUND: nobody (any more). */
 int rv_sqlite_holder(struct rv_sqlite *s, const char *key,
@@ -91,9 +92,12 @@ int rv_sqlite_holder(struct rv_sqlite *s, const char *key,
 /* ${key} is the job's from now on, as its ${until_us} says. */
 int rv_sqlite_key_put(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *key,
 		      int64_t until_us) RV_MUST_CHECK;
-/* The key of job ${i} is held: refused, or (${*ret_answered}) the holder is the answer. */
-int rv_sqlite_unique(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, bool *ret_answered,
-		     struct rv_why *why) RV_MUST_CHECK;
+/* Whether ${jobs} more would have room there, if anybody were to wait for it. */
+int rv_sqlite_has_room(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64_t jobs,
+		       bool *ret_room) RV_MUST_CHECK;
+/* At the end of a request: who waits for room is rung, as many as there is room for. */
+int rv_sqlite_ring_room(struct rv_sqlite *s) RV_MUST_CHECK;
+int rv_sqlite_ring_all_room(struct rv_sqlite *s) RV_MUST_CHECK;
 
 /* --- sqlite_hold.c --------------------------------------------------------------------------- */
 

@@ -41,12 +41,14 @@ struct queue_row {
 
 static void read_queue(sqlite3_stmt *stmt, struct queue_row *row)
 {
-	PRE(sqlite3_column_count(stmt) == RV_JOB_STATES + 4);
+	PRE(sqlite3_column_count(stmt) == RV_JOB_STATES + 6);
 	row->view = (struct rv_queue_view){
 		.strategy = (enum rv_strategy)sqlite3_column_int(stmt, 1),
 		.paused = sqlite3_column_int(stmt, 2) == RV_QUEUE_PAUSED,
 		.draining = sqlite3_column_int(stmt, 2) == RV_QUEUE_DRAINING,
 		.oldest_ready_us = sqlite3_column_int64(stmt, 3 + RV_JOB_STATES),
+		.max = sqlite3_column_int(stmt, 4 + RV_JOB_STATES),
+		.on_full = (enum rv_on_full)sqlite3_column_int(stmt, 5 + RV_JOB_STATES),
 	};
 	rv_sqlite_text(stmt, 0, row->name, sizeof row->name);
 	for (int i = 0; i < RV_JOB_STATES; i++)

@@ -8,6 +8,7 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "core/admit.h"
 #include "core/limit.h"
 #include "core/order.h"
 
@@ -162,6 +163,7 @@ void rv_sqlite_names_free(struct rv_sqlite *s)
 	s->resources = NULL;
 	s->nqueues = s->ntasks = s->nresources = s->ntask_names = 0;
 	s->tasks_limited = false;
+	s->blocking = false;
 	s->names_seen = -1;
 }
 
@@ -201,9 +203,12 @@ static int load_queues(struct rv_sqlite *s)
 		s->nqueues++;
 		sane = read_limits(stmt, 5, &queue->limits);
 		queue->limited = rv_limits_any(&queue->limits);
-		if (!sane || !rv_strategy_sane(sqlite3_column_int(stmt, 2)) ||
-		    queue->aging_us < 0 || queue->aging_us > RV_AGING_MAX_US ||
-		    queue->gate >= RV_QUEUE_GATES) {
+		queue->max = sqlite3_column_int(stmt, 11);
+		queue->on_full = (enum rv_on_full)sqlite3_column_int(stmt, 12);
+		s->blocking = s->blocking || (queue->max > 0 && queue->on_full == RV_ON_FULL_BLOCK);
+		if (!sane || queue->max < 0 || !rv_admit_on_full_sane(queue->on_full) ||
+		    !rv_strategy_sane(sqlite3_column_int(stmt, 2)) || queue->aging_us < 0 ||
+		    queue->aging_us > RV_AGING_MAX_US || queue->gate >= RV_QUEUE_GATES) {
 			rv_sqlite_end(stmt);
 			return RV_E_CORRUPT;
 		}

@@ -15,6 +15,8 @@ struct rv_sqlite_queue {
 	enum rv_strategy strategy;
 	int64_t aging_us;
 	enum rv_queue_gate gate;
+	int max; /* jobs that may wait; 0 any number */
+	enum rv_on_full on_full;
 	bool limited;
 	struct rv_limits limits;
 	uint64_t loaded; /* transaction whose numbers these are */
@@ -31,6 +33,9 @@ struct rv_sqlite_task_name {
 	int64_t id;
 	char name[RV_NAME_MAX];
 };
+
+/* What waiters for room in a queue wait for, in the place of a job. */
+#define RV_SQLITE_ROOM_OF(queue) (INT64_MIN + (queue)->id)
 
 int rv_sqlite_tally_load(struct rv_sqlite *s) RV_MUST_CHECK;
 int rv_sqlite_tally_store(struct rv_sqlite *s) RV_MUST_CHECK;

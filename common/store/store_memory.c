@@ -112,6 +112,7 @@ static int memory_execute(struct rv_store *store, struct rv_req *req)
 		rv_memory_cancel_children(m);
 		rv_memory_end_batches(m);
 		(void)rv_memory_grant(m);
+		rv_memory_ring_room(m);
 	} else {
 		copy_state(&m->now, &m->saved);
 	}

@@ -305,6 +305,9 @@ static void ask_mirror(struct world *w, struct rv_req *req)
 	put(queue->name, sizeof queue->name, queues[below(w, 3)]);
 	if (chance(w, 30))
 		queue->aging_us = below(w, 3) * RV_S_US;
+	if (chance(w, 50))
+		queue->max = 1 + below(w, 25);
+	queue->on_full = (enum rv_on_full)below(w, 3);
 	limit_all(w, &req->u.mirror);
 	req->u.mirror.queues = queue;
 	req->u.mirror.nqueues = 1;
@@ -407,6 +410,11 @@ static void ask_small(struct world *w, struct rv_req *req)
 		req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
 		(void)snprintf(req->u.waiter.path, sizeof req->u.waiter.path, "/run/w%d",
 			       below(w, 5));
+		if (req->u.waiter.expires_us > 0 && chance(w, 50)) {
+			req->u.waiter.room = chance(w, 60) ? 1 : below(w, 6);
+			put(req->u.waiter.queue, RV_NAME_MAX,
+			    chance(w, 5) ? "prioo" : queues[below(w, 3)]);
+		}
 		break;
 	}
 }

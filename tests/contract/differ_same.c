@@ -67,6 +67,8 @@ static void same_enqueue(struct world *w, const struct rv_req *a, const struct r
 {
 	if (a->err != RV_OK) {
 		SAME("enqueue", a->u.enqueue.failed_index, b->u.enqueue.failed_index);
+		SAME("enqueue", a->u.enqueue.may_wait, b->u.enqueue.may_wait);
+		SAME_TEXT("enqueue", a->u.enqueue.full, b->u.enqueue.full);
 		return;
 	}
 	SAME("enqueue", a->u.enqueue.repeated, b->u.enqueue.repeated);

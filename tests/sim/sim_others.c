@@ -36,6 +36,8 @@ static void mirror(struct sim *s)
 		queues[i].strategy = (enum rv_strategy)sim_below(s, RV_STRATEGY_FAIR + 1);
 		queues[i].aging_us = sim_below(s, 3) * RV_S_US;
 		queues[i].limits = some_limits(s);
+		queues[i].max = sim_chance(s, 30) ? 3 + sim_below(s, 30) : 0;
+		queues[i].on_full = (enum rv_on_full)sim_below(s, 3);
 		tasks[i].limits = some_limits(s);
 		if (sim_chance(s, 30))
 			(void)snprintf(tasks[i].takes, sizeof tasks[i].takes, "db:%d,gpu",
@@ -183,7 +185,7 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 
 	if (s->req.err == RV_E_NOTFOUND && (job->nafter > 0 || job->batch > 0))
 		return;
-	if (s->req.err == RV_E_REFUSED) /* the queue is draining */
+	if (s->req.err == RV_E_REFUSED || s->req.err == RV_E_FULL) /* draining; no room */
 		return;
 	if (s->req.err != RV_E_CONFLICT)
 		sim_fail(s, "enqueue: %s", s->req.why.text);

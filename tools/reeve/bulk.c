@@ -110,7 +110,7 @@ static int store_block(struct bulk *bulk)
 
 	if (bulk->count == 0)
 		return RV_OK;
-	err = rv_submit_jobs(&bulk->cli->client, &block, &bulk->cli->why);
+	err = rv_room_submit(bulk->cli, &block);
 	if (err && block.failed < bulk->count)
 		return rv_wrap(&bulk->cli->why, err, "%s:%lld", bulk->name,
 			       (long long)bulk->numbers[block.failed]);

@@ -6,6 +6,12 @@
 #include "cli.h"
 #include "client/submit.h"
 
+/*
+ * rv_submit_jobs; where the queue is full and is to be waited for, waits until there is room, at
+ * most --full-timeout (RV_E_TIMEOUT).  A signal that ends us does so when nothing is left behind.
+ */
+int rv_room_submit(struct rv_cli *cli, struct rv_submit_jobs *jobs) RV_MUST_CHECK;
+
 /* Says "stored; reeved is not running" on stderr if it is not. */
 void rv_enqueue_note(struct rv_cli *cli);
 

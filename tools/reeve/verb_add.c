@@ -49,7 +49,7 @@ int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, struct rv_su
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_CREATE);
 	if (!err)
-		err = hint(cli, rv_submit_jobs(&cli->client, &one, &cli->why), &new.job);
+		err = hint(cli, rv_room_submit(cli, &one), &new.job);
 	one.jobs = NULL;
 	*ret_one = one;
 	rv_arena_reset(&arena);

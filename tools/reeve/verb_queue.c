@@ -22,6 +22,13 @@ struct listing {
 	int64_t now_us;
 };
 
+static bool is_full(const struct rv_queue_view *view)
+{
+	return view->max > 0 && view->counts[RV_JOB_SCHEDULED] + view->counts[RV_JOB_READY] +
+						view->counts[RV_JOB_BLOCKED] >=
+					view->max;
+}
+
 static void queue_row(struct listing *listing, const struct rv_queue_view *view)
 {
 	struct rv_table *table = listing->table;
@@ -32,8 +39,10 @@ static void queue_row(struct listing *listing, const struct rv_queue_view *view)
 	rv_table_text(table,
 		      view->paused     ? "paused"
 		      : view->draining ? "draining"
+		      : is_full(view)  ? "full"
 				       : "active",
-		      view->paused || view->draining ? RV_STYLE_YELLOW : RV_STYLE_NONE);
+		      view->paused || view->draining || is_full(view) ? RV_STYLE_YELLOW
+								      : RV_STYLE_NONE);
 	for (int state = 0; state < RV_JOB_STATES; state++)
 		rv_table_int(table, view->counts[state],
 			     view->counts[state] ? rv_view_style((enum rv_job_state)state)

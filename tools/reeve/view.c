@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "core/admit.h"
 #include "core/order.h"
 #include "os/sig.h"
 #include "store/batch.h"
@@ -219,6 +220,8 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 		put_int(&to, rv_job_state_name((enum rv_job_state)state), view->counts[state]);
 	put_bool(&to, "paused", view->paused);
 	put_bool(&to, "draining", view->draining);
+	put_maybe(&to, "queue_max", view->max > 0, view->max);
+	put_text(&to, "on_full", rv_admit_on_full_name((int)view->on_full));
 	put_maybe(&to, "oldest_ready_s", oldest_us > 0,
 		  now_us > oldest_us ? (now_us - oldest_us) / 1000000 : 0);
 	return finish(&to);

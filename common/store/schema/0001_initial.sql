@@ -42,7 +42,9 @@ CREATE TABLE queue (
 	rate            INTEGER NOT NULL, -- starts in rate_per; 0 no limit
 	rate_per        INTEGER NOT NULL,
 	key_rate        INTEGER NOT NULL,
-	key_rate_per    INTEGER NOT NULL
+	key_rate_per    INTEGER NOT NULL,
+	queue_max       INTEGER NOT NULL, -- jobs that may wait; 0 any number
+	on_full         INTEGER NOT NULL  -- 0 refuse, 1 drop the oldest, 2 whoever asks waits
 ) STRICT;
 
 CREATE TABLE task (
@@ -367,9 +369,10 @@ CREATE TABLE dep (
 CREATE INDEX dep_child ON dep(child);
 
 CREATE TABLE waiter (
-	job     INTEGER NOT NULL,
+	job     INTEGER NOT NULL, -- below 0 batch -job; from the lowest number on: room in queue 1, 2, ...
 	path    TEXT NOT NULL,
 	expires INTEGER NOT NULL,
+	room    INTEGER NOT NULL, -- for so many jobs; 0 of a job
 	PRIMARY KEY (job, path)
 ) STRICT, WITHOUT ROWID;
 

@@ -124,3 +124,19 @@ json ids:array=4
 is "$(reeve $s db sql "SELECT unique_until FROM job WHERE unique_key = 'b' ORDER BY id" | tail -n 2 | tr '\n' ' ')" "-1 300000000 "
 expect 0 reeve $s db check
 }
+
+# A queue that is full, as it is seen.
+printf '[store]\npath = %s\n[reeve]\nadhoc = yes\n[queue:default]\nqueue_max = 2\n' "$work/full.db" >full.ini
+export REEVE_CONFIG=$work/full.ini
+reeve add -- true >/dev/null 2>&1
+expect 0 reeve --json queue show default
+json queue_max:int=2 on_full:text=reject
+expect 0 reeve queue ls
+[[ $out == *active* ]] || fail "$out"
+reeve add -- true >/dev/null 2>&1
+expect 6 reeve --json add -- true
+[[ $err == *'"name":"FULL"'*'queue default is full: 2 of 2 jobs wait in it'* ]] || fail "$err"
+expect 0 reeve queue ls
+[[ $out == *full* ]] || fail "$out"
+expect 78 reeve -o queue:default.on_full=explode queue ls
+expect 2 reeve add --full-timeout soon -- true

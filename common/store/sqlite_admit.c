@@ -5,7 +5,7 @@
  * keeper.
  */
 #include "store/sqlite.h"
-#include "store/sqlite_admit.h"
+#include "store/sqlite_batch.h"
 #include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 

@@ -1,7 +1,10 @@
 #ifndef RV_STORE_SQLITE_BATCH_H
 #define RV_STORE_SQLITE_BATCH_H
 
-/* What the other files need of batches (sqlite_batch.c), and it of them.  Private to sqlite_*.c. */
+/*
+ * What the other files need of batches (sqlite_batch.c), and it of them; and what a new job meets
+ * before it is accepted.  Private to sqlite_*.c.
+ */
 
 #include "store/sqlite.h"
 
@@ -16,5 +19,17 @@ int rv_sqlite_task_find(struct rv_sqlite *s, const char *name, const struct rv_t
 /* The job of a callback of ${batch}. */
 int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
 		   uid_t uid, int64_t *ret_id) RV_MUST_CHECK;
+
+/* --- sqlite_admit.c -------------------------------------------------------------------------- */
+
+/* The key of job ${i} is held: refused, or (${*ret_answered}) the holder is the answer. */
+int rv_sqlite_unique(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, bool *ret_answered,
+		     struct rv_why *why) RV_MUST_CHECK;
+
+/* --- sqlite_full.c --------------------------------------------------------------------------- */
+
+/* Room for one more in the queue, or FULL. */
+int rv_sqlite_make_room(struct rv_sqlite *s, struct rv_req_enqueue *req,
+			struct rv_sqlite_queue *queue, struct rv_why *why) RV_MUST_CHECK;
 
 #endif

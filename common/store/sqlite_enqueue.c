@@ -4,7 +4,6 @@
  * jobs was refused is undone by the caller's savepoint.
  */
 #include "store/sqlite.h"
-#include "store/sqlite_admit.h"
 #include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_order.h"

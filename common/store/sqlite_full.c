@@ -4,7 +4,7 @@
  * kept ones.
  */
 #include "store/sqlite.h"
-#include "store/sqlite_admit.h"
+#include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
 

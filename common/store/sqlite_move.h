@@ -92,12 +92,6 @@ int rv_sqlite_holder(struct rv_sqlite *s, const char *key,
 /* ${key} is the job's from now on, as its ${until_us} says. */
 int rv_sqlite_key_put(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *key,
 		      int64_t until_us) RV_MUST_CHECK;
-/* Whether ${jobs} more would have room there, if anybody were to wait for it. */
-int rv_sqlite_has_room(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64_t jobs,
-		       bool *ret_room) RV_MUST_CHECK;
-/* At the end of a request: who waits for room is rung, as many as there is room for. */
-int rv_sqlite_ring_room(struct rv_sqlite *s) RV_MUST_CHECK;
-int rv_sqlite_ring_all_room(struct rv_sqlite *s) RV_MUST_CHECK;
 
 /* --- sqlite_hold.c --------------------------------------------------------------------------- */
 

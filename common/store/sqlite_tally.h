@@ -63,4 +63,12 @@ int64_t rv_sqlite_waited(struct rv_sqlite *s, const char *task, int64_t due_us);
 int rv_sqlite_ended(struct rv_sqlite *s, const struct rv_sqlite_lease *lease,
 		    struct rv_run_end *run) RV_MUST_CHECK;
 
+/* sqlite_full.c. */
+/* Whether ${jobs} more would have room there, if anybody were to wait for it. */
+int rv_sqlite_has_room(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64_t jobs,
+		       bool *ret_room) RV_MUST_CHECK;
+/* At the end of a request: who waits for room is rung, as many as there is room for. */
+int rv_sqlite_ring_room(struct rv_sqlite *s) RV_MUST_CHECK;
+int rv_sqlite_ring_all_room(struct rv_sqlite *s) RV_MUST_CHECK;
+
 #endif

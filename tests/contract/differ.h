@@ -55,7 +55,9 @@ struct world {
 	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];
 };
 
-/* differ_ask.c: a random request into side 0; after it was executed, what it taught. */
+/* differ_ask.c: a random request into side 0; differ_learn.c: after it was executed, what it
+ * taught.
+ */
 void choose(struct world *w, struct rv_req *req);
 void learn(struct world *w, const struct rv_req *req, const int64_t *ids);
 void learn_callbacks(struct world *w);

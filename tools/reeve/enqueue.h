@@ -17,10 +17,9 @@ void rv_enqueue_note(struct rv_cli *cli);
 
 /*
  * The job of the command line, enqueued; once: a command of one's own gets one attempt unless said.
- * ${ret_one}: what became of it; its jobs are gone.
+ * ${one}: where its id goes, and what became of it.
  */
-int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id,
-		    struct rv_submit_jobs *ret_one) RV_MUST_CHECK;
+int rv_enqueue_args(struct rv_cli *cli, bool once, struct rv_submit_jobs *one) RV_MUST_CHECK;
 
 /* add --from-file: the program's exit code. */
 int rv_enqueue_file(struct rv_cli *cli, const char *path) RV_MUST_CHECK;

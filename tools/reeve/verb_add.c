@@ -31,17 +31,17 @@ static int hint(struct rv_cli *cli, int err, const struct rv_job_new *job)
 	return err;
 }
 
-int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, struct rv_submit_jobs *ret_one)
+int rv_enqueue_args(struct rv_cli *cli, bool once, struct rv_submit_jobs *one)
 {
 	struct rv_arena arena;
-	struct rv_submit_jobs one = {.count = 1, .ret_ids = ret_id};
 	struct rv_newjob new;
 	int err = rv_cli_load(cli);
 
 	if (err)
 		return err;
 	rv_arena_init(&arena);
-	one.jobs = &new.job;
+	one->jobs = &new.job;
+	one->count = 1;
 	rv_newjob_init(&new, cli, &arena);
 	err = rv_newjob_from_args(&new);
 	if (!err && once && cli->args.command && new.job.max_attempts == 0)
@@ -49,9 +49,8 @@ int rv_enqueue_args(struct rv_cli *cli, bool once, int64_t *ret_id, struct rv_su
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_CREATE);
 	if (!err)
-		err = hint(cli, rv_room_submit(cli, &one), &new.job);
-	one.jobs = NULL;
-	*ret_one = one;
+		err = hint(cli, rv_room_submit(cli, one), &new.job);
+	one->jobs = NULL;
 	rv_arena_reset(&arena);
 	return err;
 }
@@ -79,14 +78,14 @@ static int print_id(struct rv_cli *cli, int64_t id, const struct rv_submit_jobs 
 int rv_verb_add(struct rv_cli *cli)
 {
 	const char *file = rv_args_value(&cli->args, RV_OPT_FROM_FILE);
-	struct rv_submit_jobs one;
 	int64_t id;
+	struct rv_submit_jobs one = {.ret_ids = &id};
 	int err;
 	int code;
 
 	if (file)
 		return rv_enqueue_file(cli, file);
-	err = rv_enqueue_args(cli, false, &id, &one);
+	err = rv_enqueue_args(cli, false, &one);
 	if (err)
 		return rv_cli_fail(cli, err);
 	code = print_id(cli, id, &one);

@@ -83,9 +83,9 @@ int rv_verb_run(struct rv_cli *cli)
 {
 	RV_AUTO(rv_interrupt_close) int signal_fd = -1;
 	struct rv_follow follow;
-	struct rv_submit_jobs one;
 	int64_t id;
-	int err = rv_enqueue_args(cli, true, &id, &one);
+	struct rv_submit_jobs one = {.ret_ids = &id};
+	int err = rv_enqueue_args(cli, true, &one);
 
 	if (err) /* nothing was stored: these are the codes of `add` */
 		return rv_cli_fail(cli, err);

@@ -50,6 +50,7 @@ int rv_memory_unique(struct mem_store *m, struct rv_req_enqueue *req, size_t i, 
 	struct mem_job *j;
 	bool moves = new->on_held == RV_ON_HELD_REPLACE || new->on_held == RV_ON_HELD_RESCHEDULE;
 
+	PRE(i < req->count);
 	*ret_answered = false;
 	if (!u)
 		return RV_OK;

@@ -1,6 +1,7 @@
 /*
- * The memory backend: R1, R2, R3, R5, R7, R8, B1, B2 and S1 looked through row by row (docs/MODEL.md).
- * Tests call it after each step; it changes nothing and trusts nothing that it can count itself.
+ * The memory backend: R1, R2, R3, R5, R7, R8, B1, B2 and S1 looked through row by row
+ * (docs/MODEL.md). Tests call it after each step; it changes nothing and trusts nothing that it can
+ * count itself.
  */
 #include "store/memory_rows.h"
 

@@ -209,6 +209,7 @@ struct rv_req_inbox {
 		    struct rv_why *why);
 	void *ctx;
 	uint32_t limit;          /* rows looked at */
+	int64_t idem_ttl_us;     /* as in ENQUEUE */
 	uint32_t taken, refused; /* out */
 	uint32_t more;           /* out: 1, there are more */
 	int64_t refused_id;      /* out: the last of them, and why: */

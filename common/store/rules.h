@@ -70,13 +70,8 @@ int rv_rules_waits_not(struct rv_why *why, int64_t id, enum rv_job_state shown);
 /* CONFLICT when the job is shown otherwise than ${only} (0: any) says. */
 int rv_rules_only(unsigned only, int64_t id, int32_t shown, struct rv_why *why);
 int rv_rules_draining(const char *queue, struct rv_why *why);
-
-/* So many make way for one job, when a queue has more than it may have: the rest for the next. */
-#define RV_DROP_MAX 16
-/*
- * FULL: ${waiting} jobs wait in a queue; ${own} of them by this request, which is not to wait for
- * room if it is too big for the queue itself.
- */
+#define RV_DROP_MAX 16 /* jobs that make way for one; more only for the next */
+/* FULL: ${waiting} jobs wait, ${own} of them by this request: too many alone, it is not to wait. */
 int rv_rules_full(struct rv_req_enqueue *req, const char *queue, int max, int64_t waiting,
 		  int64_t own, struct rv_why *why);
 
@@ -88,12 +83,8 @@ struct rv_holder {
 };
 /* CONFLICT.  ${waits}: only a holder that waits could be replaced or given another time. */
 int rv_rules_held(struct rv_why *why, const struct rv_holder *holder, bool waits, int64_t now_us);
-/*
- * A parent that a new job names: NOTFOUND, in other words when it was there once (${last} is the
- * highest id given out).
- */
+/* NOTFOUND; CONFLICT if it ended in ${shown}, not ${on}.  ${last}: the highest id given out. */
 int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last);
-/* CONFLICT when it has ended in ${shown}, which is not as the job wants it. */
 int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on);
 /* What is said of a child that ends because its parent has ended in ${parent_state}. */
 void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state);

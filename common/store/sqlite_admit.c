@@ -62,6 +62,7 @@ static int replace(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_j
 	err = rv_sqlite_to_ready(s, place, from, NULL);
 	return err == RV_OK ? rv_sqlite_run(s, RV_SQL_UKEY_FORGET, NULL, "t", key) : err;
 #endif
+	PRE(from != RV_JOB_RUNNING);
 	(void)snprintf(says, sizeof says, RV_SAYS_REPLACED, (long long)s->tally.job + 1);
 	err = rv_sqlite_to_done(s, place, from, RV_JOB_CANCELLED, says, NULL);
 	/* one that was held for a time is held still */
@@ -97,6 +98,7 @@ int rv_sqlite_unique(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i, 
 	struct rv_holder holder;
 	int err;
 
+	PRE(s->open && i < req->count);
 	*ret_answered = false;
 	if (!rv_rules_said(new->unique_key))
 		return RV_OK;

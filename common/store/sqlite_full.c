@@ -43,6 +43,7 @@ static int drop(struct rv_sqlite *s, int64_t id)
 	enum rv_job_state from;
 	int err = rv_sqlite_take_waiting(s, id, &place, &from);
 
+	PRE(s->open && id > 0);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	return rv_sqlite_to_done(s, &place, from, RV_JOB_CANCELLED, RV_SAYS_DROPPED, NULL);
@@ -53,6 +54,7 @@ int rv_sqlite_make_room(struct rv_sqlite *s, struct rv_req_enqueue *req,
 {
 	int err = queue->max > 0 ? rv_sqlite_queue_touch(s, queue) : RV_OK;
 
+	PRE(s->open && queue->max >= 0);
 	for (int i = 0; err == RV_OK && queue->max > 0 && waiting(&queue->now) >= queue->max; i++) {
 		int64_t id = 0;
 
@@ -76,6 +78,7 @@ int rv_sqlite_has_room(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64
 {
 	int err = rv_sqlite_queue_touch(s, queue);
 
+	PRE(jobs > 0);
 	*ret_room = queue->max == 0 || queue->on_full != RV_ON_FULL_BLOCK ||
 		    waiting(&queue->now) + jobs <= queue->max;
 	return err;

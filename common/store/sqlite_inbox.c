@@ -61,12 +61,28 @@ static bool of_the_row(int err)
 	case RV_E_NOTFOUND:
 	case RV_E_CONFLICT:
 	case RV_E_REFUSED:
+	case RV_E_FULL:
 	case RV_E_DENIED:
 	case RV_E_INTERNAL: /* else it would stop the rows behind it for ever */
 		return true;
 	default:
 		return false;
 	}
+}
+
+/* The row waits for room in its queue, and those behind it with it: NOTFOUND, none is left now. */
+static int wait_row(struct rv_sqlite *s)
+{
+	int err = rv_sqlite_run(s, RV_SQL_ROW_ROLLBACK_TO, NULL, "");
+
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_ROW_RELEASE, NULL, "");
+	if (err != RV_OK)
+		return err;
+	s->nfallen = 0;
+	s->ngates = 0;
+	rv_sqlite_tally_restore(s);
+	return RV_E_NOTFOUND;
 }
 
 /* ${one}: for the ENQUEUE that the row is; too large for a stack. */
@@ -78,8 +94,11 @@ static int accept_row(struct rv_sqlite *s, struct rv_req_inbox *inbox,
 	int err = inbox->make(inbox->ctx, row, &job, &one->why);
 
 	one->kind = RV_REQ_ENQUEUE;
-	one->u.enqueue = (struct rv_req_enqueue){
-		.jobs = &job, .count = 1, .ret_ids = &id, .adhoc_refused = true};
+	one->u.enqueue = (struct rv_req_enqueue){.jobs = &job,
+						 .count = 1,
+						 .ret_ids = &id,
+						 .adhoc_refused = true,
+						 .idem_ttl_us = inbox->idem_ttl_us};
 	if (err == RV_OK)
 		err = rv_sqlite_run1(s, RV_SQL_INBOX_DROP, "i", row->id);
 	if (err == RV_OK)
@@ -121,6 +140,8 @@ static int take_row(struct rv_sqlite *s, struct rv_req_inbox *inbox, struct rv_a
 	err = accept_row(s, inbox, &row, one);
 	if (err == RV_OK) {
 		inbox->taken++;
+	} else if (err == RV_E_FULL && one->u.enqueue.may_wait) {
+		return wait_row(s);
 	} else if (of_the_row(err)) {
 		if (one->why.text[0] == '\0')
 			(void)rv_fail(&one->why, err, "%s", rv_err_text(err));

@@ -47,7 +47,12 @@ void rv_keep_inbox(struct rv_keeper *keeper)
 		return;
 	rv_arena_init(&arena);
 	keeper->req.kind = RV_REQ_INBOX;
-	*inbox = (struct rv_req_inbox){.make = make, .ctx = &making, .limit = BATCH};
+	*inbox = (struct rv_req_inbox){
+		.make = make,
+		.ctx = &making,
+		.limit = BATCH,
+		.idem_ttl_us = keeper->child.conf->store.idempotency_ttl_us,
+	};
 	done = rv_keep_do(keeper, keeper->child.conf->store.durability, "inbox");
 	rv_arena_reset(&arena);
 	if (keeper->ending)

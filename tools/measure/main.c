@@ -21,6 +21,7 @@ static const struct {
 	{"order", rv_measure_order, 5}, {"insert", rv_measure_insert, 4},
 	{"bulk", rv_measure_bulk, 4},   {"claim", rv_measure_claim, 5},
 	{"ping", rv_measure_ping, 3},   {"added", rv_measure_added, 4},
+	{"draws", rv_measure_draws, 3}, {"lists", rv_measure_lists, 3},
 	{"spawn", rv_measure_spawn, 3},
 };
 

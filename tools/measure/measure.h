@@ -19,6 +19,8 @@ int rv_measure_bulk(int argc, char **argv);   /* DIR JOBS PER_REQUEST */
 int rv_measure_claim(int argc, char **argv);  /* DIR SMALL BIG ROUNDS */
 int rv_measure_ping(int argc, char **argv);   /* DIR COUNT */
 int rv_measure_added(int argc, char **argv);  /* STORE RUNTIME_DIR COUNT */
+int rv_measure_draws(int argc, char **argv);  /* DIR DRAWS */
+int rv_measure_lists(int argc, char **argv);  /* DIR JOBS */
 int rv_measure_spawn(int argc, char **argv);  /* COUNT PROCESSES */
 
 /* Prints why on stderr and exits 1: a measurement that failed has no figure. */

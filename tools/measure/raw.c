@@ -8,6 +8,7 @@
 #include "base/seam.h"
 #include "store/store.h"
 
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +55,9 @@ static const char *const texts[STATEMENTS] = {
 	[JOB] = "SELECT task, max_attempts, timeout, created_at, run_at FROM job WHERE id = ?1",
 	[JOB_PUT] =
 		"INSERT INTO job(id, task, queue, priority, ord, created_at, run_at, expires_at, "
-		"max_attempts, max_crashes, timeout, deadline, weight, uid, sum) VALUES (?1, "
-		"'noop', 1, 100, ?1, ?2, ?2, 0, 5, 3, 0, 0, 1, 0, 0)",
+		"max_attempts, max_crashes, timeout, deadline, weight, uid, sum, unique_until) "
+		"VALUES (?1, "
+		"'noop', 1, 100, ?1, ?2, ?2, 0, 5, 3, 0, 0, 1, 0, 0, 0)",
 	[EVENT] = "INSERT INTO event(seq, at, job, prev, from_state, to_state, fence, incarnation) "
 		  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1)",
 	[DONE] = "INSERT INTO done(id, queue, state, finished_at, runs, attempts, crashes, "
@@ -82,6 +84,17 @@ static void need(struct raw *raw, int rc, const char *what)
 {
 	if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
 		rv_measure_die(what, sqlite3_errmsg(raw->db));
+}
+
+/* As sqlite3_busy_timeout does it: 1 ms at first, up to 100 ms; but counted. */
+static int count_busy(void *ctx, int tries)
+{
+	static const int naps_ms[] = {1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100};
+	int which = tries < (int)RV_ARRAY_LEN(naps_ms) ? tries : (int)RV_ARRAY_LEN(naps_ms) - 1;
+
+	++*(int64_t *)ctx;
+	(void)poll(NULL, 0, naps_ms[which]);
+	return tries < 1000;
 }
 
 static void raw_open(struct raw *raw, const char *path, const char *synchronous, int busy_ms)
@@ -243,11 +256,12 @@ int rv_measure_raw(int argc, char **argv)
 
 /* ${apart}: a transaction to claim and one to ack; else the ack is one with the next claim. */
 static void compete(const char *path, const char *synchronous, bool apart, int64_t until_us,
-		    int64_t *ret_done)
+		    int64_t *ret_done, int64_t *ret_busy)
 {
 	struct raw raw;
 
 	raw_open(&raw, path, synchronous, 60000);
+	need(&raw, sqlite3_busy_handler(raw.db, count_busy, ret_busy), "busy handler");
 	while (rv_mono_us() < until_us) {
 		int acked = turn(&raw, apart && raw.nheld > 0 ? 0 : 1);
 
@@ -279,18 +293,22 @@ int rv_measure_busy(int argc, char **argv)
 		if (pid < 0)
 			rv_measure_die("busy", "cannot fork");
 		if (pid == 0)
-			compete(path, argv[4], apart, began + seconds * RV_S_US, &done[i]);
+			compete(path, argv[4], apart, began + seconds * RV_S_US, &done[i],
+				&done[128 + i]);
 	}
 	while (wait(NULL) > 0)
 		continue;
 	int64_t took = rv_mono_us() - began;
 	int64_t sum = 0;
+	int64_t busy = 0;
 	int64_t least = INT64_MAX;
 	for (int i = 0; i < processes; i++) {
 		sum += done[i];
+		busy += done[128 + i];
 		least = done[i] < least ? done[i] : least;
 	}
-	(void)printf("{\"rate\":%.1f,\"share\":%.3f}\n", (double)sum * 1e6 / (double)took,
+	(void)printf("{\"rate\":%.1f,\"busy\":%lld,\"share\":%.3f}\n",
+		     (double)sum * 1e6 / (double)took, (long long)busy,
 		     sum ? (double)least * processes / (double)sum : 0.0);
 	return 0;
 }

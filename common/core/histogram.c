@@ -11,6 +11,8 @@
 #define SUB_BITS 4 /* log2 of RV_HISTOGRAM_SUB */
 
 _Static_assert(RV_HISTOGRAM_SUB == 1 << SUB_BITS, "two words for one number");
+_Static_assert(RV_HISTOGRAM_SPACE >= RV_HISTOGRAM_BUCKETS * (2 + RV_VARINT_MAX),
+	       "a count and what is skipped, of each bucket");
 _Static_assert(RV_HISTOGRAM_BUCKETS == (42 - SUB_BITS + 1) * RV_HISTOGRAM_SUB,
 	       "the last bucket ends with RV_HISTOGRAM_LAST");
 

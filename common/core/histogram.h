@@ -14,10 +14,10 @@
 #include <stdint.h>
 
 #define RV_HISTOGRAM_SUB     16
-#define RV_HISTOGRAM_BUCKETS (RV_HISTOGRAM_SUB * 39)
+#define RV_HISTOGRAM_BUCKETS 624
 #define RV_HISTOGRAM_LAST    ((1LL << 42) - 1) /* 50 days */
-#define RV_HISTOGRAM_ERROR   32 /* the middle of a bucket is off by at most its value / this */
-#define RV_HISTOGRAM_SPACE   (RV_HISTOGRAM_BUCKETS * 12) /* bytes that suffice to encode any */
+#define RV_HISTOGRAM_ERROR   32   /* the middle of a bucket is off by at most its value / this */
+#define RV_HISTOGRAM_SPACE   7488 /* bytes that suffice to encode any */
 
 struct rv_histogram {
 	int64_t counts[RV_HISTOGRAM_BUCKETS]; /* each ≥ 0; the sum of all fits an int64_t */

@@ -21,6 +21,9 @@
 #define WAITED    8
 #define RAN       16
 
+_Static_assert(RV_STATS_SPACE >= 2 * RV_HISTOGRAM_SPACE + 7 * RV_VARINT_MAX,
+	       "two histograms and seven numbers");
+
 static void sum(int64_t *to, int64_t value)
 {
 	PRE(*to >= 0 && value >= 0);

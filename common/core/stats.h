@@ -35,7 +35,7 @@ int64_t rv_stats_finished(const struct rv_stats *of);
 bool rv_stats_same(const struct rv_stats *a, const struct rv_stats *b);
 
 /* As bytes; decode adds to ${to}.  RV_E_CORRUPT: it is none, ${to} may have got some. */
-#define RV_STATS_SPACE (2 * RV_HISTOGRAM_SPACE + 80)
+#define RV_STATS_SPACE 15060
 size_t rv_stats_encode(const struct rv_stats *of, unsigned char *out);
 int rv_stats_decode(const unsigned char *data, size_t size, struct rv_stats *to) RV_MUST_CHECK;
 

@@ -112,6 +112,7 @@ int rv_memory_read_statistics(struct rv_store *store, int of, const char *name,
 		const struct mem_queue *q = task ? NULL : rv_memory_queue(m, names[i]);
 		int queue = q ? (int)(q - m->now.queues.rows) : -1;
 
+		INV(names[i]);
 		if (name && strcmp(name, names[i]) != 0)
 			continue;
 		memset(view, 0, sizeof *view);

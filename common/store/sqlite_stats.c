@@ -23,7 +23,7 @@
 /* Small numbers of either sign become small numbers. */
 static uint64_t folded(int64_t value)
 {
-	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+	return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static int64_t unfolded(uint64_t value)

@@ -57,7 +57,7 @@ static json_t *span(const struct rv_stats *of)
 		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "succeeded", (json_int_t)of->succeeded,
 			  "dead", (json_int_t)of->dead, "failed_runs", (json_int_t)of->failed,
 			  "cpu_us", (json_int_t)of->cpu_us, "busy_us", (json_int_t)of->run_us,
-			  "maxrss_bytes", (json_int_t)(of->maxrss_kib << 10));
+			  "maxrss_bytes", (json_int_t)of->maxrss_kib << 10);
 
 	if (object && rv_json_set_new(object, "wait_us", lengths(&of->wait)) == RV_OK &&
 	    rv_json_set_new(object, "run_us", lengths(&of->run)) == RV_OK)

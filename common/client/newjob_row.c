@@ -38,19 +38,20 @@ static int set_text(struct rv_newjob *new, json_t *line, const char *name, const
 }
 
 /* What a column says, options must not say again: one of them would be ignored. */
-static int check_options(struct rv_newjob *new, const json_t *line)
+static int check_options(struct rv_newjob *new, const json_t *line, bool of_table)
 {
 	static const char *const columns[] = {"task",     "args",    "queue",
 					      "priority", "payload", "payload_base64"};
+	size_t count = of_table ? RV_ARRAY_LEN(columns) : 2; /* the parameters of the function */
 
-	for (size_t i = 0; i < RV_ARRAY_LEN(columns); i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (json_object_get(line, columns[i]))
-			return rv_fail(new->why, RV_E_USAGE, "options: %s has a column of its own",
+			return rv_fail(new->why, RV_E_USAGE, "options: %s has a place of its own",
 				       columns[i]);
 	}
 	if (json_object_get(line, "command"))
 		return rv_fail(new->why, RV_E_REFUSED,
-			       "options: the inbox takes tasks, no commands");
+			       "options: SQL can enqueue tasks, no commands");
 	return RV_OK;
 }
 
@@ -61,7 +62,7 @@ int rv_newjob_from_row(struct rv_newjob *new, const struct rv_inbox_row *row)
 	int err = parse(new, "options", row->options, &line);
 
 	if (!err)
-		err = check_options(new, line);
+		err = check_options(new, line, row->id != 0);
 	if (!err)
 		err = parse(new, "args", row->args, &args);
 	if (!err)

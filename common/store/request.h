@@ -193,7 +193,7 @@ struct rv_req_result {
 
 /* A row of the inbox, as somebody's SQL has put it there.  Borrowed texts; NULL: not said. */
 struct rv_inbox_row {
-	int64_t id;
+	int64_t id; /* 0: of the SQL function, whose options say the rest */
 	const char *task, *args, *queue, *options; /* args, options: JSON objects */
 	const void *payload;
 	size_t payload_size;

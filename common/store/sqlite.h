@@ -15,7 +15,13 @@
 #include "store/backend.h"
 #include "store/rules.h"
 
+#ifdef RV_STORE_GUEST /* in a program that has SQLite already (guest.h): called through its table  \
+		       */
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+#else
 #include <sqlite3.h>
+#endif
 
 #define RV_SQLITE_ID       0x52656576 /* application_id: "Reev" */
 #define RV_SQLITE_PAGE     4096

@@ -37,6 +37,7 @@ static int read_page(struct rv_sqlite *s, int64_t after, int64_t limit, struct r
 		}
 	}
 	rv_sqlite_end(stmt);
+	POST(n <= limit);
 	*ret_n = n;
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

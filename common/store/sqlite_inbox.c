@@ -111,6 +111,7 @@ static int refuse_row(struct rv_sqlite *s, struct rv_req_inbox *inbox, int64_t i
 {
 	int err;
 
+	PRE(why->text[0] != '\0');
 	s->nfallen = 0;
 	s->ngates = 0;
 	if (sqlite3_get_autocommit(s->db)) /* SQLite itself has given the transaction up */
@@ -139,6 +140,7 @@ static int take_row(struct rv_sqlite *s, struct rv_req_inbox *inbox, struct rv_a
 	one->why.text[0] = '\0';
 	err = accept_row(s, inbox, &row, one);
 	if (err == RV_OK) {
+		INV(s->nfallen == 0);
 		inbox->taken++;
 	} else if (err == RV_E_FULL && one->u.enqueue.may_wait) {
 		return wait_row(s);

@@ -128,18 +128,22 @@ static int may_write(const struct rv_sqlite *s, struct rv_why *why)
 	return err;
 }
 
+int rv_sqlite_no_checkpoint(sqlite3 *db)
+{
+	int rc = sqlite3_wal_autocheckpoint(db, 0);
+
+	return rc == SQLITE_OK ? sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL)
+			       : rc;
+}
+
 static int set_up(struct rv_sqlite *s)
 {
 	static const struct {
 		int what, on;
 	} configs[] = {
-		{SQLITE_DBCONFIG_DEFENSIVE, 1},
-		{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-		{SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1},
-		{SQLITE_DBCONFIG_ENABLE_FKEY, 0},
-		{SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
-		{SQLITE_DBCONFIG_DQS_DML, 0},
-		{SQLITE_DBCONFIG_DQS_DDL, 0},
+		{SQLITE_DBCONFIG_DEFENSIVE, 1},   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+		{SQLITE_DBCONFIG_ENABLE_FKEY, 0}, {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+		{SQLITE_DBCONFIG_DQS_DML, 0},     {SQLITE_DBCONFIG_DQS_DDL, 0},
 	};
 	int rc = sqlite3_extended_result_codes(s->db, 1);
 
@@ -148,7 +152,7 @@ static int set_up(struct rv_sqlite *s)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_handler(s->db, rv_sqlite_busy, s);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_wal_autocheckpoint(s->db, 0);
+		rc = rv_sqlite_no_checkpoint(s->db);
 	if (rc != SQLITE_OK)
 		return rv_sqlite_error(rc);
 	(void)sqlite3_wal_hook(s->db, rv_sqlite_log_hook, s);

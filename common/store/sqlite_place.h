@@ -13,6 +13,8 @@ int rv_sqlite_place(struct rv_sqlite *s, const struct rv_store_open *how, bool *
 		    struct rv_why *why) RV_MUST_CHECK;
 /* "file:" and the path, its special characters escaped; free() it. */
 char *rv_sqlite_uri(const char *path, const char *query);
+/* Nobody but rv_sqlite_checkpoint moves the log's pages (DESIGN: the WAL-reset bug). */
+int rv_sqlite_no_checkpoint(sqlite3 *db) RV_MUST_CHECK;
 /* First transaction of an empty file: whose it is. */
 int rv_sqlite_found(struct rv_sqlite *s, struct rv_why *why) RV_MUST_CHECK;
 /* ${create}: one that was never finished may be; ${migrate}: any older one. */

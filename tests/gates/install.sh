@@ -25,7 +25,7 @@ root=$scratch/root/usr
 (cd "$scratch/root" && find . ! -type d | sed 's#^\./##' | LC_ALL=C sort) >"$scratch/have"
 {
 	lib=usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
-	printf '%s\n' "$lib"/libreeve.{a,so,so.0,so.0.1.0} "$lib/pkgconfig/reeve.pc"
+	printf '%s\n' "$lib"/libreeve.{a,so,so.0,so.0.1.0} "$lib/reeve/reeve_sqlite.so" "$lib/pkgconfig/reeve.pc"
 	cat <<'EOM'
 usr/bin/reeve
 usr/bin/reeved

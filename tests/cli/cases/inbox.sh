@@ -95,10 +95,10 @@ gone
 expect 0 sql "SELECT error FROM reeve_inbox ORDER BY id"
 says greet
 says 'unknown field "colour"'
-says "takes tasks, no commands"
+says "enqueue tasks, no commands"
 says "the unique key is held"
 says "no job 99999"
-says "queue has a column of its own"
+says "queue has a place of its own"
 says '"soon" is not a duration'
 says "args: line 1, column 6"
 is "$(wc -l <<<"$out")" 10

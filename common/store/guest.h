@@ -1,0 +1,23 @@
+#ifndef RV_STORE_GUEST_H
+#define RV_STORE_GUEST_H
+
+/*
+ * The store as a guest on a connection that somebody else has opened: the loadable SQL extension.
+ * Only in the build of the store that calls SQLite through the host's table (RV_STORE_GUEST).
+ */
+
+#include "store/request.h"
+
+#include <sqlite3ext.h>
+
+/*
+ * Accepts one job within the transaction of ${db}, or in one of its own if there is none.  Nothing
+ * of it is left when it fails, except that an error of the file itself (full, I/O) ends the whole
+ * transaction, as SQLite's own do.  RV_E_SCHEMA: the main database is no store, or one of another
+ * version; RV_E_BUSY; RV_E_USAGE: called where it cannot be; errors of ENQUEUE.
+ * Leaves nothing on the connection but that it does not checkpoint by itself any more.
+ */
+int rv_guest_enqueue(sqlite3 *db, const struct rv_job_new *job, int64_t *ret_id,
+		     struct rv_why *why) RV_MUST_CHECK;
+
+#endif

@@ -15,8 +15,7 @@
 #include "store/backend.h"
 #include "store/rules.h"
 
-#ifdef RV_STORE_GUEST /* in a program that has SQLite already (guest.h): called through its table  \
-		       */
+#ifdef RV_STORE_GUEST /* a guest.h: through the table of the program's own SQLite */
 #include <sqlite3ext.h>
 SQLITE_EXTENSION_INIT3
 #else
@@ -119,7 +118,6 @@ struct rv_sqlite {
 };
 
 #define RV_SQLITE_OF(store) rv_container_of(store, struct rv_sqlite, base)
-
 /* --- sqlite_stmt.c ------------------------------------------------------------------------- */
 
 /* The RV_E_* of a SQLite result code (extended or not). */

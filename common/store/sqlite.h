@@ -102,7 +102,6 @@ struct rv_sqlite {
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;
 	size_t nfallen, fallen_space;
-
 	bool counted; /* members of batches have ended in this request, or a batch was closed */
 
 	/* checkpoint */

@@ -374,7 +374,7 @@ int rv_store_statistics(struct rv_store *store, enum rv_stats_of of, const char 
 			int (*each)(void *ctx, const struct rv_stats_view *view), void *ctx)
 {
 	PRE(each && !store->in_transaction);
-	return store->ops->statistics(store, of, name, each, ctx);
+	return store->ops->statistics(store, (int)of, name, each, ctx);
 }
 
 int rv_store_sql(struct rv_store *store, const char *sql,

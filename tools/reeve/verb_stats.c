@@ -168,7 +168,7 @@ static int each_scope(struct listing *listing, struct rv_table *table)
 	for (size_t i = 0; !err && i < listing->count; i++) {
 		const struct scope *scope = &listing->scopes[i];
 
-		err = rv_stats_of_one(listing->cli->client.store, listing->of, scope->name,
+		err = rv_stats_of_one(listing->cli->client.store, (int)listing->of, scope->name,
 				      &listing->view);
 		if (err)
 			break;
@@ -222,7 +222,7 @@ static int print_one(struct listing *listing)
 {
 	const struct scope *scope = &listing->scopes[0];
 	char ago[RV_VIEW_AGO_SPACE];
-	int err = rv_stats_of_one(listing->cli->client.store, listing->of, scope->name,
+	int err = rv_stats_of_one(listing->cli->client.store, (int)listing->of, scope->name,
 				  &listing->view);
 
 	if (err)

@@ -152,6 +152,12 @@ static int set_options(struct rv_newjob *new, const struct reeve_new *from, json
 		err = set_int(line, "weight", from->weight, 0);
 	if (!err)
 		err = set_int(line, "batch", from->batch, 0);
+	if (!err)
+		err = set_text(new, line, "until", from->until);
+	if (!err)
+		err = set_text(new, line, "on_conflict", from->on_conflict);
+	if (!err)
+		err = set_text(new, line, "on", from->on);
 	return err ? err : set_int(line, "max_attempts", from->max_attempts, 0);
 }
 

@@ -130,12 +130,16 @@ struct reeve_new {
 	const char *unique_key, *idempotency_key;
 	const char *resources;     /* "gpu:1,db:2" */
 	const char *const *labels; /* …, NULL */
-	const int64_t *after;      /* jobs that must succeed before; nafter of them */
+	const int64_t *after;      /* jobs that must end before, as on says; nafter of them */
 	size_t nafter;
 	/* a JSON object of further fields, as a line of `reeve add --from-file` has them; what is
 	 * said above wins */
 	const char *json;
 	int64_t batch; /* that it joins (reeve_batch_new); 0 none */
+	/* as reeve(1) has them under "add": how long unique_key is held ("finished", "started",
+	 * "10m"), what is done while another job holds it ("reject", "skip", "replace",
+	 * "reschedule"), and how the jobs of after must end ("success", "failure", "any") */
+	const char *until, *on_conflict, *on;
 };
 
 /* Nothing said; ${size} is sizeof(struct reeve_new) of the caller. */

@@ -275,6 +275,34 @@ Test(lib, a_batch_is_stored_by_the_thousand)
 	free(ids);
 }
 
+/* What is done while another job holds the key, how long it is held, and how parents must end. */
+Test(lib, keys_and_parents_are_as_said)
+{
+	struct reeve_new job;
+	int64_t first = 0;
+	int64_t id = 0;
+
+	reeve_new_init(&job, sizeof(job));
+	job.task = "noop";
+	job.unique_key = "k";
+	job.until = "10m";
+	OK(reeve_enqueue(reeve, &job, &first));
+	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_CONFLICT, "held");
+	job.on_conflict = "skip";
+	OK(reeve_enqueue(reeve, &job, &id));
+	cr_assert(eq(i64, id, first));
+	job.on_conflict = "perhaps";
+	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_USAGE, "on_conflict");
+	OK(reeve_cancel(reeve, first));
+	reeve_new_init(&job, sizeof(job));
+	job.task = "noop";
+	job.after = &first;
+	job.nafter = 1;
+	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_CONFLICT, "cancelled");
+	job.on = "any";
+	OK(reeve_enqueue(reeve, &job, &id));
+}
+
 /* Jobs that are counted together; what follows is stored when the last has ended. */
 Test(lib, a_batch_ends_with_its_last_job)
 {

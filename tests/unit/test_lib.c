@@ -1,8 +1,5 @@
 /* libreeve without a daemon: what a program gets for what it gives; threads, forks, bad stores. */
-#include "helpers/assert.h"
-
-#include "client/reeve.h"
-#include "helpers/tmpdir.h"
+#include "lib_scene.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -12,56 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *tmp;
-static const char *conf;
-static struct reeve *reeve;
-
-/* The same configuration again: another handle. */
-static struct reeve *open_again(unsigned flags)
-{
-	struct reeve_open how = REEVE_OPEN_INIT;
-	struct reeve *opened = NULL;
-
-	how.config = conf;
-	how.flags = flags;
-	int err = reeve_open(&how, &opened);
-	cr_assert(eq(int, err, REEVE_OK), "%s", reeve_error(NULL));
-	return opened;
-}
-
-static void setup(void)
-{
-	tmp = rv_test_tmpdir();
-	conf = strdup(rv_test_path("%s/reeve.ini", tmp));
-	rv_test_write_file(
-		conf,
-		"[reeve]\nstate_dir = %s/state\nruntime_dir = %s\nadhoc = yes\n"
-		"[task:hello]\nhandler = exec\ncommand = /bin/echo ${arg.who}\n"
-		"queue = bulk\n[task:noop]\nhandler = builtin\nbuiltin = noop\n"
-		"[pool:default]\nqueues = default, bulk\n[queue:bulk]\nstrategy = fifo\n",
-		tmp, tmp);
-	reeve = open_again(0);
-}
-
-static void teardown(void)
-{
-	reeve_close(reeve);
-	rv_test_tmpdir_end();
-}
-
 TestSuite(lib, .init = setup, .fini = teardown);
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		int ok_ = (call);                                                                  \
-		cr_assert(eq(int, ok_, REEVE_OK), "%s", reeve_error(reeve));                       \
-	} while (0)
-#define SAYS(call, want, part)                                                                     \
-	do {                                                                                       \
-		int err_ = (call);                                                                 \
-		cr_assert(eq(int, err_, want), "%s", reeve_error(reeve));                          \
-		rv_assert_has(reeve_error(reeve), part);                                           \
-	} while (0)
 
 static int64_t add_noop(struct reeve *where)
 {
@@ -273,80 +221,6 @@ Test(lib, a_batch_is_stored_by_the_thousand)
 	reeve_free(stats);
 	free(jobs);
 	free(ids);
-}
-
-/* What is done while another job holds the key, how long it is held, and how parents must end. */
-Test(lib, keys_and_parents_are_as_said)
-{
-	struct reeve_new job;
-	int64_t first = 0;
-	int64_t id = 0;
-
-	reeve_new_init(&job, sizeof(job));
-	job.task = "noop";
-	job.unique_key = "k";
-	job.until = "10m";
-	OK(reeve_enqueue(reeve, &job, &first));
-	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_CONFLICT, "held");
-	job.on_conflict = "skip";
-	OK(reeve_enqueue(reeve, &job, &id));
-	cr_assert(eq(i64, id, first));
-	job.on_conflict = "perhaps";
-	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_USAGE, "on_conflict");
-	OK(reeve_cancel(reeve, first));
-	reeve_new_init(&job, sizeof(job));
-	job.task = "noop";
-	job.after = &first;
-	job.nafter = 1;
-	SAYS(reeve_enqueue(reeve, &job, &id), REEVE_E_CONFLICT, "cancelled");
-	job.on = "any";
-	OK(reeve_enqueue(reeve, &job, &id));
-}
-
-/* Jobs that are counted together; what follows is stored when the last has ended. */
-Test(lib, a_batch_ends_with_its_last_job)
-{
-	static const char *const args[] = {"who=all", NULL};
-	static const char *const labels[] = {"night", NULL};
-	struct reeve_batch_new new = REEVE_BATCH_NEW_INIT;
-	const struct reeve_batch *batch;
-	const struct reeve_job *got;
-	struct reeve_new job;
-	int64_t ids[2];
-	int64_t id = 0;
-
-	new.on_complete = "helo";
-	SAYS(reeve_batch_new(reeve, &new, &id), REEVE_E_NOTFOUND, "hello");
-	new.name = "nightly";
-	new.labels = labels;
-	new.on_complete = "hello";
-	new.on_complete_args = args;
-	OK(reeve_batch_new(reeve, &new, &id));
-	reeve_new_init(&job, sizeof(job));
-	job.task = "noop";
-	job.batch = id;
-	for (int i = 0; i < 2; i++)
-		OK(reeve_enqueue(reeve, &job, &ids[i]));
-	SAYS(reeve_batch_wait(reeve, id, 0), REEVE_E_TIMEOUT, "has not ended");
-	OK(reeve_batch_close(reeve, id));
-	SAYS(reeve_batch_close(reeve, id), REEVE_E_CONFLICT, "closed");
-	SAYS(reeve_enqueue(reeve, &job, &ids[0]), REEVE_E_CONFLICT, "closed");
-	for (int i = 0; i < 2; i++)
-		OK(reeve_cancel(reeve, ids[i]));
-	OK(reeve_batch_wait(reeve, id, -1));
-	OK(reeve_batch_get(reeve, id, &batch));
-	rv_assert_has(batch->name, "nightly");
-	rv_assert_has(batch->labels, "[\"night\"]");
-	cr_assert(eq(i64, batch->total, 2));
-	cr_assert(eq(i64, batch->cancelled, 2));
-	cr_assert(eq(i64, batch->pending, 0));
-	OK(reeve_get(reeve, batch->complete_job, &got));
-	rv_assert_has(got->task, "hello");
-	cr_assert(eq(i64, got->batch, id));
-	reeve_free(got);
-	reeve_free(batch);
-	SAYS(reeve_batch_get(reeve, 99, &batch), REEVE_E_NOTFOUND, "no such batch 99");
-	SAYS(reeve_batch_wait(reeve, 99, -1), REEVE_E_NOTFOUND, "no such batch 99");
 }
 
 Test(lib, a_list_is_asked_for_page_by_page)

@@ -69,7 +69,7 @@ static int compare_ids(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* A job that changes its state while we list may be met twice. */
+/* A job that is named twice is waited for once. */
 static void drop_doubles(struct waiting *waiting)
 {
 	size_t kept = 0;
@@ -82,18 +82,21 @@ static void drop_doubles(struct waiting *waiting)
 	waiting->total = waiting->pending = kept;
 }
 
-/* Every job of ${queue} (NULL: of all) that is not final now. */
+/*
+ * Every job of ${queue} (NULL: of all) that is not final now.  All states in one list: with a list
+ * for each, a job that goes back while we read, because its worker died, is in none of them.
+ */
 static int collect_all(struct waiting *waiting, const char *queue)
 {
-	struct rv_store *store = waiting->cli->client.store;
+	struct rv_job_filter filter = {.state = -1, .queue = queue, .limit = INT64_MAX};
 	int err = rv_queues_check(waiting->cli, queue);
 
-	for (int state = 0; !err && state < RV_JOB_STATES; state++) {
-		struct rv_job_filter filter = {.state = state, .queue = queue, .limit = INT64_MAX};
-
+	for (int state = 0; state < RV_JOB_STATES; state++) {
 		if (!rv_job_state_final((enum rv_job_state)state))
-			err = rv_store_jobs(store, &filter, each_job, waiting);
+			filter.states |= 1U << state;
 	}
+	if (!err)
+		err = rv_store_jobs(waiting->cli->client.store, &filter, each_job, waiting);
 	if (!err && waiting->total > 0)
 		drop_doubles(waiting);
 	return err;

@@ -120,7 +120,7 @@ static int set_fields(json_t *line, const struct rv_job_view *view)
 	if (!err)
 		err = set_parsed(line, "labels", view->labels, LABELS_MAX);
 	if (!err)
-		err = set_parsed(line, "meta", view->meta, RV_META_MAX * 2);
+		err = set_parsed(line, "meta", view->meta, 2UL * RV_META_MAX);
 	return err ? err : set_dead(line, view);
 }
 

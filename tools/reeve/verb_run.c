@@ -83,7 +83,7 @@ int rv_verb_run(struct rv_cli *cli)
 {
 	RV_AUTO(rv_interrupt_close) int signal_fd = -1;
 	struct rv_follow follow;
-	int64_t id;
+	int64_t id = 0;
 	struct rv_submit_jobs one = {.ret_ids = &id};
 	int err = rv_enqueue_args(cli, true, &one);
 

@@ -28,7 +28,7 @@ const char *rv_view_outcome(int outcome);
  */
 int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf) RV_MUST_CHECK;
 /* The line "labels  eu, nightly" of what the store keeps as JSON; none without labels. */
-void rv_view_line_labels(const char *labels);
+void rv_view_line_labels(const char *text);
 /* "exit code 3" or "signal 9 (KILL)", "" when neither. */
 const char *rv_view_exit(int exit_code, int signo, char *out, size_t space);
 /* "3m ago", "in 5s"; "-" for 0.  ${now_us} 0: now.  ${out}: RV_VIEW_AGO_SPACE bytes. */

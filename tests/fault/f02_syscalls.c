@@ -9,6 +9,7 @@
  */
 #include "base/seam.h"
 #include "helpers/child.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "os/self.h"
 #include "os/spawn.h"
@@ -485,13 +486,13 @@ static void make_seed(void)
 static int next_point(int n, int count, uint64_t *dice)
 {
 #ifdef __SANITIZE_ADDRESS__
-	const char *all = NULL; /* most of its calls are the sanitizer's own */
+	bool all = false; /* most of its calls are the sanitizer's own */
 #else
-	const char *all = getenv("RV_ALL");
+	bool all = rv_test_all();
 #endif
 	int step = count / SOME;
 
-	if ((all && strcmp(all, "1") == 0) || step <= 1)
+	if (all || step <= 1)
 		return n + 1;
 	if (n == count)
 		return n + 1;

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/seam.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/fd.h"
@@ -45,13 +46,6 @@ const char *rv_e2e_path(const struct rv_e2e *e, const char *name)
 	return rv_test_path("%s/%s", e->dir, name);
 }
 
-bool rv_e2e_all(void)
-{
-	const char *all = getenv("RV_ALL");
-
-	return all && strcmp(all, "1") == 0;
-}
-
 uint64_t rv_e2e_dice(uint64_t *state, uint64_t below)
 {
 	uint64_t z = (*state += 0x9e3779b97f4a7c15U); /* splitmix64 */
@@ -67,7 +61,7 @@ void rv_e2e_seeds(uint64_t *ret_first, uint64_t *ret_count, uint64_t usually, ui
 	const char *seeds = getenv("RV_SEEDS");
 
 	*ret_first = seed ? strtoull(seed, NULL, 10) : 1;
-	*ret_count = rv_e2e_all() ? all : usually;
+	*ret_count = rv_test_all() ? all : usually;
 	if (seed)
 		*ret_count = 1;
 	if (seeds)

@@ -119,8 +119,6 @@ void rv_e2e_submit_noops(struct rv_e2e *e, size_t count);
 /* Each of ${ids} has succeeded, and its run has come to its end: never done without having run. */
 void rv_e2e_all_ran(struct rv_e2e *e, const int64_t *ids, size_t count);
 
-/* RV_ALL=1: the long versions. */
-bool rv_e2e_all(void);
 /* The next number of a row that a seed gives; below ${below}. */
 uint64_t rv_e2e_dice(uint64_t *state, uint64_t below);
 /* RV_SEEDS and RV_SEED of the environment: how many seeds from which on, else these. */

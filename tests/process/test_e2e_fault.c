@@ -6,6 +6,7 @@
 
 #include "base/seam.h"
 #include "helpers/assert.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/self.h"
@@ -127,7 +128,7 @@ static void end_foreign(struct rv_test_child *child)
 Test(e2e_fault, f04_a_foreign_writer_for_seconds_under_32_busy_workers)
 {
 	static int64_t ids[200];
-	int64_t hold_ms = rv_e2e_all() ? 15000 : 4000;
+	int64_t hold_ms = rv_test_all() ? 15000 : 4000;
 	struct rv_test_child writer;
 	char pid[24];
 
@@ -184,7 +185,7 @@ Test(e2e_fault, f05_a_killed_supervisors_tree_is_gone_before_any_job_starts_agai
 /* F8: what kills its worker is started max_crashes + 1 times, then dead with the reason. */
 Test(e2e_fault, f08_a_job_that_kills_its_worker_is_dead_after_max_crashes)
 {
-	int count = rv_e2e_all() ? 200 : 4;
+	int count = rv_test_all() ? 200 : 4;
 
 	rv_e2e_new(e, "[pool:default]\nworkers = 2\n" QUICK
 		      "[task:poison]\ncommand = /bin/sh -c 'echo start >>\"$1\"; kill -9 $PPID; "
@@ -249,7 +250,7 @@ Test(e2e_fault, f09_a_second_daemon_ends_with_75_and_changes_nothing)
 
 Test(e2e_fault, f09_of_fifty_daemons_one_wins_and_its_death_lets_one_in)
 {
-	int rounds = rv_e2e_all() ? 20 : 1;
+	int rounds = rv_test_all() ? 20 : 1;
 
 	rv_e2e_new(e, "[pool:default]\nworkers = 1\n" QUICK);
 	for (int round = 0; round < rounds; round++) {
@@ -362,7 +363,7 @@ Test(e2e_fault, f21_a_reader_that_stays_does_not_stop_the_work)
 	rv_e2e_submit_noops(e, 100);
 	rv_e2e_wait_all(e, 0);
 	reader = foreign_writer("BEGIN;\nSELECT count(*) FROM job;\n");
-	for (int i = 0; i < (rv_e2e_all() ? 200 : 10); i++) {
+	for (int i = 0; i < (rv_test_all() ? 200 : 10); i++) {
 		rv_e2e_submit_noops(e, 500);
 		rv_e2e_wait_all(e, 0);
 	}

@@ -3,6 +3,7 @@
 
 #include "base/seam.h"
 #include "helpers/assert.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
@@ -130,7 +131,7 @@ Test(e2e_stop, f34_a_deaf_job_with_150_escapees_ends_in_time)
 	cr_assert(eq(int, rv_e2e_exit(e), 0));
 	/* kill_after is 300 ms; the catalogue allows 2 s more. */
 	cr_assert(lt(i64, rv_mono_us() - before,
-		     300 * RV_MS_US + 2 * RV_S_US + (rv_e2e_all() ? 0 : 8 * RV_S_US)));
+		     300 * RV_MS_US + 2 * RV_S_US + (rv_test_all() ? 0 : 8 * RV_S_US)));
 	needs_unburned(job, 1);
 	rv_e2e_fini(e);
 }
@@ -140,7 +141,7 @@ Test(e2e_stop, f11_double_and_mixed_signals)
 {
 	static const int all[] = {SIGHUP, SIGUSR1, SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP};
 	uint64_t dice = (uint64_t)rv_wall_us();
-	uint64_t count = rv_e2e_all() ? 200 : 6;
+	uint64_t count = rv_test_all() ? 200 : 6;
 
 	(void)printf("seed %llu\n", (unsigned long long)dice);
 	for (uint64_t round = 0; round < count; round++) {
@@ -177,7 +178,7 @@ static int reload(void)
 Test(e2e_stop, f13_reloads_under_load)
 {
 	int64_t ids[40];
-	int reloads = rv_e2e_all() ? 300 : 15;
+	int reloads = rv_test_all() ? 300 : 15;
 
 	rv_e2e_new(e, POOL);
 	rv_e2e_start(e);

@@ -3,6 +3,7 @@
 
 #include "base/seam.h"
 #include "helpers/assert.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
@@ -70,7 +71,7 @@ static int64_t spent_us(const struct rv_exit *how)
 	       how->usage.ru_utime.tv_usec + how->usage.ru_stime.tv_usec;
 }
 
-#define CROWD      (rv_e2e_all() ? 5000 : 2000)
+#define CROWD      (rv_test_all() ? 5000 : 2000)
 #define CROWD_MOST 5000
 
 /* One look for each job that ends, and a few a tick: not a core beside the workers'. */

@@ -3,6 +3,7 @@
 
 #include "base/seam.h"
 #include "helpers/assert.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
@@ -190,7 +191,7 @@ Test(e2e_work, f36_a_job_of_the_daemon_has_its_four_descriptors)
 
 Test(e2e_work, f25_endless_output_is_cut_and_neighbours_go_on)
 {
-	bool all = rv_e2e_all();
+	bool all = rv_test_all();
 	char command[160];
 	int64_t big;
 	int64_t line;

@@ -2,6 +2,7 @@
  * The real worker under a supervisor made of this test: it claims, runs and acknowledges; whatever
  * a job does, its end is what the design says, and nothing of it is left.
  */
+#include "helpers/tier.h"
 #include "process/worker_room.h"
 
 #include "os/fd.h"
@@ -306,7 +307,7 @@ static long peak_memory(pid_t pid)
 Test(worker, f25_endless_output_costs_the_cap_and_blocks_nobody)
 {
 	/* 1 GiB in the long run, 64 MiB else: of one line, and of short ones. */
-	const int64_t size = getenv("RV_ALL") ? 1LL << 30 : 64LL << 20;
+	const int64_t size = rv_test_all() ? 1LL << 30 : 64LL << 20;
 	char commands[3][128] = {"", "", "exec >&- 2>&-; sleep 0.1"};
 	struct rv_output_how how = {.state_dir = sup.folder, .run = 1};
 	char path[512];

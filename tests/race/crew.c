@@ -22,13 +22,6 @@ static void give_up(const char *what, const char *detail)
 	abort();
 }
 
-bool crew_all(void)
-{
-	const char *all = getenv("RV_ALL");
-
-	return all && strcmp(all, "1") == 0;
-}
-
 struct rv_req *crew_request(int kind)
 {
 	static struct rv_req req;

@@ -93,7 +93,5 @@ void crew_self_open(struct crew_self *self, int argc, char **argv);
 void crew_self_close(struct crew_self *self);
 /* The role "hand": does what it is ordered until "quit". */
 int crew_hand_main(int argc, char **argv);
-/* Whether --all was asked for. */
-bool crew_all(void);
 
 #endif

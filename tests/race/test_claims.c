@@ -5,6 +5,7 @@
 #include "crew.h"
 
 #include "base/seam.h"
+#include "helpers/tier.h"
 #include "helpers/wait.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ static void race(struct crew *crew, const char *queue, int64_t before, int64_t a
 
 int main(int argc, char **argv)
 {
-	int rounds = crew_all() ? 10 : 1;
+	int rounds = rv_test_all() ? 10 : 1;
 	int failed = 0;
 
 	if (argc > 1 && strcmp(argv[1], "claimer") == 0)

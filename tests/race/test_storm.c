@@ -7,6 +7,7 @@
 #include "crew.h"
 
 #include "base/seam.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "wire/sup.h"
@@ -308,7 +309,7 @@ static void settle(struct storm *storm)
 int main(int argc, char **argv)
 {
 	static struct storm storm;
-	int kills = crew_all() ? KILLS_ALL : KILLS;
+	int kills = rv_test_all() ? KILLS_ALL : KILLS;
 
 	if (argc > 1 && strcmp(argv[1], "worker") == 0)
 		return worker_main(argc, argv);

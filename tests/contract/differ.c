@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define BATCH_MAX  4   /* requests of one transaction */
-#define LOOK_EVERY 100 /* steps between two looks at everything */
+#define LOOK_EVERY 100 /* steps between two looks at everything; more as there is more to see: */
+#define LOOK_SHARE 50  /* a 50th of the steps so far */
 
 static struct world world;
 static struct rv_req batch[BATCH_MAX];
@@ -123,8 +124,11 @@ static void step(struct world *w)
 	commit(w);
 	for (size_t i = 0; i < w->ntouched; i++)
 		same_job(w, w->touched[i]);
-	if (w->step % LOOK_EVERY == 0)
+	if (w->step >= w->next_look) {
 		same_everything(w);
+		w->next_look = w->step + (w->step / LOOK_SHARE > LOOK_EVERY ? w->step / LOOK_SHARE
+									    : LOOK_EVERY);
+	}
 }
 
 static void start(struct world *w, uint64_t seed)
@@ -216,6 +220,7 @@ int main(int argc, char **argv)
 	if (atexit(say_how_to_repeat) != 0)
 		return 1;
 	first_requests(&world);
+	world.next_look = LOOK_EVERY;
 	for (world.step = 1; world.step <= steps; world.step++)
 		step(&world);
 	world.step = steps;

@@ -50,7 +50,7 @@ struct world {
 	struct rv_queue_def turned;
 	struct rv_task_def tasks[8];
 	struct rv_resource_def resources[2];
-	long step;
+	long step, next_look;
 	bool verbose;
 	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];
 };

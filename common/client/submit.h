@@ -15,7 +15,7 @@ struct rv_req;
  * The return value is the transaction's (BUSY: the lock was not had within client->busy_us;
  * UNKNOWN); each request's own outcome is in its err and why.  When any has err != RV_OK, nothing
  * at all is committed if ${all_or_nothing}. The store must be open for writing.  FULL durability
- * unless the configuration says normal.
+ * unless the configuration says normal, or all that is asked for is to delete or to be rung.
  */
 int rv_submit(struct rv_client *client, struct rv_req *const *reqs, size_t count,
 	      bool all_or_nothing, struct rv_why *why) RV_MUST_CHECK;

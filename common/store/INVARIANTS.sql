@@ -108,6 +108,19 @@ SELECT 'R8', 'queue ' || q.name || ' has no counts' FROM queue q LEFT JOIN tally
 SELECT 'R8', 'kept: ' || t.deps || ' waits, ' || t.waiters || ' waiters' FROM tally t WHERE t.id = 0
 	AND (t.deps <> (SELECT count(*) FROM dep) OR t.waiters <> (SELECT count(*) FROM waiter));
 
+-- and so are the bits that lists are read from
+SELECT 'R8', 'the jobs ' || block * 64 || ' to ' || (block * 64 + 63) || ' of '
+	|| iif(scope > 0, 'queue ' || scope, 'batch ' || -scope) || ' in state ' || state || ' are not those kept'
+	FROM (SELECT scope, state, block, jobs FROM span
+	UNION ALL SELECT scope, state, id >> 6, sum(DISTINCT 1 << (id & 63)) FROM (
+		SELECT s.id, s.state, iif(n.batch, -j.batch, s.queue) AS scope FROM (
+			SELECT id, queue, 0 AS state FROM scheduled UNION ALL SELECT id, queue, 1 FROM ready
+			UNION ALL SELECT id, queue, 1 FROM lease UNION ALL SELECT id, queue, 2 FROM blocked
+			UNION ALL SELECT id, queue, state FROM done) s
+		JOIN job j ON j.id = s.id JOIN (SELECT 0 AS batch UNION ALL SELECT 1) n
+		ON NOT n.batch OR j.batch > 0) GROUP BY 1, 2, 3)
+	GROUP BY scope, state, block HAVING count(*) <> 2 OR min(jobs) <> max(jobs) OR min(jobs) = 0;
+
 -- L1: of each gate is used what is held, by jobs that run or are about to
 SELECT 'L1', 'gate ' || coalesce(g.name, h.gate) || ': ' || coalesce(g.used, 0) || ' used, '
 	|| coalesce(h.n, 0) || ' held' FROM gate g

@@ -87,6 +87,9 @@ struct rv_store {
 	bool dead;             /* a commit's outcome is unknown */
 	struct rv_ring *rings; /* owned; RV_RINGS_MAX of them */
 	size_t nrings;
+	int64_t locked_us; /* since when, and how, it has the write lock */
+	enum rv_durability durability;
+	struct rv_held held;
 };
 
 /* For backends: note whom to wake; doubles are folded. */

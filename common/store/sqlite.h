@@ -47,6 +47,7 @@ struct rv_sqlite_queue; /* sqlite_tally.h */
 struct rv_sqlite_task_name;
 struct rv_sqlite_ended; /* sqlite_stats_rows.h */
 struct rv_sqlite_gate;  /* sqlite_gate.h */
+struct rv_sqlite_span;  /* sqlite_tally.h */
 
 struct rv_sqlite {
 	struct rv_store base;
@@ -78,6 +79,8 @@ struct rv_sqlite {
 	struct rv_sqlite_ended *ended;
 	size_t nended, ended_before, ended_space;
 	struct rv_buf recent;
+	struct rv_sqlite_span *spans; /* what it changes in span */
+	size_t nspans, spans_before, spans_space;
 
 	/* names */
 	int64_t names_seen;             /* tally.names of what follows; -1 none */
@@ -91,14 +94,12 @@ struct rv_sqlite {
 	size_t ntask_names;
 	struct rv_resource_def *resources; /* by name */
 	size_t nresources;
-
 	/* gates that this request has touched */
 	struct rv_sqlite_gate *gates;
 	size_t ngates, gates_space;
 	/* who starved, of this request; gone: it has left its line, the next is to be looked at */
 	struct rv_sqlite_reserver *reserver;
 	bool reserver_known, reserver_gone;
-
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;
 	size_t nfallen, fallen_space;
@@ -107,10 +108,9 @@ struct rv_sqlite {
 	/* checkpoint */
 	int64_t log_frames; /* frames in the log after our last commit; -1 not known */
 	int64_t log_retry;  /* bytes of log at which to try again after readers were in the way */
-	unsigned log_doublings; /* of the patience with readers */
-	int64_t log_commits;    /* commits when that was so */
-	int64_t log_size_seen, log_looked_us;
-	int64_t commits; /* our own */
+	unsigned log_doublings;                        /* of the patience with readers */
+	int64_t log_commits;                           /* commits when that was so */
+	int64_t log_size_seen, log_looked_us, commits; /* commits: our own */
 	bool ballast_looked;
 
 	struct rv_arena strings; /* of rv_store_job, until the next call */

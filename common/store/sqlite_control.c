@@ -203,49 +203,57 @@ static int drop_rows(struct rv_sqlite *s, int64_t id, int marks)
 	return err;
 }
 
+/* The kept numbers, without the job. */
+static int count_out(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+		     enum rv_job_state state, struct rv_why *why)
+{
+	int err = rv_sqlite_queue_touch(s, place->queue);
+
+	PRE(rv_job_state_final(state));
+	if (err == RV_OK)
+		err = rv_sqlite_span_moved(s, place, state, RV_JOB_NONE);
+	if (err == RV_OK && (place->marks & RV_MARK_BATCH))
+		err = rv_sqlite_batch_forget(s, place->id, why);
+	if (err != RV_OK)
+		return err;
+	place->queue->now.of[state]--;
+	place->queue->now.dirty = true;
+	return RV_OK;
+}
+
 int rv_sqlite_do_remove(struct rv_sqlite *s, struct rv_req *req)
 {
-	int64_t id = req->u.remove.job;
-	struct rv_sqlite_queue *queue;
+	struct rv_sqlite_place place = {.id = req->u.remove.job};
 	sqlite3_stmt *stmt;
 	int64_t child;
-	int64_t event;
 	int32_t state = 0;
-	int marks;
-	int err = rv_sqlite_shown(s, req, id, &state);
+	int err = rv_sqlite_shown(s, req, place.id, &state);
 
 	if (err == RV_OK)
-		err = rv_rules_only(req->u.remove.only, id, state, &req->why);
+		err = rv_rules_only(req->u.remove.only, place.id, state, &req->why);
 	if (err != RV_OK)
 		return err;
 	if (!rv_job_state_final((enum rv_job_state)state))
-		return wrong_state(req, id, state);
-	err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", id);
+		return wrong_state(req, place.id, state);
+	err = rv_sqlite_number(s, RV_SQL_DEP_CHILD, &child, "i", place.id);
 	if (err == RV_OK)
 		return rv_fail(&req->why, RV_E_CONFLICT, "job %lld waits for it", (long long)child);
 	if (err == RV_E_NOTFOUND)
-		err = rv_sqlite_start(s, RV_SQL_DONE_OF, &stmt, "i", id);
+		err = rv_sqlite_start(s, RV_SQL_DONE_OF, &stmt, "i", place.id);
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	marks = sqlite3_column_int(stmt, 4);
-	event = sqlite3_column_int64(stmt, 5);
-	queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 6));
+	place.marks = sqlite3_column_int(stmt, 4);
+	place.event = sqlite3_column_int64(stmt, 5);
+	place.queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 6));
 	rv_sqlite_end(stmt);
-	if (!queue)
+	if (!rv_sqlite_sane(&place))
 		return RV_E_CORRUPT;
-	INV(rv_job_state_final((enum rv_job_state)state));
-	err = rv_sqlite_queue_touch(s, queue);
-	if (err == RV_OK && (marks & RV_MARK_BATCH))
-		err = rv_sqlite_batch_forget(s, id, &req->why);
+	err = count_out(s, &place, (enum rv_job_state)state, &req->why);
 	if (err == RV_OK)
-		err = drop_rows(s, id, marks);
-	if (err != RV_OK)
-		return err;
-	queue->now.of[state]--;
-	queue->now.dirty = true;
-	return drop_events(s, id, event);
+		err = drop_rows(s, place.id, place.marks);
+	return err == RV_OK ? drop_events(s, place.id, place.event) : err;
 }
 
 static int yield_one(struct rv_sqlite *s, const struct rv_sqlite_queue *queue, int64_t id)

@@ -19,21 +19,23 @@ static int64_t waiting(const struct rv_sqlite_counts *counts)
 /* The job that waits longest, prefetched ones left out; NOTFOUND: none. */
 static int oldest(struct rv_sqlite *s, const struct rv_sqlite_queue *queue, int64_t *ret_id)
 {
-	enum rv_sqlite_stmt ready = RV_SQL_READY_OLDEST;
+	bool head = queue->strategy == RV_STRATEGY_FIFO;
+	bool tail = queue->strategy == RV_STRATEGY_LIFO;
 	int err;
 
-	if (queue->strategy == RV_STRATEGY_FIFO)
-		ready = RV_SQL_READY_HEAD;
-	else if (queue->strategy == RV_STRATEGY_LIFO)
-		ready = RV_SQL_READY_TAIL;
 #ifdef RV_MUTANT_DROP_NEWEST
-	ready = RV_SQL_READY_TAIL;
+	head = false;
+	tail = true;
 #endif
-	err = rv_sqlite_number(s, ready, ret_id, "i", queue->id);
+	if (head || tail)
+		err = rv_sqlite_number(s, head ? RV_SQL_READY_HEAD : RV_SQL_READY_TAIL, ret_id, "i",
+				       queue->id);
+	else
+		err = rv_sqlite_span_oldest(s, queue->id, RV_JOB_READY, ret_id);
 	if (err == RV_E_NOTFOUND)
-		err = rv_sqlite_number(s, RV_SQL_SCHEDULED_OLDEST, ret_id, "i", queue->id);
+		err = rv_sqlite_span_oldest(s, queue->id, RV_JOB_SCHEDULED, ret_id);
 	if (err == RV_E_NOTFOUND)
-		err = rv_sqlite_number(s, RV_SQL_BLOCKED_OLDEST, ret_id, "i", queue->id);
+		err = rv_sqlite_span_oldest(s, queue->id, RV_JOB_BLOCKED, ret_id);
 	return err;
 }
 

@@ -1,177 +1,239 @@
 /*
- * Which jobs a page of a list has: the newest of each table that its states stand in, put together.
- * Every table is walked from its newest id down by an index, so that a page costs the same whatever
- * is in the store.  Keeper and CLI; within a snapshot of the caller's.
+ * Which jobs a page of a list has.  Each state of each queue (or of a batch) is walked from the
+ * newest job down, by the spans that say which jobs there are (sqlite_span.c), and what is found is
+ * put together: a page costs what it shows, whatever is in the store.  Only a task, and the queue
+ * of a batch, are looked for job by job: so many under one snapshot, then the caller comes again.
+ * Keeper and CLI; within a snapshot of the caller's.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_tally.h"
 #include "store/sqlite_view.h"
 
 #include "base/check.h"
-#include "core/job.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SORT_MAX 10000 /* ready jobs sorted for a page of their list: some 5 ms */
-
-_Static_assert(RV_JOB_SUCCEEDED == 4, "as the index done_listed and its statements have it");
+#define LOOKED_MAX RV_LIMIT(4096, 3) /* jobs of a walk under one snapshot: some 4 ms */
 
 #define BIT(state) (1U << RV_JOB_##state)
 #define EVERY      ((1U << RV_JOB_STATES) - 1)
 
 /* What is looked for, and the newest found so far. */
 struct search {
-	int64_t before, above, queue, batch, limit; /* queue, batch: 0 any */
+	struct rv_sqlite *s;
+	int64_t before, above; /* above: also what is older than all of a full page */
+	int64_t queue, batch;  /* 0 any */
+	int64_t limit, reach;
 	const char *task;
 	unsigned states;
 	int64_t *best, *found, *merged; /* limit of them each */
-	int64_t n;
+	int64_t nbest, nfound, looked;  /* found, looked: of this walk */
 };
 
-/* The ${n} of search->found are put among the best. */
-static void merge(struct search *search, int64_t n)
+/* What must be asked of each job of a walk. */
+struct asked {
+	bool row;  /* its row: task, queue, batch */
+	bool idle; /* that no worker runs it */
+};
+
+/* What the walk has found is put among the best. */
+static void merge(struct search *f)
 {
-	int64_t *merged = search->merged;
+	int64_t *merged = f->merged;
 	int64_t a = 0;
 	int64_t b = 0;
 	int64_t to = 0;
 
-	while (to < search->limit && (a < search->n || b < n)) {
-		if (b == n || (a < search->n && search->best[a] > search->found[b]))
-			merged[to++] = search->best[a++];
+	while (to < f->limit && (a < f->nbest || b < f->nfound)) {
+		if (b == f->nfound || (a < f->nbest && f->best[a] > f->found[b]))
+			merged[to++] = f->best[a++];
 		else
-			merged[to++] = search->found[b++];
+			merged[to++] = f->found[b++];
 	}
-	search->merged = search->best;
-	search->best = merged;
-	search->n = to;
+	f->merged = f->best;
+	f->best = merged;
+	f->nbest = to;
+	f->nfound = f->looked = 0;
+	if (to == f->limit && merged[to - 1] > f->above)
+		f->above = merged[to - 1];
 }
 
-/* The rows of one statement; ${types}: how many of its parameters there are. */
-static int look(struct rv_sqlite *s, struct search *search, enum rv_sqlite_stmt which,
-		const char *types, int64_t queue, int64_t kind)
+/* The next job of a walk; ${*ret_end}: it needs to go no farther. */
+static void take(struct search *f, int64_t id, bool fits, bool *ret_end)
 {
-	sqlite3_stmt *stmt;
-	int64_t n = 0;
-	int err = rv_sqlite_start(s, which, &stmt, types, search->before, search->above,
-				  search->task, search->limit, queue, kind);
+	INV(f->nfound < f->limit && id > f->above && id < f->before);
+	if (fits)
+		f->found[f->nfound++] = id;
+	*ret_end = f->nfound == f->limit;
+	if (*ret_end || ++f->looked < LOOKED_MAX)
+		return;
+	*ret_end = true; /* of other states too only what is newer can be told */
+	f->above = id - 1;
+	if (f->reach < id)
+		f->reach = id;
+}
 
-	if (err != RV_OK)
-		return err;
-	while (n < search->limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
-		search->found[n++] = sqlite3_column_int64(stmt, 0);
-	rv_sqlite_end(stmt);
-	if (err != RV_OK && err != RV_E_NOTFOUND)
-		return err;
-	merge(search, n);
+static int fits(const struct search *f, const struct asked *asked, int64_t id, bool *ret_fits)
+{
+	int64_t says = 0;
+	int err = RV_OK;
+
+	*ret_fits = true;
+	if (asked->idle) {
+		err = rv_sqlite_number(f->s, RV_SQL_LEASE_STARTED, &says, "i", id);
+		if (err != RV_OK && err != RV_E_NOTFOUND)
+			return err;
+		*ret_fits = err == RV_E_NOTFOUND || says == 0;
+	}
+	if (!*ret_fits || !asked->row)
+		return RV_OK;
+	err = rv_sqlite_number(f->s, RV_SQL_ID_FITS, &says, "iitii", id, (int64_t)0, f->task,
+			       f->queue, f->batch);
+	*ret_fits = says != 0;
+	return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+}
+
+/* The bits of ${block} that stand for jobs which are looked for. */
+static uint64_t within(const struct search *f, int64_t block)
+{
+	const int64_t last = (1 << RV_SPAN_SHIFT) - 1;
+	uint64_t jobs = UINT64_MAX;
+
+	if (f->before >> RV_SPAN_SHIFT == block)
+		jobs = (1ULL << (f->before & last)) - 1;
+	if (f->above >> RV_SPAN_SHIFT == block)
+		jobs &= UINT64_MAX << (f->above & last) << 1;
+	return jobs;
+}
+
+static int take_block(struct search *f, const struct asked *asked, int64_t block, uint64_t jobs,
+		      bool *ret_end)
+{
+	jobs &= within(f, block);
+	while (jobs != 0 && !*ret_end) {
+		int bit = 63 - __builtin_clzll(jobs);
+		int64_t id = (block << RV_SPAN_SHIFT) + bit;
+		bool good;
+		int err = fits(f, asked, id, &good);
+
+		if (err != RV_OK)
+			return err;
+		take(f, id, good, ret_end);
+		jobs &= ~(1ULL << bit);
+	}
 	return RV_OK;
 }
 
-static int look_ready(struct rv_sqlite *s, struct search *search)
+/* One state of one queue, or batch. */
+static int walk(struct search *f, int64_t scope, enum rv_job_state state, const struct asked *asked)
 {
-	int64_t ready = 0;
-	int err = rv_sqlite_number(s, RV_SQL_READY_COUNT, &ready, "i", search->queue);
+	sqlite3_stmt *stmt;
+	bool end = false;
+	int err =
+		rv_sqlite_start(f->s, RV_SQL_SPANS_DOWN, &stmt, "iiii", scope, (int64_t)state,
+				(f->before - 1) >> RV_SPAN_SHIFT, (f->above + 1) >> RV_SPAN_SHIFT);
 
-	if (err == RV_OK)
-		err = look(s, search, RV_SQL_IDS_LEASE, "iitiii", search->queue, 0);
+	PRE(state == RV_SPAN_STATE(state));
 	if (err != RV_OK)
 		return err;
-	if (ready > SORT_MAX)
-		return look(s, search, RV_SQL_IDS_READY_MANY, "iitii", search->queue, 0);
-	if (search->queue == 0)
-		return look(s, search, RV_SQL_IDS_READY, "iiti", 0, 0);
-	return look(s, search, RV_SQL_IDS_READY_OF, "iitii", search->queue, 0);
+	while (!end && (err = rv_sqlite_step(f->s, stmt)) == RV_OK) {
+		err = take_block(f, asked, sqlite3_column_int64(stmt, 0),
+				 (uint64_t)sqlite3_column_int64(stmt, 1), &end);
+		if (err != RV_OK)
+			break;
+	}
+	rv_sqlite_end(stmt);
+	merge(f);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-/*
- * Nearly every job ends here, so an index would cost each ack a row and a page: from the newest id
- * down, through what ended otherwise or in other queues, if there is anything to find.
- */
-static int look_succeeded(struct rv_sqlite *s, struct search *search)
+/* The rows of a statement: id, and whether it fits. */
+static int list(struct search *f, enum rv_sqlite_stmt which)
 {
-	int64_t succeeded = 0;
-	int err = rv_sqlite_number(s, RV_SQL_SUCCEEDED_COUNT, &succeeded, "i", search->queue);
+	sqlite3_stmt *stmt;
+	bool end = false;
+	int err = rv_sqlite_start(f->s, which, &stmt, "iitii", f->before, f->above, f->task,
+				  f->queue, f->batch);
 
-	if (err != RV_OK || succeeded == 0)
+	if (err != RV_OK)
 		return err;
-	return look(s, search, RV_SQL_IDS_SUCCEEDED, "iitii", search->queue, 0);
+	while (!end && (err = rv_sqlite_step(f->s, stmt)) == RV_OK)
+		take(f, sqlite3_column_int64(stmt, 0), sqlite3_column_int(stmt, 1) != 0, &end);
+	rv_sqlite_end(stmt);
+	merge(f);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-/* Another final state: queue by queue, because that is how its index is ordered. */
-static int look_done(struct rv_sqlite *s, struct search *search, int state)
+static int walk_states(struct search *f, int64_t scope)
+{
+	int err = RV_OK;
+
+	PRE(scope != 0);
+	for (int i = 0; err == RV_OK && i < RV_JOB_STATES; i++) {
+		enum rv_job_state state = (enum rv_job_state)i;
+		struct asked asked = {
+			.row = f->task || (scope < 0 && f->queue != 0),
+			.idle = state == RV_JOB_READY && !(f->states & BIT(RUNNING)),
+		};
+
+		if ((f->states & 1U << i) && state == RV_SPAN_STATE(state))
+			err = walk(f, scope, state, &asked);
+	}
+	return err;
+}
+
+static int walk_queues(struct search *f)
 {
 	int64_t queue = 0;
 	int err;
 
-	if (search->queue != 0)
-		return look(s, search, RV_SQL_IDS_DONE, "iitiii", search->queue, state);
-	while ((err = rv_sqlite_number(s, RV_SQL_QUEUE_NEXT, &queue, "i", queue)) == RV_OK) {
-		err = look(s, search, RV_SQL_IDS_DONE, "iitiii", queue, state);
+	while ((err = rv_sqlite_number(f->s, RV_SQL_QUEUE_NEXT, &queue, "i", queue)) == RV_OK) {
+		err = walk_states(f, queue);
 		if (err != RV_OK)
 			return err;
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-/* Those of one queue, or all. */
-static int look_waiting(struct rv_sqlite *s, struct search *search, enum rv_sqlite_stmt all,
-			enum rv_sqlite_stmt of)
-{
-	if (search->queue == 0)
-		return look(s, search, all, "iiti", 0, 0);
-	return look(s, search, of, "iitii", search->queue, 0);
-}
-
-/* Its members, from the newest down: there is no index of them by state. */
-static int look_batch(struct rv_sqlite *s, struct search *search)
-{
-	sqlite3_stmt *stmt;
-	int err = rv_sqlite_start(s, RV_SQL_IDS_BATCH, &stmt, "iitiiii", search->before,
-				  search->above, search->task, search->limit, search->batch,
-				  (int64_t)search->states, search->queue);
-
-	if (err != RV_OK)
-		return err;
-	while (search->n < search->limit && (err = rv_sqlite_step(s, stmt)) == RV_OK)
-		search->best[search->n++] = sqlite3_column_int64(stmt, 0);
-	rv_sqlite_end(stmt);
-	return err == RV_E_NOTFOUND ? RV_OK : err;
-}
-
-static int look_everywhere(struct rv_sqlite *s, struct search *search)
+static int look(struct search *f)
 {
 	int err = RV_OK;
 
-	if (search->batch != 0)
-		return look_batch(s, search);
-	if (search->states == EVERY && search->queue == 0)
-		return look(s, search, RV_SQL_IDS_ALL, "iiti", 0, 0);
-	if (search->states & BIT(SCHEDULED))
-		err = look_waiting(s, search, RV_SQL_IDS_SCHEDULED, RV_SQL_IDS_SCHEDULED_OF);
-	if (err == RV_OK && (search->states & BIT(BLOCKED)))
-		err = look_waiting(s, search, RV_SQL_IDS_BLOCKED, RV_SQL_IDS_BLOCKED_OF);
-	if (err == RV_OK && (search->states & BIT(READY)))
-		err = look_ready(s, search);
-	if (err == RV_OK && (search->states & BIT(RUNNING)))
-		err = look(s, search, RV_SQL_IDS_LEASE, "iitiii", search->queue, 1);
-	for (int state = 0; err == RV_OK && state < RV_JOB_STATES; state++) {
-		if (!(search->states & 1U << state) ||
-		    !rv_job_state_final((enum rv_job_state)state))
-			continue;
-		err = state == RV_JOB_SUCCEEDED ? look_succeeded(s, search)
-						: look_done(s, search, state);
-	}
-	return err;
+	if (f->above >= f->before - 1 || f->batch < 0)
+		return RV_OK;
+	if (f->states == EVERY && f->queue == 0 && f->batch == 0)
+		return list(f, RV_SQL_IDS_ALL);
+	/* Those that run are found with the ready ones, or alone: they are few. */
+	if ((f->states & BIT(RUNNING)) && !(f->states & BIT(READY)))
+		err = list(f, RV_SQL_IDS_RUNNING);
+	if (err != RV_OK)
+		return err;
+	if (f->batch != 0)
+		return walk_states(f, -f->batch);
+	return f->queue != 0 ? walk_states(f, f->queue) : walk_queues(f);
+}
+
+/* Nothing older than where a walk had to stop: the next page has it. */
+static void give(const struct search *f, int64_t *ret_ids, int64_t *ret_n, int64_t *ret_reach)
+{
+	int64_t n = 0;
+
+	for (; n < f->nbest && f->best[n] >= f->reach; n++)
+		ret_ids[n] = f->best[n];
+	*ret_n = n;
+	*ret_reach = f->reach;
 }
 
 int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64_t *ret_ids,
-		  int64_t *ret_n)
+		  int64_t *ret_n, int64_t *ret_reach)
 {
 	size_t limit = (size_t)filter->limit;
 	int64_t *space = calloc(limit * 3, sizeof *space);
 	struct search search = {
+		.s = s,
 		.before = filter->before_id > 0 ? filter->before_id : INT64_MAX,
-		.above = filter->above_id,
+		.above = filter->above_id > 0 ? filter->above_id : 0,
 		.limit = filter->limit,
 		.batch = filter->batch,
 		.task = filter->task,
@@ -183,17 +245,16 @@ int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64
 	search.best = space;
 	search.found = space + limit;
 	search.merged = space + 2 * limit;
+	if (err == RV_OK && s->open)
+		err = rv_sqlite_span_flush(s);
 	if (err == RV_OK && filter->queue)
 		err = rv_sqlite_number(s, RV_SQL_QUEUE_ID, &search.queue, "t", filter->queue);
 	if (err == RV_OK)
-		err = look_everywhere(s, &search);
+		err = look(&search);
 	else if (err == RV_E_NOTFOUND)
 		err = RV_OK; /* no such queue, no jobs in it */
-	if (err == RV_OK) {
-		if (search.n > 0)
-			memcpy(ret_ids, search.best, (size_t)search.n * sizeof *ret_ids);
-		*ret_n = search.n;
-	}
+	if (err == RV_OK)
+		give(&search, ret_ids, ret_n, ret_reach);
 	free(space);
 	return err;
 }

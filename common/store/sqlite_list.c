@@ -98,7 +98,7 @@ static int read_views(struct rv_sqlite *s, const int64_t *ids, int64_t n, struct
 struct page {
 	int64_t ids[RV_SQLITE_PAGE_ROWS];
 	struct rv_job_view views[RV_SQLITE_PAGE_ROWS];
-	int64_t n;
+	int64_t n, reach;
 };
 
 /* Ids and rows are of one snapshot: a job that moves meanwhile is not listed as what it was not. */
@@ -111,7 +111,7 @@ static int read_page(struct rv_sqlite *s, const struct rv_job_filter *filter,
 	PRE(filter->limit > 0 && filter->limit <= RV_SQLITE_PAGE_ROWS);
 	if (err != RV_OK)
 		return err;
-	err = rv_sqlite_ids(s, filter, page->ids, &page->n);
+	err = rv_sqlite_ids(s, filter, page->ids, &page->n, &page->reach);
 	if (err == RV_OK)
 		err = read_views(s, page->ids, page->n, arena, page->views);
 	if (ours) {
@@ -141,9 +141,9 @@ int rv_sqlite_read_jobs(struct rv_store *store, const struct rv_job_filter *filt
 		err = read_page(s, &list, &arena, page);
 		for (int64_t i = 0; err == RV_OK && i < page->n; i++)
 			err = each(ctx, &page->views[i]);
-		if (err != RV_OK || page->n < list.limit)
+		if (err != RV_OK || (page->n < list.limit && page->reach == 0))
 			break;
-		list.before_id = page->ids[page->n - 1];
+		list.before_id = page->n == list.limit ? page->ids[page->n - 1] : page->reach;
 		left -= page->n;
 		rv_arena_reset(&arena);
 	}

@@ -65,6 +65,8 @@ int rv_sqlite_moved(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_
 	PRE(s->open && to < RV_JOB_STATES);
 	PRE(legal(from, to));
 	place->state = to;
+	if (err == RV_OK)
+		err = rv_sqlite_span_moved(s, place, from, to);
 	if (err != RV_OK || from == to)
 		return err;
 	counts = &place->queue->now;

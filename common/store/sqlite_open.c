@@ -278,6 +278,7 @@ void rv_sqlite_close(struct rv_store *store)
 	rv_arena_reset(&s->strings);
 	free(s->fallen);
 	free(s->ended);
+	free(s->spans);
 	rv_buf_fini(&s->recent);
 	free(s->gates);
 	free(s->reserver);

@@ -26,6 +26,7 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	t->dirty = false;
+	s->nspans = s->spans_before = 0;
 	t->event = sqlite3_column_int64(stmt, 0);
 	t->job = sqlite3_column_int64(stmt, 1);
 	t->fence = sqlite3_column_int64(stmt, 2);
@@ -67,6 +68,9 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 	int err;
 
 	PRE(s->open);
+	err = rv_sqlite_span_store(s);
+	if (err != RV_OK)
+		return err;
 	for (size_t i = 0; i < s->nqueues; i++) {
 		struct rv_sqlite_queue *queue = &s->queues[i];
 
@@ -95,6 +99,7 @@ void rv_sqlite_tally_save(struct rv_sqlite *s)
 	s->request++;
 	s->tally_before = s->tally;
 	s->ended_before = s->nended;
+	s->spans_before = s->nspans;
 }
 
 void rv_sqlite_tally_restore(struct rv_sqlite *s)
@@ -102,6 +107,7 @@ void rv_sqlite_tally_restore(struct rv_sqlite *s)
 	PRE(s->open);
 	s->tally = s->tally_before;
 	s->nended = s->ended_before;
+	rv_sqlite_span_restore(s);
 	for (size_t i = 0; i < s->nqueues; i++) {
 		if (s->queues[i].saved == s->request)
 			s->queues[i].now = s->queues[i].before;

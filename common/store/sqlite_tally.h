@@ -71,4 +71,37 @@ int rv_sqlite_has_room(struct rv_sqlite *s, struct rv_sqlite_queue *queue, int64
 int rv_sqlite_ring_room(struct rv_sqlite *s) RV_MUST_CHECK;
 int rv_sqlite_ring_all_room(struct rv_sqlite *s) RV_MUST_CHECK;
 
+/* --- sqlite_span.c: which jobs stand in which state, for lists (docs/adr/0006) -----------------
+ */
+
+#define RV_SPAN_SHIFT 6 /* a row of the table span has a bit for each of 64 ids */
+
+/* The state that a job is found under: a running one under READY, a claim changes nothing. */
+#define RV_SPAN_STATE(state) ((state) == RV_JOB_RUNNING ? RV_JOB_READY : (state))
+
+/*
+ * What one request changes of one row, gathered in memory.  It says what is so, not what is
+ * different: writing it twice does no harm.
+ */
+struct rv_sqlite_span {
+	int64_t scope, block;
+	enum rv_job_state state;
+	bool written;
+	size_t number; /* its place in the order of the changes */
+	uint64_t set, clear;
+};
+
+struct rv_sqlite_place;
+/* The job has moved, RV_JOB_NONE: from or to nowhere.  Its row in job must be there. */
+int rv_sqlite_span_moved(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+			 enum rv_job_state from, enum rv_job_state to) RV_MUST_CHECK;
+/* With the kept numbers: all is written; a request failed. */
+int rv_sqlite_span_store(struct rv_sqlite *s) RV_MUST_CHECK;
+void rv_sqlite_span_restore(struct rv_sqlite *s);
+/* For whoever reads spans within the transaction: what it has changed is there now. */
+int rv_sqlite_span_flush(struct rv_sqlite *s) RV_MUST_CHECK;
+/* The lowest id in ${state} of ${queue} that no worker has; RV_E_NOTFOUND: none. */
+int rv_sqlite_span_oldest(struct rv_sqlite *s, int64_t queue, enum rv_job_state state,
+			  int64_t *ret_id) RV_MUST_CHECK;
+
 #endif

@@ -11,8 +11,11 @@
 int rv_sqlite_view(sqlite3_stmt *stmt, struct rv_arena *arena,
 		   struct rv_job_view *ret_view) RV_MUST_CHECK;
 
-/* Up to ${filter}->limit (> 0) ids into ${ret_ids}, the newest first; in a snapshot. */
+/*
+ * Up to ${filter}->limit (> 0) ids into ${ret_ids}, the newest first; in a snapshot.  Fewer do not
+ * mean that there are no more: ${*ret_reach} is the id down to which was looked, 0 all.
+ */
 int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64_t *ret_ids,
-		  int64_t *ret_n) RV_MUST_CHECK;
+		  int64_t *ret_n, int64_t *ret_reach) RV_MUST_CHECK;
 
 #endif

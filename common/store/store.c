@@ -8,6 +8,7 @@
 #include "store/stats.h"
 
 #include "base/check.h"
+#include "base/seam.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ int rv_store_open(const struct rv_store_open *how, struct rv_store **ret_store, 
 		store->dead = false;
 		store->rings = rings;
 		store->nrings = 0;
+		store->held = (struct rv_held){0};
 		*ret_store = store;
 		return RV_OK;
 	}
@@ -72,6 +74,8 @@ int rv_store_begin(struct rv_store *store, enum rv_durability durability, int64_
 	store->nrings = 0;
 	err = store->ops->begin(store, durability, timeout_us, why);
 	store->in_transaction = err == RV_OK;
+	store->locked_us = rv_mono_us();
+	store->durability = durability;
 	return err;
 }
 
@@ -104,16 +108,26 @@ int rv_store_execute(struct rv_store *store, struct rv_req *req)
 
 int rv_store_commit(struct rv_store *store, struct rv_why *why)
 {
+	int64_t worked_us = rv_mono_us() - store->locked_us;
 	int err;
 
 	PRE(store->in_transaction);
 	err = store->ops->commit(store, why);
 	if (err != RV_OK)
 		ended(store);
+	store->held.held_us = rv_mono_us() - store->locked_us;
+	store->held.worked_us =
+		store->durability == RV_DURABILITY_FULL ? worked_us : store->held.held_us;
 	if (err == RV_E_UNKNOWN)
 		store->dead = true;
 	store->in_transaction = false;
 	return err;
+}
+
+struct rv_held rv_store_held(const struct rv_store *store)
+{
+	PRE(!store->in_transaction);
+	return store->held;
 }
 
 void rv_store_rollback(struct rv_store *store)

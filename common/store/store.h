@@ -86,6 +86,16 @@ struct rv_ring {
 };
 size_t rv_store_rings(struct rv_store *store, const struct rv_ring **ret_rings);
 
+/*
+ * Of the last transaction that was committed, in us: how long the write lock was held, and what of
+ * it grew with the work (without the COMMIT of a FULL one, which waits for the disk).  For
+ * core/pace.h.
+ */
+struct rv_held {
+	int64_t held_us, worked_us;
+};
+struct rv_held rv_store_held(const struct rv_store *store);
+
 /* begin, execute each of ${reqs}, commit; for processes without an area.  Per-request err as above.
  */
 int rv_store_do(struct rv_store *store, struct rv_req *const *reqs, size_t count,

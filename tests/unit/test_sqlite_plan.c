@@ -137,27 +137,27 @@ static const char *plan_of(enum rv_sqlite_stmt which, char *out, size_t space)
 Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 {
 	static const enum rv_sqlite_stmt hot[] = {
-		RV_SQL_CLAIM,           RV_SQL_CLAIM_TAKE,     RV_SQL_LEASE_OF,
-		RV_SQL_LEASE_DROP,      RV_SQL_COUNTS,         RV_SQL_COUNTS_SET,
-		RV_SQL_TALLY,           RV_SQL_TALLY_SET,      RV_SQL_WORKER_OF,
-		RV_SQL_SCHEDULED_DUE,   RV_SQL_SCHEDULED_NEXT, RV_SQL_TTL_DUE,
-		RV_SQL_TTL_DROP,        RV_SQL_UKEY_OF,        RV_SQL_UKEY_DROP,
-		RV_SQL_IDEM_OF,         RV_SQL_DEP_CHILD,      RV_SQL_DEP_DROP,
-		RV_SQL_DEP_DROP_CHILD,  RV_SQL_READY_OF,       RV_SQL_READY_DROP,
-		RV_SQL_WAITER_OF,       RV_SQL_JOB_LIMITS,     RV_SQL_ROUND_GET,
-		RV_SQL_ROUND_SET,       RV_SQL_EVENT_PREV,     RV_SQL_ATTEMPTS_DROP,
-		RV_SQL_SHOWN,           RV_SQL_CANCEL_WANTED,  RV_SQL_IDEM_EXPIRE,
-		RV_SQL_UKEY_EXPIRE,     RV_SQL_DEP_NEXT,       RV_SQL_READY_HEAD,
-		RV_SQL_READY_TAIL,      RV_SQL_READY_OLDEST,   RV_SQL_SCHEDULED_OLDEST,
-		RV_SQL_BLOCKED_OLDEST,  RV_SQL_WAITER_FIRST,   RV_SQL_WAITER_TAKE,
-		RV_SQL_UKEY_FORGET,     RV_SQL_DONE_RUN_KEEP,  RV_SQL_VIEW_JOB,
-		RV_SQL_INSTANCE_NEWEST, RV_SQL_GATE_OF,        RV_SQL_GATE_SET,
-		RV_SQL_GATE_DUE,        RV_SQL_GATE_NEXT,      RV_SQL_HOLDS_OF,
-		RV_SQL_LINE_FIRST,      RV_SQL_LINE_HEAD,      RV_SQL_LINE_CHANGE,
-		RV_SQL_JOB_GATES,       RV_SQL_BATCH_OF,       RV_SQL_BATCH_CLOSED,
-		RV_SQL_BATCH_MORE,      RV_SQL_BATCH_COUNT,    RV_SQL_BATCH_HOME,
-		RV_SQL_BATCH_END,       RV_SQL_BATCH_LESS,     RV_SQL_BATCH_DROP,
-		RV_SQL_BATCH_BELOW,
+		RV_SQL_CLAIM,          RV_SQL_CLAIM_TAKE,     RV_SQL_LEASE_OF,
+		RV_SQL_LEASE_DROP,     RV_SQL_COUNTS,         RV_SQL_COUNTS_SET,
+		RV_SQL_TALLY,          RV_SQL_TALLY_SET,      RV_SQL_WORKER_OF,
+		RV_SQL_SCHEDULED_DUE,  RV_SQL_SCHEDULED_NEXT, RV_SQL_TTL_DUE,
+		RV_SQL_TTL_DROP,       RV_SQL_UKEY_OF,        RV_SQL_UKEY_DROP,
+		RV_SQL_IDEM_OF,        RV_SQL_DEP_CHILD,      RV_SQL_DEP_DROP,
+		RV_SQL_DEP_DROP_CHILD, RV_SQL_READY_OF,       RV_SQL_READY_DROP,
+		RV_SQL_WAITER_OF,      RV_SQL_JOB_LIMITS,     RV_SQL_ROUND_GET,
+		RV_SQL_ROUND_SET,      RV_SQL_EVENT_PREV,     RV_SQL_ATTEMPTS_DROP,
+		RV_SQL_SHOWN,          RV_SQL_CANCEL_WANTED,  RV_SQL_IDEM_EXPIRE,
+		RV_SQL_UKEY_EXPIRE,    RV_SQL_DEP_NEXT,       RV_SQL_READY_HEAD,
+		RV_SQL_READY_TAIL,     RV_SQL_SPAN_OF,        RV_SQL_SPAN_SET,
+		RV_SQL_SPAN_DROP,      RV_SQL_SPANS_UP,       RV_SQL_JOB_BATCH,
+		RV_SQL_WAITER_FIRST,   RV_SQL_WAITER_TAKE,    RV_SQL_UKEY_FORGET,
+		RV_SQL_DONE_RUN_KEEP,  RV_SQL_VIEW_JOB,       RV_SQL_INSTANCE_NEWEST,
+		RV_SQL_GATE_OF,        RV_SQL_GATE_SET,       RV_SQL_GATE_DUE,
+		RV_SQL_GATE_NEXT,      RV_SQL_HOLDS_OF,       RV_SQL_LINE_FIRST,
+		RV_SQL_LINE_HEAD,      RV_SQL_LINE_CHANGE,    RV_SQL_JOB_GATES,
+		RV_SQL_BATCH_OF,       RV_SQL_BATCH_CLOSED,   RV_SQL_BATCH_MORE,
+		RV_SQL_BATCH_COUNT,    RV_SQL_BATCH_HOME,     RV_SQL_BATCH_END,
+		RV_SQL_BATCH_LESS,     RV_SQL_BATCH_DROP,     RV_SQL_BATCH_BELOW,
 	};
 	char plan[2000];
 
@@ -175,8 +175,6 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 	rv_assert_has(plan, "USING COVERING INDEX gate_due");
 	(void)plan_of(RV_SQL_BATCH_OVER, plan, sizeof plan);
 	rv_assert_has(plan, "INDEX batch_over");
-	(void)plan_of(RV_SQL_IDS_BATCH, plan, sizeof plan);
-	rv_assert_has(plan, "SEARCH k USING INDEX job_batch");
 }
 
 static void claim_within_steps(const char *queue)
@@ -258,7 +256,6 @@ static int note_listed(void *ctx, const struct rv_job_view *view)
 {
 	struct listed *listed = ctx;
 
-	cr_assert(eq(int, (int)view->state, (int)RV_JOB_READY));
 	cr_assert(lt(i64, view->id, listed->last));
 	listed->last = view->id;
 	listed->count++;
@@ -268,10 +265,8 @@ static int note_listed(void *ctx, const struct rv_job_view *view)
 static int64_t steps_of(const char *text, int64_t limit, int64_t *ret_n)
 {
 	static const enum rv_sqlite_stmt walks[] = {
-		RV_SQL_IDS_ALL,        RV_SQL_IDS_SCHEDULED,  RV_SQL_IDS_SCHEDULED_OF,
-		RV_SQL_IDS_BLOCKED,    RV_SQL_IDS_BLOCKED_OF, RV_SQL_IDS_LEASE,
-		RV_SQL_IDS_DONE,       RV_SQL_IDS_READY,      RV_SQL_IDS_READY_OF,
-		RV_SQL_IDS_READY_MANY, RV_SQL_VIEW_JOB,       RV_SQL_IDS_BATCH};
+		RV_SQL_IDS_ALL,       RV_SQL_IDS_RUNNING, RV_SQL_ID_FITS,   RV_SQL_SPANS_DOWN,
+		RV_SQL_LEASE_STARTED, RV_SQL_VIEW_JOB,    RV_SQL_QUEUE_NEXT};
 	static struct rv_query query;
 	struct rv_search search = {.query = &query, .limit = limit};
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
@@ -314,24 +309,28 @@ Test(sqlite_plan, a_page_costs_what_it_shows)
 		"state:ready",
 		"queue:default",
 		"state:ready queue:default",
+		"state:ready,running queue:default",
 		"state:succeeded",
 		"state:succeeded queue:default",
 		"state:succeeded,dead,cancelled queue:prio",
 		"state:cancelled",
+		"state:cancelled queue:default",
 		"state:dead queue:default",
 		"state:scheduled",
 		"state:scheduled queue:prio",
 		"state:blocked",
+		"state:running",
 		"state!=succeeded queue:prio",
-		"id<5000",
-		"id<5000 state:succeeded",
+		"state!=succeeded",
 		"queue:prio",
 		"batch:1",
 		"batch:1 state:ready",
-		"batch:1 queue:prio",
+		"batch:1 state:running",
+		"batch:1 state:succeeded",
+		"batch:1 queue:bulk",
 		"batch:2",
 	};
-	char plan[2000];
+	char text[200];
 
 	add_jobs(how_many(), "default");
 	finish_jobs(how_many() / 2, "default");
@@ -340,33 +339,73 @@ Test(sqlite_plan, a_page_costs_what_it_shows)
 	req = (struct rv_req){.kind = RV_REQ_NEW_BATCH};
 	ask();
 	batch = req.u.new_batch.id;
-	add_jobs(BLOCK, "bulk");
+	add_jobs(how_many() / 4, "bulk");
+	finish_jobs(how_many() / 8, "bulk");
 	batch = 0;
 	add_jobs(how_many() / 4, "default");
-	for (size_t i = 0; i < RV_ARRAY_LEN(pages); i++) {
-		int64_t n = 0;
-		int64_t steps = steps_of(pages[i], 50, &n);
-
-		cr_assert(le(i64, n, 50));
-		cr_assert(le(i64, steps, 40000), "%s: %lld steps for %lld rows", pages[i],
-			  (long long)steps, (long long)n);
+	for (int64_t id = how_many(); id > how_many() / 2 + 64; id -= 64) { /* one a span */
+		req = (struct rv_req){.kind = RV_REQ_CANCEL, .u.cancel.job = id};
+		ask();
 	}
-	for (int i = RV_SQL_IDS_ALL; i <= RV_SQL_IDS_DONE; i++) {
-		(void)plan_of((enum rv_sqlite_stmt)i, plan, sizeof plan);
-		cr_assert(eq(int, strstr(plan, "TEMP B-TREE") != NULL, 0), "%d: %s", i, plan);
+	for (size_t i = 0; i < RV_ARRAY_LEN(pages) * 4; i++) {
+		static const int ends[] = {100, 60, 40, 1}; /* from there down, in parts of all */
+		int64_t n = 0;
+		int64_t steps;
+
+		(void)snprintf(text, sizeof text, "%s id<%lld", pages[i / 4],
+			       (long long)(how_many() * 3 / 2 * ends[i % 4] / 100));
+		steps = steps_of(text, 50, &n);
+		cr_assert(le(i64, n, 50));
+		cr_assert(le(i64, steps, 1000 + 300 * (n + 1)), "%s: %lld steps for %lld rows",
+			  text, (long long)steps, (long long)n);
 	}
 }
 
-/* Few are sorted, many are met on the way down: the list is the same. */
-Test(sqlite_plan, few_and_many_ready_jobs_are_listed_alike)
+/* A task is looked for job by job: all of them are found, and no snapshot is held for long. */
+Test(sqlite_plan, a_task_is_looked_for_in_short_snapshots)
 {
-	struct rv_job_filter filter = {.state = RV_JOB_READY, .queue = "default"};
+	static const struct rv_task_def tasks[] = {
+		{.name = "rare", .queue = "default", .max_attempts = 3},
+		{.name = "t", .queue = "default", .max_attempts = 3}};
+	static const unsigned states[] = {0, 1 << RV_JOB_READY,
+					  1 << RV_JOB_READY | 1 << RV_JOB_DEAD};
+	static struct rv_job_new job = {.task = "rare", .priority = -1};
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	static int64_t id;
 
-	for (int64_t jobs = 2 * BLOCK; jobs <= 12 * BLOCK; jobs += 10 * BLOCK) {
+	req = (struct rv_req){.kind = RV_REQ_MIRROR, .u.mirror = {.tasks = tasks, .ntasks = 2}};
+	ask();
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			add_jobs(5 * BLOCK, "default");
+		req = (struct rv_req){.kind = RV_REQ_ENQUEUE,
+				      .u.enqueue = {.jobs = &job, .count = 1, .ret_ids = &id}};
+		ask();
+	}
+	for (size_t i = 0; i < 2 * RV_ARRAY_LEN(states); i++) {
+		struct rv_job_filter filter = {.state = -1,
+					       .states = states[i / 2],
+					       .queue = i % 2 == 0 ? NULL : "default",
+					       .task = "rare"};
 		struct listed listed = {.last = INT64_MAX};
 
-		add_jobs(jobs == 2 * BLOCK ? jobs : 10 * BLOCK, "default");
+		if (s->stmts[RV_SQL_READ_BEGIN])
+			(void)sqlite3_stmt_status(s->stmts[RV_SQL_READ_BEGIN],
+						  SQLITE_STMTSTATUS_RUN, 1);
 		cr_assert(eq(int, rv_store_jobs(store, &filter, note_listed, &listed), RV_OK));
-		cr_assert(eq(i64, listed.count, jobs));
+		cr_assert(eq(i64, listed.count, 4), "filter %zu", i);
+		cr_assert(lt(int, 3,
+			     sqlite3_stmt_status(s->stmts[RV_SQL_READ_BEGIN], SQLITE_STMTSTATUS_RUN,
+						 0)));
+	}
+}
+
+Test(sqlite_plan, no_list_is_sorted)
+{
+	char plan[2000];
+
+	for (int i = RV_SQL_SPANS_UP; i <= RV_SQL_ID_FITS; i++) {
+		(void)plan_of((enum rv_sqlite_stmt)i, plan, sizeof plan);
+		cr_assert(eq(int, strstr(plan, "TEMP B-TREE") != NULL, 0), "%d: %s", i, plan);
 	}
 }

@@ -6,8 +6,10 @@
 #include "measure.h"
 
 #include "base/seam.h"
+#include "core/pace.h"
 #include "store/read.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,10 @@
 #define WORKER  (1ULL << 32 | 1)
 #define WEIGHTS 5
 #define WAITING 100 /* jobs of each weight that wait at any time */
-#define PAGE    50
+#define PAGE    100
 #define PAGES   200
-#define PURGED  64 /* jobs that reeve delete --query forgets in one transaction */
+#define PURGED  128 /* jobs that reeve delete --query forgets in one transaction at most */
+#define SPARSE  64  /* one cancelled job in so many */
 
 static void execute(struct rv_store *store, struct rv_req *const *reqs, size_t count)
 {
@@ -172,36 +175,52 @@ static void time_pages(struct rv_store *store, const char *name, struct rv_job_f
 	print_times(name, took, PAGES);
 }
 
-/* Forgets the ${count} oldest: how long each transaction held the write lock. */
+/* Forgets the ${count} oldest as reeve does it: how long each transaction held the write lock. */
 static void time_purge(struct rv_store *store, int64_t count)
 {
 	static struct rv_req reqs[PURGED];
 	struct rv_req *list[PURGED];
-	size_t n = (size_t)(count / PURGED);
-	int64_t *took = calloc(n + 1, sizeof *took);
+	int64_t *held = calloc((size_t)count + 1, sizeof *held);
 	int64_t began = rv_mono_us();
-	int64_t id = 1;
+	uint32_t pace = RV_PACE_FIRST;
+	size_t n = 0;
 
-	if (!took)
+	if (!held)
 		rv_measure_die("lists", "no memory");
-	for (size_t i = 0; i < n; i++) {
-		for (int k = 0; k < PURGED; k++) {
+	for (int64_t id = 1; id <= count;) {
+		uint32_t now = pace > count - id + 1 ? (uint32_t)(count - id + 1) : pace;
+
+		for (uint32_t k = 0; k < now; k++) {
 			reqs[k] = (struct rv_req){.kind = RV_REQ_DELETE, .u.remove.job = id++};
 			list[k] = &reqs[k];
 		}
-		int64_t at = rv_mono_us();
-
-		execute(store, list, PURGED);
-		took[i] = rv_mono_us() - at;
+		execute(store, list, now);
+		held[n] = rv_store_held(store).held_us;
+		pace = rv_pace_next(now, rv_store_held(store).worked_us, PURGED);
+		(void)poll(NULL, 0, (int)((rv_pace_pause_us(held[n++]) + 999) / 1000));
 		(void)!rv_store_checkpoint(store, 4 << 20, NULL);
 	}
-	(void)printf(",\"purge_rate\":%.0f",
-		     (double)n * PURGED * 1e6 / (double)(rv_mono_us() - began + 1));
-	print_times("purge", took, n > 0 ? n : 1);
-	free(took);
+	(void)printf(",\"purge_rate\":%.0f,\"purge_each\":%.1f",
+		     (double)count * 1e6 / (double)(rv_mono_us() - began + 1),
+		     (double)count / (double)(n > 0 ? n : 1));
+	print_times("purge", held, n > 0 ? n : 1);
+	free(held);
 }
 
-/* Half of the jobs finished, half of them ready. */
+/* One in so many of those that wait, from all over the list. */
+static void cancel_some(struct rv_store *store, int64_t from, int64_t to)
+{
+	static struct rv_req req;
+	struct rv_req *one = &req;
+
+	for (int64_t id = from; id <= to; id += SPARSE) {
+		req = (struct rv_req){.kind = RV_REQ_CANCEL, .u.cancel.job = id};
+		execute(store, &one, 1);
+		(void)!rv_store_checkpoint(store, 4 << 20, NULL);
+	}
+}
+
+/* Half of the jobs finished, half of them ready but for one in 64, which is cancelled. */
 int rv_measure_lists(int argc, char **argv)
 {
 	static struct rv_job_new jobs[1000];
@@ -224,11 +243,13 @@ int rv_measure_lists(int argc, char **argv)
 		(void)!rv_store_checkpoint(store, 4 << 20, NULL);
 	}
 	turn(store, &req, 0);
+	cancel_some(store, count / 2 + RV_TURN_MAX, count);
 	(void)printf("{\"jobs\":%lld", (long long)count);
 	time_pages(store, "any", (struct rv_job_filter){.state = -1}, count);
 	time_pages(store, "ready", (struct rv_job_filter){.state = RV_JOB_READY}, count);
 	time_pages(store, "succeeded", (struct rv_job_filter){.state = RV_JOB_SUCCEEDED}, count);
 	time_pages(store, "queue", (struct rv_job_filter){.state = -1, .queue = "default"}, count);
+	time_pages(store, "sparse", (struct rv_job_filter){.state = RV_JOB_CANCELLED}, count);
 	time_pages(store, "dead", (struct rv_job_filter){.state = RV_JOB_DEAD}, count);
 	time_purge(store, count / 2);
 	(void)printf("}\n");

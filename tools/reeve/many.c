@@ -10,6 +10,7 @@
 #include "base/fmt.h"
 #include "base/seam.h"
 #include "client/submit.h"
+#include "core/pace.h"
 #include "store/search.h"
 #include "wire/json.h"
 
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH      64  /* jobs of a transaction: some ms of the write lock */
+#define BATCH      128 /* jobs of a transaction at most; as a rule its pace says fewer */
 #define ERRORS_MAX 100 /* told one by one */
 
 struct seen {
@@ -151,16 +152,26 @@ static void keep_rate(const struct many *many, size_t done)
 	}
 }
 
+/* How many come next, and a while for everybody else. */
+static uint32_t keep_pace(const struct many *many, size_t n, uint32_t most)
+{
+	struct rv_held held = rv_store_held(many->cli->client.store);
+
+	(void)poll(NULL, 0, (int)((rv_pace_pause_us(held.held_us) + 999) / 1000));
+	return rv_pace_next((uint32_t)n, held.worked_us, most);
+}
+
 static int change_all(struct many *many)
 {
-	size_t most = many->rate > 0 && many->rate < BATCH ? (size_t)many->rate : BATCH;
+	uint32_t most = many->rate > 0 && many->rate < BATCH ? (uint32_t)many->rate : BATCH;
+	uint32_t count = RV_PACE_FIRST < most ? RV_PACE_FIRST : most;
 	int err = RV_OK;
 
 	many->start_us = rv_mono_us();
 	/* The oldest first: what is retried or released keeps the order it was accepted in. */
 	for (size_t left = many->nseen; !err && left > 0;) {
 		struct seen batch[BATCH];
-		size_t n = left < most ? left : most;
+		size_t n = left < count ? left : count;
 
 		for (size_t i = 0; i < n; i++)
 			batch[i] = many->seen[left - 1 - i];
@@ -168,8 +179,10 @@ static int change_all(struct many *many)
 		left -= n;
 		rv_bar_show(&many->bar, (int64_t)(many->nseen - left), (int64_t)many->nseen,
 			    (int64_t)many->left);
-		if (!err && left > 0)
-			keep_rate(many, many->nseen - left);
+		if (err || left == 0)
+			break;
+		count = keep_pace(many, n, most);
+		keep_rate(many, many->nseen - left);
 	}
 	return err;
 }

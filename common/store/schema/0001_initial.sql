@@ -109,8 +109,6 @@ CREATE TABLE job (
 	payload      BLOB
 ) STRICT;
 
-CREATE INDEX job_batch ON job(batch) WHERE batch > 0;
-
 -- Jobs that are counted together.  It is open until closed_at, and over (ended_at) while it is closed
 -- and all of its jobs have ended.
 CREATE TABLE batch (
@@ -163,7 +161,6 @@ CREATE TABLE scheduled (
 	event    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX scheduled_due ON scheduled(run_at, id);
-CREATE INDEX scheduled_listed ON scheduled(queue, id);
 
 CREATE TABLE blocked (
 	id       INTEGER PRIMARY KEY,
@@ -182,7 +179,6 @@ CREATE TABLE blocked (
 	marks    INTEGER NOT NULL,
 	event    INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX blocked_listed ON blocked(queue, id);
 CREATE INDEX blocked_line ON blocked(gate, line, id) WHERE gate IS NOT NULL;
 CREATE INDEX blocked_moved ON blocked(id) WHERE moves >= 8;
 
@@ -233,8 +229,17 @@ CREATE TABLE done (
 	output       INTEGER,
 	run_error    TEXT
 ) STRICT;
--- For lists.  Not of those that succeeded (4): each ack would pay for it.
-CREATE INDEX done_listed ON done(state, queue, id) WHERE state <> 4;
+
+-- For lists: which of the jobs block * 64 to block * 64 + 63 are in a state, a bit each, the lowest id in
+-- the lowest bit; never 0.  A running job counts as ready, so that a claim changes nothing here.
+-- scope n > 0 queue n, n < 0 the members of batch -n.
+CREATE TABLE span (
+	scope INTEGER NOT NULL,
+	state INTEGER NOT NULL,
+	block INTEGER NOT NULL,
+	jobs  INTEGER NOT NULL,
+	PRIMARY KEY (scope, state, block)
+) STRICT, WITHOUT ROWID;
 
 -- Runs that ended without ending their job.  With outcome 6 (crashed) user_us, sys_us and maxrss are
 -- the worker's, over its whole life: the share of the run is not known.

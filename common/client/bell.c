@@ -36,7 +36,7 @@ void rv_bell_after_commit(struct rv_client *client)
 		const struct rv_ring *ring = &rings[i];
 
 		if (ring->kind == RV_RING_WAITER)
-			rv_sock_ring(ring->name, (uint64_t)ring->job);
+			rv_sock_ring_waiter(ring->name, (uint64_t)ring->job);
 		else if (known && ring->kind == RV_RING_SCHEDULED)
 			rv_sock_ring(path, RV_RING_KEEPER);
 		else if (known)

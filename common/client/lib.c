@@ -156,6 +156,7 @@ int reeve_open(const struct reeve_open *how, struct reeve **ret_reeve)
 		return rv_lib_say(NULL, RV_E_NOMEM, "%s", rv_err_text(RV_E_NOMEM));
 	(void)pthread_mutex_init(&reeve->lock, NULL);
 	reeve->pid = getpid();
+	reeve->bell.waiter.fd = -1;
 	reeve->existing = how->flags & REEVE_OPEN_EXISTING;
 	err = init_client(reeve, how);
 	if (err) {
@@ -174,6 +175,7 @@ void reeve_close(struct reeve *reeve)
 	if (last.of == reeve)
 		last.of = NULL, last.why.text[0] = '\0';
 	/* In a child of a fork the connection is still the parent's: forgotten, not closed. */
+	rv_lib_bell_drop(reeve, reeve->pid == getpid());
 	if (reeve->pid != getpid())
 		reeve->client.store = NULL;
 	rv_client_fini(&reeve->client);

@@ -7,9 +7,17 @@
 #include "client/client.h"
 #include "client/newjob.h"
 #include "client/reeve.h"
+#include "client/waiter.h"
 
 #include <pthread.h>
 #include <sys/types.h>
+
+/* A bell that is rung for events.  Kept from one call to the next: to hang one up is a commit. */
+struct rv_lib_bell {
+	struct rv_waiter waiter;
+	uint64_t forgotten; /* of the handle, when it was hung up: its row went with that store */
+	int64_t asked_us;   /* mono: when it was asked for last; 0: not yet */
+};
 
 struct reeve {
 	pthread_mutex_t lock; /* everything below it but pid */
@@ -17,7 +25,8 @@ struct reeve {
 	bool existing;        /* never make a store */
 	struct rv_client client;
 	uint64_t forgotten; /* stores, so far: who waits for jobs of one sees that it is gone */
-	struct rv_why why;  /* of this call */
+	struct rv_lib_bell bell; /* that no call is using; waiter.fd < 0: none */
+	struct rv_why why;       /* of this call */
 };
 
 /*
@@ -38,6 +47,9 @@ int rv_lib_pairs(struct rv_newjob *new, json_t *line, const char *name,
 		 const char *const *pairs) RV_MUST_CHECK;
 /* A copy in the arena; NULL stays NULL. */
 int rv_lib_copy(struct rv_arena *arena, const char *text, const char **ret_copy) RV_MUST_CHECK;
+
+/* lib_events.c: the kept bell is taken down; ${ours}: this process hung it up. */
+void rv_lib_bell_drop(struct reeve *reeve, bool ours);
 
 /* ${size} zeroed bytes that reeve_free takes back with all that is in ${*ret_arena}; NULL: no
  * memory. */

@@ -1,22 +1,18 @@
 /*
- * libreeve: jobs, pages of them, counts and events, copied so that they are the caller's.  Runs in
+ * libreeve: jobs, pages of them and counts, copied so that they are the caller's.  Runs in
  * programs of other people; changes nothing.
  */
 #include "client/lib.h"
 
 #include "base/check.h"
 #include "base/seam.h"
-#include "store/events.h"
 #include "store/search.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_DEFAULT   50
-#define EVENTS_DEFAULT 1000
-#define LIMIT_MAX      10000
-#define LOOK_US        (100 * RV_MS_US) /* between looks at the events */
+#define PAGE_DEFAULT 50
+#define LIMIT_MAX    10000
 
 int rv_lib_copy(struct rv_arena *arena, const char *text, const char **ret_copy)
 {
@@ -277,102 +273,4 @@ size_t reeve_stats_count(const struct reeve_stats *stats)
 const struct reeve_queue *reeve_stats_queue(const struct reeve_stats *stats, size_t index)
 {
 	return index < stats->count ? &stats->queues[index] : NULL;
-}
-
-struct reeve_events {
-	struct rv_arena *arena;
-	size_t count;
-	int64_t last;
-	struct reeve_event *events;
-};
-
-static int add_event(void *ctx, const struct rv_event_view *view)
-{
-	struct reeve_events *events = ctx;
-	struct reeve_event *event = &events->events[events->count++];
-
-	*event = (struct reeve_event){.seq = view->seq,
-				      .at_us = view->at_us,
-				      .job = view->job,
-				      .from = view->from,
-				      .to = view->to};
-	events->last = view->seq;
-	return rv_lib_copy(events->arena, view->reason, &event->reason);
-}
-
-/* One look; the store must be the one that the first look was at. */
-static int look_for_events(struct reeve *reeve, size_t limit, uint64_t *forgotten,
-			   struct reeve_events *events)
-{
-	int err = rv_lib_enter(reeve, RV_CLIENT_READ);
-
-	if (err)
-		return err;
-	if (*forgotten == UINT64_MAX)
-		*forgotten = reeve->forgotten;
-	if (*forgotten != reeve->forgotten)
-		err = rv_fail(&reeve->why, RV_E_REPLACED,
-			      "the store was removed or replaced while we waited");
-	else if (events->last < 0)
-		err = rv_store_events_last(reeve->client.store, &events->last);
-	else
-		err = rv_store_events(reeve->client.store, events->last, (int64_t)limit, add_event,
-				      events);
-	return rv_lib_leave(reeve, err);
-}
-
-int reeve_events(struct reeve *reeve, int64_t after, size_t limit, int64_t timeout_us,
-		 const struct reeve_events **ret_events)
-{
-	int64_t deadline_us = 0;
-	uint64_t forgotten = UINT64_MAX;
-	struct reeve_events *events;
-	struct rv_arena *arena;
-	int err = RV_OK;
-
-	if (!ret_events || limit > LIMIT_MAX || after < REEVE_EVENTS_NOW)
-		return rv_lib_say(reeve, RV_E_USAGE, "reeve_events: %s",
-				  !ret_events         ? "ret_events is NULL"
-				  : limit > LIMIT_MAX ? "at most 10000 events at once"
-						      : "after is negative");
-	if (timeout_us > 0 && __builtin_add_overflow(rv_mono_us(), timeout_us, &deadline_us))
-		timeout_us = -1;
-	limit = limit ? limit : EVENTS_DEFAULT;
-	events = rv_lib_give(sizeof(*events), &arena);
-	if (!events)
-		return rv_lib_say(reeve, RV_E_NOMEM, "%s", rv_err_text(RV_E_NOMEM));
-	events->arena = arena;
-	events->last = after;
-	events->events = rv_arena_alloc(arena, limit * sizeof(*events->events));
-	if (!events->events)
-		err = rv_lib_say(reeve, RV_E_NOMEM, "%s", rv_err_text(RV_E_NOMEM));
-	while (!err && (err = look_for_events(reeve, limit, &forgotten, events)) == RV_OK) {
-		int64_t left_us = timeout_us < 0    ? LOOK_US
-				  : timeout_us == 0 ? 0
-						    : deadline_us - rv_mono_us();
-
-		if (events->count > 0 || left_us <= 0)
-			break;
-		(void)poll(NULL, 0, (int)((left_us < LOOK_US ? left_us : LOOK_US) / RV_MS_US) + 1);
-	}
-	if (err)
-		reeve_free(events);
-	else
-		*ret_events = events;
-	return err;
-}
-
-size_t reeve_events_count(const struct reeve_events *events)
-{
-	return events->count;
-}
-
-const struct reeve_event *reeve_events_at(const struct reeve_events *events, size_t index)
-{
-	return index < events->count ? &events->events[index] : NULL;
-}
-
-int64_t reeve_events_last(const struct reeve_events *events)
-{
-	return events->last;
 }

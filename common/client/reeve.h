@@ -283,8 +283,9 @@ struct reeve_events;
 /*
  * The events after ${after} (a seq; 0: from the oldest kept; REEVE_EVENTS_NOW: those from this call
  * on), at most ${limit} (0: 1000), oldest first.  Where there are none it waits for some:
- * ${timeout_us} < 0 for ever, 0 not at all; it looks ten times a second.  When that is over it
- * gives none, with REEVE_OK.  Events of deleted jobs are gone.
+ * ${timeout_us} < 0 for ever, 0 not at all; rung by whoever commits one, and looking once a second
+ * besides (ten times where we may only read the store).  When that is over it gives none, with
+ * REEVE_OK.  Events of deleted jobs are gone.
  */
 int reeve_events(struct reeve *reeve, int64_t after, size_t limit, int64_t timeout_us,
 		 const struct reeve_events **ret_events);

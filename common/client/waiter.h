@@ -2,9 +2,9 @@
 #define RV_CLIENT_WAITER_H
 
 /*
- * Waiting for jobs to become final, or for room in a queue: a socket of ours in runtime_dir, rung
- * by whoever commits the final state.  A ring is a hint: the caller looks at the store again at
- * least once a second.
+ * Waiting for jobs to become final, for room in a queue, or for events: a socket of ours in
+ * runtime_dir, rung by whoever commits what is waited for.  A ring is a hint: the caller looks at
+ * the store again at least once a second.
  */
 
 #include "client/client.h"
@@ -32,6 +32,9 @@ void rv_waiter_fini(struct rv_waiter *waiter, struct rv_client *client);
  * Asks for a ring when each of ${jobs} (≤ RV_WAITER_JOBS) is final, in one transaction.  Look at
  * them once more after this.  Jobs that are not there are passed over; RV_OK also where there is no
  * bell, where the store is read-only to us, or busy: the second's look finds them all the same.
+ *
+ * RV_WAITER_FOLLOWS in the place of a job: a ring after each commit that wrote an event, until
+ * fini. To be asked for again before RV_WAITER_EXPIRES_US are over.
  */
 #define RV_WAITER_JOBS 16
 int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const int64_t *jobs,

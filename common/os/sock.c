@@ -130,18 +130,63 @@ int rv_sock_listen(const char *path, mode_t mode, int *ret_fd, struct rv_why *wh
 	return bind_path(path, mode, SOCK_STREAM, ret_fd, why);
 }
 
-void rv_sock_ring(const char *path, uint64_t token)
+/* ${*token} sent, NULL: only looked who is there.  Returns errno, 0 when it was taken. */
+static int call_at(const char *path, const uint64_t *token)
 {
 	RV_AUTO(rv_fd_close) int folder = -1;
 	RV_AUTO(rv_fd_close) int fd = -1;
 	struct sockaddr_un address;
+	ssize_t n;
 
 	if (address_of(path, &address, &folder) != RV_OK)
-		return;
+		return ENAMETOOLONG;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0)
-		(void)sendto(fd, &token, sizeof token, MSG_NOSIGNAL, plain(&address),
-			     sizeof address);
+	if (fd < 0)
+		return errno;
+	n = token ? sendto(fd, token, sizeof *token, MSG_NOSIGNAL, plain(&address), sizeof address)
+		  : connect(fd, plain(&address), sizeof address);
+	return n < 0 ? errno : 0;
+}
+
+void rv_sock_ring(const char *path, uint64_t token)
+{
+	(void)call_at(path, &token);
+}
+
+/*
+ * The name comes out of the store: what is looked at and what is removed must be the same, and
+ * nothing but a socket that nobody holds.
+ */
+static void remove_dead(const char *path)
+{
+	RV_AUTO(rv_fd_close) int folder = -1;
+	RV_AUTO(rv_fd_close) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const char *name = rv_path_base(path);
+	struct sockaddr_un address;
+	char text[RV_PATH_MAX];
+	struct stat st;
+
+	if (fd < 0 || rv_path_folder(text, sizeof text, path) != RV_OK)
+		return;
+	folder = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0 || address_at(folder, name, &address) != RV_OK ||
+	    fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISSOCK(st.st_mode))
+		return;
+	if (connect(fd, plain(&address), sizeof address) != 0 && errno == ECONNREFUSED)
+		(void)unlinkat(folder, name, 0);
+}
+
+void rv_sock_ring_waiter(const char *path, uint64_t token)
+{
+	if (call_at(path, &token) == ECONNREFUSED)
+		remove_dead(path);
+}
+
+bool rv_sock_is_held(const char *path)
+{
+	int errnum = call_at(path, NULL);
+
+	return errnum != ECONNREFUSED && errnum != ENOENT && errnum != ENOTDIR;
 }
 
 int rv_sock_rung(int fd, uint64_t *ret_token)

@@ -24,6 +24,13 @@ int rv_sock_listen(const char *path, mode_t mode, int *ret_fd, struct rv_why *wh
 
 /* Rings: sends ${token} (8 bytes) and forgets; a full or absent bell is nobody's error. */
 void rv_sock_ring(const char *path, uint64_t token);
+/*
+ * The same of a bell whose name is never used twice (a waiter's): where its owner has died, its
+ * socket is removed.
+ */
+void rv_sock_ring_waiter(const char *path, uint64_t token);
+/* Whether ${path} has a bell that somebody holds; also true where we may not know. */
+bool rv_sock_is_held(const char *path);
 /* One token that has arrived; RV_E_BUSY when none; a packet of another size is skipped. */
 int rv_sock_rung(int fd, uint64_t *ret_token) RV_MUST_CHECK;
 

@@ -68,6 +68,8 @@ struct rv_store_ops {
 	int (*events)(struct rv_store *store, int64_t after, int64_t limit,
 		      int (*each)(void *ctx, const struct rv_event_view *view), void *ctx);
 	int (*events_last)(struct rv_store *store, int64_t *ret_seq);
+	int (*followers)(struct rv_store *store, int (*each)(void *ctx, const char *path),
+			 void *ctx);
 	int (*totals)(struct rv_store *store, struct rv_store_totals *ret_totals);
 	int (*instance)(struct rv_store *store, struct rv_instance *ret_instance);
 	int (*stats)(struct rv_store *store,

@@ -23,6 +23,13 @@ struct rv_event_view {
 int rv_store_events(struct rv_store *store, int64_t after, int64_t limit,
 		    int (*each)(void *ctx, const struct rv_event_view *view),
 		    void *ctx) RV_MUST_CHECK;
+/*
+ * The sockets that are rung for events (RV_WAITER_FOLLOWS), those that have run out as well; at
+ * most RV_FOLLOWERS_SEEN.  The keeper, to forget those whose owners have died.
+ */
+#define RV_FOLLOWERS_SEEN 256
+int rv_store_followers(struct rv_store *store, int (*each)(void *ctx, const char *path),
+		       void *ctx) RV_MUST_CHECK;
 /* The seq of the newest event that was ever written; 0 before the first. */
 int rv_store_events_last(struct rv_store *store, int64_t *ret_seq) RV_MUST_CHECK;
 

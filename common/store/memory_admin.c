@@ -171,10 +171,11 @@ int rv_memory_do_waiter(struct mem_store *m, struct rv_req_waiter *req, struct r
 		return rv_fail(why, RV_E_USAGE, "who waits for room waits for one job's at least");
 	if (!q && req->job < 0 && !b)
 		return rv_rules_no_batch(why, -req->job);
-	if (!q && !j && !b)
+	if (!q && !j && !b && req->job != RV_WAITER_FOLLOWS)
 		return no_job(why, req->job);
 	/* it came too late to be told later: tell it now */
-	if (q ? rv_memory_has_room(q, req->room) : b ? b->ended_us != 0 : j->place == MEM_DONE) {
+	if (q ? rv_memory_has_room(q, req->room)
+	      : (b && b->ended_us != 0) || (j && j->place == MEM_DONE)) {
 		rv_store_note_ring(&m->base, RV_RING_WAITER, req->path, q ? 0 : req->job);
 		return RV_OK;
 	}

@@ -376,6 +376,22 @@ int rv_memory_read_events_last(struct rv_store *store, int64_t *ret_seq)
 	return RV_OK;
 }
 
+int rv_memory_read_followers(struct rv_store *store, int (*each)(void *ctx, const char *path),
+			     void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+	int err = RV_OK;
+	int n = 0;
+
+	for (size_t i = 0; err == RV_OK && i < m->now.waiters.n; i++) {
+		const struct mem_waiter *w = &m->now.waiters.rows[i];
+
+		if (w->job == RV_WAITER_FOLLOWS && n++ < RV_FOLLOWERS_SEEN)
+			err = each(ctx, w->path);
+	}
+	return err;
+}
+
 int rv_memory_read_instance(struct rv_store *store, struct rv_instance *ret_instance)
 {
 	struct mem_store *m = MEM_OF(store);

@@ -33,6 +33,8 @@ int rv_memory_read_cancels(struct rv_store *store,
 int rv_memory_read_events(struct rv_store *store, int64_t after, int64_t limit,
 			  int (*each)(void *ctx, const struct rv_event_view *view), void *ctx);
 int rv_memory_read_events_last(struct rv_store *store, int64_t *ret_seq);
+int rv_memory_read_followers(struct rv_store *store, int (*each)(void *ctx, const char *path),
+			     void *ctx);
 int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_totals);
 int rv_memory_read_instance(struct rv_store *store, struct rv_instance *ret_instance);
 int rv_memory_read_stats(struct rv_store *store,

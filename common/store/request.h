@@ -324,10 +324,13 @@ struct rv_req_close {
 	int64_t batch;
 };
 
+/* In the place of a job: after each commit that wrote an event, until it is forgotten. */
+#define RV_WAITER_FOLLOWS INT64_MAX
+
 struct rv_req_waiter {
 	char queue[RV_NAME_MAX]; /* not "": instead of a job, when this queue has room for ... */
 	int64_t room;            /* ... so many jobs, ≥ 1 */
-	int64_t job;             /* < 0: until the batch of the number −job has ended */
+	int64_t job;             /* < 0: until the batch of the number −job has ended; FOLLOWS */
 	int64_t expires_us;      /* wall; 0: forget this path */
 	char path[108];
 };

@@ -35,10 +35,10 @@ enum rv_sqlite_stmt {
 	RV_SQLITE_STMTS
 };
 
-/* The store's own row of tally. */
+/* The store's own row of tally; begun: its event before this transaction. */
 struct rv_sqlite_tally {
 	bool dirty;
-	int64_t event, job, fence, epoch, names, deps, waiters, batches;
+	int64_t event, begun, job, fence, epoch, names, deps, waiters, batches;
 };
 
 enum rv_sqlite_wait { RV_SQLITE_WAIT_BEGIN, RV_SQLITE_WAIT_CHECKPOINT };

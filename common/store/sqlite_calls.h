@@ -76,6 +76,8 @@ int rv_sqlite_read_events(struct rv_store *store, int64_t after, int64_t limit,
 			  int (*each)(void *ctx, const struct rv_event_view *view),
 			  void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_events_last(struct rv_store *store, int64_t *ret_seq) RV_MUST_CHECK;
+int rv_sqlite_read_followers(struct rv_store *store, int (*each)(void *ctx, const char *path),
+			     void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_totals) RV_MUST_CHECK;
 int rv_sqlite_read_instance(struct rv_store *store, struct rv_instance *ret_instance) RV_MUST_CHECK;
 int rv_sqlite_read_stats(struct rv_store *store,

@@ -394,7 +394,10 @@ int rv_sqlite_do_waiter(struct rv_sqlite *s, struct rv_req *req)
 		return rv_rules_no_batch(&req->why, 0);
 	if (waiter->expires_us == 0)
 		return forget_path(s, waiter->job, waiter->path);
-	err = room ? has_room(s, req, &of, &over) : is_over(s, req, &over);
+	if (room)
+		err = has_room(s, req, &of, &over);
+	else
+		err = of == RV_WAITER_FOLLOWS ? RV_OK : is_over(s, req, &over);
 	if (err != RV_OK)
 		return err;
 	if (over) { /* it came too late to be told later: tell it now */

@@ -69,6 +69,49 @@ int rv_sqlite_read_events(struct rv_store *store, int64_t after, int64_t limit,
 	return err;
 }
 
+static int read_followers(struct rv_sqlite *s, struct rv_arena *strings, const char **paths,
+			  size_t *ret_n)
+{
+	sqlite3_stmt *stmt;
+	size_t n = 0;
+	int err = rv_sqlite_start(s, RV_SQL_FOLLOWERS, &stmt, "ii", RV_WAITER_FOLLOWS,
+				  (int64_t)RV_FOLLOWERS_SEEN);
+
+	if (err != RV_OK)
+		return err;
+	while (n < RV_FOLLOWERS_SEEN && (err = rv_sqlite_step(s, stmt)) == RV_OK) {
+		const char *path = (const char *)sqlite3_column_text(stmt, 0);
+
+		paths[n] = rv_arena_strdup(strings, path ? path : "");
+		if (!paths[n++]) {
+			err = RV_E_NOMEM;
+			break;
+		}
+	}
+	rv_sqlite_end(stmt);
+	POST(n <= RV_FOLLOWERS_SEEN);
+	*ret_n = n;
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+int rv_sqlite_read_followers(struct rv_store *store, int (*each)(void *ctx, const char *path),
+			     void *ctx)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	const char *paths[RV_FOLLOWERS_SEEN];
+	struct rv_arena strings;
+	size_t n = 0;
+	int err;
+
+	rv_arena_init(&strings);
+	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
+	err = read_followers(s, &strings, paths, &n);
+	for (size_t i = 0; err == RV_OK && i < n; i++)
+		err = each(ctx, paths[i]);
+	rv_arena_reset(&strings);
+	return err;
+}
+
 int rv_sqlite_read_events_last(struct rv_store *store, int64_t *ret_seq)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);

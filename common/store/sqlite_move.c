@@ -218,22 +218,40 @@ static void ring_one(struct rv_sqlite *s, sqlite3_stmt *stmt, int64_t id)
 	rv_store_note_ring(&s->base, RV_RING_WAITER, path, id);
 }
 
-int rv_sqlite_ring_waiters(struct rv_sqlite *s, int64_t id)
+/* All who wait for ${id}; their rows stay. */
+static int ring_all(struct rv_sqlite *s, int64_t id)
 {
 	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_WAITER_OF, &stmt, "ii", id, s->now_us);
+
+	if (err != RV_OK)
+		return err;
+	while ((err = rv_sqlite_step(s, stmt)) == RV_OK)
+		ring_one(s, stmt, id);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
+int rv_sqlite_ring_followers(struct rv_sqlite *s)
+{
+	PRE(s->open && s->tally.event >= s->tally.begun);
+	if (s->tally.waiters == 0 || s->tally.event == s->tally.begun)
+		return RV_OK;
+#ifdef RV_MUTANT_FOLLOWERS_NOT_RUNG
+	return RV_OK;
+#endif
+	return ring_all(s, RV_WAITER_FOLLOWS);
+}
+
+int rv_sqlite_ring_waiters(struct rv_sqlite *s, int64_t id)
+{
 	int64_t gone = 0;
 	int err;
 
 	if (s->tally.waiters == 0)
 		return RV_OK;
-	err = rv_sqlite_start(s, RV_SQL_WAITER_OF, &stmt, "ii", id, s->now_us);
-	if (err != RV_OK)
-		return err;
-	while ((err = rv_sqlite_step(s, stmt)) == RV_OK)
-		ring_one(s, stmt, id);
-	if (err != RV_E_NOTFOUND)
-		return err;
-	err = rv_sqlite_run(s, RV_SQL_WAITER_DROP, &gone, "i", id);
+	err = ring_all(s, id);
+	if (err == RV_OK)
+		err = rv_sqlite_run(s, RV_SQL_WAITER_DROP, &gone, "i", id);
 	if (err == RV_OK && gone > 0) {
 		s->tally.waiters -= gone;
 		s->tally.dirty = true;

@@ -71,6 +71,8 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
  */
 int rv_sqlite_settle(struct rv_sqlite *s) RV_MUST_CHECK;
 int rv_sqlite_ring_waiters(struct rv_sqlite *s, int64_t id) RV_MUST_CHECK;
+/* Before a COMMIT: who follows the events is rung if there are new ones. */
+int rv_sqlite_ring_followers(struct rv_sqlite *s) RV_MUST_CHECK;
 /* A run that ended without ending its job. */
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		      const struct rv_sqlite_run *run) RV_MUST_CHECK;

@@ -27,7 +27,7 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	t->dirty = false;
 	s->nspans = s->spans_before = 0;
-	t->event = sqlite3_column_int64(stmt, 0);
+	t->event = t->begun = sqlite3_column_int64(stmt, 0);
 	t->job = sqlite3_column_int64(stmt, 1);
 	t->fence = sqlite3_column_int64(stmt, 2);
 	t->epoch = sqlite3_column_int64(stmt, 3);

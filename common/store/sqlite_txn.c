@@ -274,10 +274,11 @@ static int commit_failed(struct rv_sqlite *s, int err, struct rv_why *why)
 int rv_sqlite_commit(struct rv_store *store, struct rv_why *why)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
-	int err = rv_sqlite_tally_store(s);
+	int err = rv_sqlite_ring_followers(s);
 	int rc;
 
-	PRE(s->open);
+	if (err == RV_OK)
+		err = rv_sqlite_tally_store(s);
 	if (err != RV_OK) { /* nothing was committed: definite */
 		(void)rv_fail(why, err, "cannot commit: %s", sqlite3_errmsg(s->db));
 		if (err == RV_E_NOSPACE && s->wrote)

@@ -365,6 +365,12 @@ int rv_store_events_last(struct rv_store *store, int64_t *ret_seq)
 	return store->ops->events_last(store, ret_seq);
 }
 
+int rv_store_followers(struct rv_store *store, int (*each)(void *ctx, const char *path), void *ctx)
+{
+	PRE(each);
+	return store->ops->followers(store, each, ctx);
+}
+
 int rv_store_totals(struct rv_store *store, struct rv_store_totals *ret_totals)
 {
 	PRE(ret_totals);

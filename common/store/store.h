@@ -77,12 +77,12 @@ int rv_store_round_set(struct rv_store *store, uint64_t area, uint64_t n) RV_MUS
 /*
  * Whom to wake after a commit: queues that got runnable jobs, the keeper if something is now due
  * earlier than before, waiters (paths of datagram sockets) whose job became final or
- * whose queue has room.  Each is a hint.
+ * whose queue has room, or who follow the events and there are new ones.  Each is a hint.
  */
 struct rv_ring {
 	enum { RV_RING_QUEUE, RV_RING_SCHEDULED, RV_RING_WAITER } kind;
 	char name[108]; /* queue name or socket path */
-	int64_t job;    /* WAITER: the job; 0: its queue has room */
+	int64_t job;    /* WAITER: the job; 0: its queue has room; RV_WAITER_FOLLOWS */
 };
 size_t rv_store_rings(struct rv_store *store, const struct rv_ring **ret_rings);
 

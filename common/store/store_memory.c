@@ -135,9 +135,19 @@ RV_UNUSED static void verify(struct mem_store *m)
 		IMPOSSIBLE("the oracle cannot be checked");
 }
 
+static void ring_followers(struct mem_store *m)
+{
+	if (m->now.next_seq == m->begun.next_seq)
+		return;
+	MEM_EACH(m, waiters, w)
+	if (w->job == RV_WAITER_FOLLOWS && w->expires_us > m->wall_us)
+		rv_store_note_ring(&m->base, RV_RING_WAITER, w->path, RV_WAITER_FOLLOWS);
+}
+
 static int memory_commit(struct rv_store *store, struct rv_why *why)
 {
 	(void)why;
+	ring_followers(MEM_OF(store));
 	DEEP(verify(MEM_OF(store)));
 	MEM_OF(store)->commits++;
 	return RV_OK;
@@ -254,6 +264,7 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.cancels = rv_memory_read_cancels,
 	.events = rv_memory_read_events,
 	.events_last = rv_memory_read_events_last,
+	.followers = rv_memory_read_followers,
 	.totals = rv_memory_read_totals,
 	.instance = rv_memory_read_instance,
 	.stats = rv_memory_read_stats,

@@ -38,6 +38,7 @@ const struct rv_store_ops rv_store_sqlite_ops = {
 	.cancels = rv_sqlite_read_cancels,
 	.events = rv_sqlite_read_events,
 	.events_last = rv_sqlite_read_events_last,
+	.followers = rv_sqlite_read_followers,
 	.totals = rv_sqlite_read_totals,
 	.instance = rv_sqlite_read_instance,
 	.stats = rv_sqlite_read_stats,

@@ -358,6 +358,19 @@ static unsigned some_states(struct world *w)
 	return chance(w, 20) ? (unsigned)below(w, 1 << RV_JOB_STATES) : 0;
 }
 
+static void ask_waiter(struct world *w, struct rv_req *req)
+{
+	req->u.waiter.job = chance(w, 20)   ? RV_WAITER_FOLLOWS
+			    : chance(w, 30) ? -some_batch(w)
+					    : some_job(w);
+	req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
+	(void)snprintf(req->u.waiter.path, sizeof req->u.waiter.path, "/run/w%d", below(w, 5));
+	if (req->u.waiter.expires_us > 0 && chance(w, 50)) {
+		req->u.waiter.room = chance(w, 60) ? 1 : below(w, 6);
+		put(req->u.waiter.queue, RV_NAME_MAX, chance(w, 5) ? "prioo" : queues[below(w, 3)]);
+	}
+}
+
 static void ask_small(struct world *w, struct rv_req *req)
 {
 	switch (req->kind) {
@@ -405,16 +418,8 @@ static void ask_small(struct world *w, struct rv_req *req)
 	case RV_REQ_CLOSE:
 		req->u.close.batch = some_batch(w);
 		break;
-	default: /* WAITER */
-		req->u.waiter.job = chance(w, 30) ? -some_batch(w) : some_job(w);
-		req->u.waiter.expires_us = chance(w, 20) ? 0 : w->clock.wall_us + some_delay(w);
-		(void)snprintf(req->u.waiter.path, sizeof req->u.waiter.path, "/run/w%d",
-			       below(w, 5));
-		if (req->u.waiter.expires_us > 0 && chance(w, 50)) {
-			req->u.waiter.room = chance(w, 60) ? 1 : below(w, 6);
-			put(req->u.waiter.queue, RV_NAME_MAX,
-			    chance(w, 5) ? "prioo" : queues[below(w, 3)]);
-		}
+	default:
+		ask_waiter(w, req);
 		break;
 	}
 }
@@ -422,13 +427,13 @@ static void ask_small(struct world *w, struct rv_req *req)
 void choose(struct world *w, struct rv_req *req)
 {
 	static const unsigned char weights[RV_REQ_KINDS] = {
-		[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
-		[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
-		[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
-		[RV_REQ_TIDY] = 5,     [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
-		[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
-		[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
-		[RV_REQ_EDIT] = 8,     [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
+		[RV_REQ_ENQUEUE] = 22,   [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
+		[RV_REQ_LEAVE] = 2,      [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
+		[RV_REQ_BEATS] = 2,      [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
+		[RV_REQ_TIDY] = 5,       [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
+		[RV_REQ_CANCEL] = 8,     [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
+		[RV_REQ_PAUSE] = 2,      [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
+		[RV_REQ_EDIT] = 8,       [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
 	};
 	int all = 0;
 	int n;

@@ -84,3 +84,46 @@ CONTRACT(events, of_a_deleted_job_are_gone)
 	IS(seen.events[0].job, b);
 	cr_assert(lt(i64, seen.events[0].seq, last_of(f)));
 }
+
+static int note_path(void *ctx, const char *path)
+{
+	char *text = ctx;
+
+	(void)snprintf(text + strlen(text), 200 - strlen(text), "%s;", path);
+	return RV_OK;
+}
+
+CONTRACT(events, followers_are_rung_by_each_commit_that_has_some)
+{
+	const char *both = "W /run/a 9223372036854775807;W /run/b 9223372036854775807;";
+	char paths[200] = "";
+	struct rv_job_new two[] = {JOB(.key = "a"), JOB(.run_at_us = START_US + S(9))};
+	struct rv_req more = {.kind = RV_REQ_ENQUEUE};
+	int64_t ids[2];
+	int64_t id;
+
+	ERR(wait_for(f, RV_WAITER_FOLLOWS, "/run/a", START_US + S(60)), RV_OK);
+	TEXT(rings(f), "");
+	ERR(wait_for(f, RV_WAITER_FOLLOWS, "/run/b", START_US + S(60)), RV_OK);
+	ERR(wait_for(f, RV_WAITER_FOLLOWS, "/run/late", START_US + S(1)), RV_OK);
+	ERR(rv_store_followers(f->store, note_path, paths), RV_OK);
+	TEXT(paths, "/run/a;/run/b;/run/late;");
+	tick(f, S(2));
+	id = add(f, JOB(.key = "a"));
+	HAS(rings(f), both);
+	ERR(pause_queue(f, "bulk", 1), RV_OK); /* no event */
+	TEXT(rings(f), "");
+	ERR(cancel(f, id), RV_OK);
+	TEXT(rings(f), both); /* again: asking once is enough */
+	ERR(cancel(f, id), RV_E_CONFLICT);
+	TEXT(rings(f), "");
+	more.u.enqueue = (struct rv_req_enqueue){.jobs = two, .count = 2, .ret_ids = ids};
+	ERR(ask(f, &more), RV_OK);
+	HAS(rings(f), both);
+	ERR(wait_for(f, RV_WAITER_FOLLOWS, "/run/a", 0), RV_OK);
+	ERR(cancel(f, ids[0]), RV_OK);
+	TEXT(rings(f), "W /run/b 9223372036854775807;");
+	ERR(wait_for(f, 0, "/run/b", 0), RV_OK);
+	ERR(cancel(f, ids[1]), RV_OK);
+	TEXT(rings(f), "");
+}

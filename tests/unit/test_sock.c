@@ -292,3 +292,29 @@ Test(notify, the_watchdog_is_ours_or_not)
 	(void)setenv("WATCHDOG_USEC", "soon", 1);
 	cr_assert(eq(i64, rv_notify_watchdog_us(), 0));
 }
+
+/* A waiter's name is never used twice: whoever rings in vain removes what is left of it. */
+Test(sock, a_dead_waiters_socket_is_removed_by_who_rings)
+{
+	const char *path = rv_test_path("%s/bell", rv_test_tmpdir());
+	uint64_t token = 0;
+	int fd = -1;
+
+	cr_assert(eq(int, rv_sock_is_held(path), 0));
+	cr_assert(eq(int, rv_sock_bell(path, 0600, &fd, NULL), RV_OK));
+	cr_assert(eq(int, rv_sock_is_held(path), 1));
+	rv_sock_ring_waiter(path, 4);
+	cr_assert(eq(int, access(path, F_OK), 0));
+	cr_assert(eq(int, rv_sock_rung(fd, &token), RV_OK));
+	cr_assert(eq(u64, token, 4));
+	cr_assert(eq(int, rv_sock_rung(fd, &token), RV_E_BUSY));
+	rv_fd_close(&fd);
+	cr_assert(eq(int, rv_sock_is_held(path), 0));
+	rv_sock_ring(path, 5); /* a doorbell's may be another's soon */
+	cr_assert(eq(int, access(path, F_OK), 0));
+	rv_sock_ring_waiter(path, 5);
+	cr_assert(eq(int, access(path, F_OK), -1));
+	rv_test_write_file(path, "%s", "no socket");
+	rv_sock_ring_waiter(path, 6);
+	cr_assert(eq(int, access(path, F_OK), 0));
+}

@@ -73,7 +73,7 @@ static void on_ring(void *ctx, const struct rv_ring *ring)
 		rv_child_ring_token(child, RV_RING_KEEPER);
 		break;
 	case RV_RING_WAITER:
-		rv_sock_ring(ring->name, (uint64_t)ring->job);
+		rv_sock_ring_waiter(ring->name, (uint64_t)ring->job);
 		break;
 	}
 }

@@ -101,6 +101,9 @@ void rv_keep_tidy(struct rv_keeper *keeper);
 void rv_keep_inbox(struct rv_keeper *keeper);
 void rv_keep_on_inbox(struct rv_loop_timer *timer);
 
+/* followers.c: those whose owners have died are rung no more. */
+void rv_keep_forget_followers(struct rv_keeper *keeper);
+
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);
 /* tick.c: how many jobs there are, and when the next one is due. */

@@ -10,9 +10,11 @@
 #include "obs/log.h"
 #include "store/read.h"
 
-#define BLOCKED_US RV_S_US        /* a leader that acquires for so long is blocked */
-#define SWEEP_US   (10 * RV_S_US) /* overdue ttl, keys and waiters: nothing else looks at them */
-#define GAP_TICKS  2
+#define BLOCKED_US RV_S_US /* a leader that acquires for so long is blocked */
+#define SWEEP_US                                                                                   \
+	(10 *                                                                                      \
+	 RV_S_US) /* overdue ttl, keys, waiters, the dead among followers: nothing else looks */
+#define GAP_TICKS 2
 
 static void send_tick(struct rv_keeper *keeper, int64_t now)
 {
@@ -156,7 +158,8 @@ static void sweep_overdue(struct rv_keeper *keeper, int64_t now)
 	if (now - swept_us < SWEEP_US)
 		return;
 	swept_us = now;
-	if (keeper->open_jobs > 0)
+	rv_keep_forget_followers(keeper);
+	if (!keeper->ending && keeper->open_jobs > 0)
 		rv_keep_promote(keeper);
 }
 

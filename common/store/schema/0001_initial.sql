@@ -374,7 +374,7 @@ CREATE TABLE dep (
 CREATE INDEX dep_child ON dep(child);
 
 CREATE TABLE waiter (
-	job     INTEGER NOT NULL, -- below 0 batch -job; from the lowest number on: room in queue 1, 2, ...
+	job     INTEGER NOT NULL, -- below 0 batch -job; from the lowest number on: room in queue 1, 2, ...; the highest: each event
 	path    TEXT NOT NULL,
 	expires INTEGER NOT NULL,
 	room    INTEGER NOT NULL, -- for so many jobs; 0 of a job

@@ -163,8 +163,8 @@ SELECT 'B1', 'job ' || s.id || ' is in a batch, or is not, and does not know' FR
 	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease
 	UNION ALL SELECT id, marks FROM done) s JOIN job j ON j.id = s.id
 	WHERE ((s.marks & 128) <> 0) <> (coalesce(j.batch, 0) > 0);
-SELECT 'B1', 'job ' || j.id || ' is in batch ' || j.batch || ', which is not there' FROM job j
-	LEFT JOIN batch b ON b.id = j.batch WHERE j.batch > 0 AND b.id IS NULL;
+SELECT 'B1', 'job ' || j.id || ' is in batch ' || j.batch || ', which never was' FROM job j
+	WHERE abs(j.batch) > (SELECT batches FROM tally WHERE id = 0); -- it may have been forgotten
 
 -- B2: a batch is over while it is closed and all of its jobs have ended; its callbacks were enqueued then,
 -- each once

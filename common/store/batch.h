@@ -6,8 +6,8 @@
  * A batch takes jobs while it is open; closed, it ends with the last of its jobs.  Its callbacks
  * are enqueued in the very transaction that ends it, each once in its life: a member that is
  * retried opens the count again, but a callback that was enqueued was.  The last member that is
- * deleted takes the batch with it.  Requests: NEW_BATCH and CLOSE of request.h.  CLI, library,
- * tests.
+ * deleted takes the batch with it; DROP_BATCH forgets one that has ended and leaves its jobs.
+ * Requests: NEW_BATCH, CLOSE and DROP_BATCH of request.h.  CLI, library, tests.
  */
 
 #include "store/request.h"

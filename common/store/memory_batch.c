@@ -36,9 +36,8 @@ void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
 {
 	struct mem_batch *b = rv_memory_batch(m, j->batch);
 
-	if (j->batch == 0 || j->callback)
+	if (!b || j->callback) /* of a batch that was forgotten: in none */
 		return;
-	INV(b);
 	if (j->final == RV_JOB_SUCCEEDED)
 		b->succeeded += by;
 	else if (j->final == RV_JOB_DEAD)
@@ -54,9 +53,8 @@ int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct 
 {
 	struct mem_batch *b = rv_memory_batch(m, j->batch);
 
-	if (j->batch == 0 || j->callback)
+	if (!b || j->callback)
 		return RV_OK;
-	INV(b);
 	if (b->ended_us == 0)
 		return rv_rules_member(why, j->id, b->id);
 	b->forgotten++;
@@ -128,6 +126,20 @@ int rv_memory_do_close(struct mem_store *m, struct rv_req_close *req, struct rv_
 	if (b->closed_us)
 		return rv_rules_closed(why, req->batch);
 	b->closed_us = m->wall_us;
+	return RV_OK;
+}
+
+int rv_memory_do_drop_batch(struct mem_store *m, struct rv_req_drop_batch *req, struct rv_why *why)
+{
+	struct mem_batch *b = rv_memory_batch(m, req->batch);
+	int err;
+
+	if (!b)
+		return rv_rules_no_batch(why, req->batch);
+	err = rv_rules_batch_over(why, b->id, b->closed_us != 0, pending(b));
+	if (err != RV_OK)
+		return err;
+	MEM_REMOVE(m, batches, (size_t)(b - m->now.batches.rows));
 	return RV_OK;
 }
 

@@ -312,8 +312,8 @@ int rv_memory_check(struct rv_store *store, bool full,
 		look_at_limits(&l, j);
 		look_at_events(&l, j);
 		look_at_keys(&l, j);
-		if (j->batch != 0 && !j->callback && !rv_memory_batch(l.m, j->batch))
-			say(&l, "B1", "job %lld is in a batch that is not there", ID(j));
+		if (j->batch > l.m->now.batches_given)
+			say(&l, "B1", "job %lld is in a batch that never was", ID(j));
 	}
 	MEM_EACH(l.m, batches, b)
 	look_at_batch(&l, b);

@@ -324,6 +324,14 @@ struct rv_req_close {
 	int64_t batch;
 };
 
+/*
+ * DROP_BATCH: its row and counts go; jobs of it that are still there are in no batch from then on,
+ * though they keep its number.  NOTFOUND, CONFLICT: it is open, or jobs of it have not ended.
+ */
+struct rv_req_drop_batch {
+	int64_t batch;
+};
+
 /* In the place of a job: after each commit that wrote an event, until it is forgotten. */
 #define RV_WAITER_FOLLOWS INT64_MAX
 

@@ -282,6 +282,18 @@ int rv_rules_closed(struct rv_why *why, int64_t id)
 	return rv_fail(why, RV_E_CONFLICT, "batch %lld is closed", (long long)id);
 }
 
+int rv_rules_batch_over(struct rv_why *why, int64_t id, bool closed, int64_t pending)
+{
+	if (!closed)
+		return rv_fail(why, RV_E_CONFLICT, "batch %lld is open: close or cancel it first",
+			       (long long)id);
+	if (pending > 0)
+		return rv_fail(why, RV_E_CONFLICT,
+			       "batch %lld has not ended: %lld of its jobs are not finished",
+			       (long long)id, (long long)pending);
+	return RV_OK;
+}
+
 int rv_rules_member(struct rv_why *why, int64_t id, int64_t batch)
 {
 	return rv_fail(why, RV_E_CONFLICT, "job %lld belongs to batch %lld, which is not finished",

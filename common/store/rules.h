@@ -18,8 +18,7 @@ struct rv_need;
 #define RV_AFTER_MAX  1000 /* parents of one job */
 #define RV_IDEM_US    (30LL * 86400 * 1000000)
 
-/* Jobs of RV_TASK_ADHOC when no task of that name is mirrored: the defaults of the configuration.
- */
+/* Jobs of RV_TASK_ADHOC when no task of that name is mirrored: as the configuration has them. */
 #define RV_ADHOC_ATTEMPTS   5
 #define RV_ADHOC_CRASHES    3
 #define RV_ADHOC_TIMEOUT_US (3600LL * 1000000)
@@ -88,9 +87,10 @@ int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last);
 int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on);
 /* What is said of a child that ends because its parent has ended in ${parent_state}. */
 void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state);
-/* Batches: unknown, closed; of DELETE, a member of one that is not finished. */
+/* Batches: unknown, closed, not over; of DELETE, a member of one that is not finished. */
 int rv_rules_no_batch(struct rv_why *why, int64_t id);
 int rv_rules_closed(struct rv_why *why, int64_t id);
+int rv_rules_batch_over(struct rv_why *why, int64_t id, bool closed, int64_t pending);
 int rv_rules_member(struct rv_why *why, int64_t id, int64_t batch);
 /* TOOBIG: name, labels or specs. */
 int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why);

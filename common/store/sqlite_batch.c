@@ -38,10 +38,11 @@ int rv_sqlite_batch_count(struct rv_sqlite *s, int64_t job, enum rv_job_state st
 		return RV_OK;
 #endif
 	s->counted = true;
-	return rv_sqlite_run1(s, RV_SQL_BATCH_COUNT, "iiii", job,
-			      state == RV_JOB_SUCCEEDED ? by : (int64_t)0,
-			      state == RV_JOB_DEAD ? by : (int64_t)0,
-			      state == RV_JOB_CANCELLED ? by : (int64_t)0);
+	/* No row where the batch was forgotten: the job is in none. */
+	return rv_sqlite_run(s, RV_SQL_BATCH_COUNT, NULL, "iiii", job,
+			     state == RV_JOB_SUCCEEDED ? by : (int64_t)0,
+			     state == RV_JOB_DEAD ? by : (int64_t)0,
+			     state == RV_JOB_CANCELLED ? by : (int64_t)0);
 }
 
 int rv_sqlite_batch_forget(struct rv_sqlite *s, int64_t job, struct rv_why *why)
@@ -54,7 +55,7 @@ int rv_sqlite_batch_forget(struct rv_sqlite *s, int64_t job, struct rv_why *why)
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+		return err == RV_E_NOTFOUND ? RV_OK : err; /* it was forgotten */
 	batch = sqlite3_column_int64(stmt, 0);
 	ended = sqlite3_column_int64(stmt, 1) != 0;
 	rv_sqlite_end(stmt);
@@ -200,6 +201,23 @@ int rv_sqlite_do_close(struct rv_sqlite *s, struct rv_req *req)
 		return err;
 	s->counted = true;
 	return rv_sqlite_run1(s, RV_SQL_BATCH_CLOSE, "ii", id, s->now_us);
+}
+
+int rv_sqlite_do_drop_batch(struct rv_sqlite *s, struct rv_req *req)
+{
+	int64_t id = req->u.drop_batch.batch;
+	struct rv_batch_view b;
+	struct rv_arena arena;
+	int err;
+
+	PRE(s->open);
+	rv_arena_init(&arena);
+	err = view_of(s, RV_SQL_BATCH_OF, id, &arena, &b);
+	rv_arena_reset(&arena);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? rv_rules_no_batch(&req->why, id) : err;
+	err = rv_rules_batch_over(&req->why, id, b.closed_us != 0, b.pending);
+	return err == RV_OK ? rv_sqlite_run1(s, RV_SQL_BATCH_FORGET, "i", id) : err;
 }
 
 int rv_sqlite_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)

@@ -418,6 +418,9 @@ static void ask_small(struct world *w, struct rv_req *req)
 	case RV_REQ_CLOSE:
 		req->u.close.batch = some_batch(w);
 		break;
+	case RV_REQ_DROP_BATCH:
+		req->u.drop_batch.batch = some_batch(w);
+		break;
 	default:
 		ask_waiter(w, req);
 		break;
@@ -434,6 +437,7 @@ void choose(struct world *w, struct rv_req *req)
 		[RV_REQ_CANCEL] = 8,     [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
 		[RV_REQ_PAUSE] = 2,      [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
 		[RV_REQ_EDIT] = 8,       [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
+		[RV_REQ_DROP_BATCH] = 2,
 	};
 	int all = 0;
 	int n;

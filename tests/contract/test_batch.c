@@ -44,6 +44,13 @@ static int64_t add_to(struct fixture *f, int64_t id)
 	return add(f, JOB(.batch = id));
 }
 
+static int add_refused(struct fixture *f, int64_t id)
+{
+	int64_t job;
+
+	return try_add(f, JOB(.batch = id), &job);
+}
+
 CONTRACT(batch, a_batch_keeps_what_was_said)
 {
 	struct rv_batch_view b;
@@ -426,4 +433,48 @@ CONTRACT(batch, a_callback_whose_task_is_gone_is_enqueued_all_the_same)
 	TEXT(see(f, a + 1)->task, "urgent");
 	TEXT(see(f, a + 1)->queue, "default");
 	STATE(a + 1, "ready");
+}
+
+static int drop_batch(struct fixture *f, int64_t id)
+{
+	f->req.u.drop_batch = (struct rv_req_drop_batch){.batch = id};
+	return ask_kind(f, RV_REQ_DROP_BATCH);
+}
+
+CONTRACT(batch, one_that_has_ended_can_be_forgotten_without_its_jobs)
+{
+	int64_t id = new_batch(f, NULL, "t");
+	int64_t a = add_to(f, id);
+	int64_t b = add_to(f, id);
+	int64_t other = new_batch(f, NULL, NULL);
+	int64_t call;
+
+	ERR(drop_batch(f, 77), RV_E_NOTFOUND);
+	ERR(drop_batch(f, 0), RV_E_NOTFOUND);
+	ERR(drop_batch(f, id), RV_E_CONFLICT);
+	HAS(f->why.text, "is open");
+	ERR(close_batch(f, id), RV_OK);
+	run(f, a, RV_OUTCOME_SUCCEEDED);
+	ERR(drop_batch(f, id), RV_E_CONFLICT);
+	HAS(f->why.text, "1 of its jobs are not finished");
+	run(f, b, RV_OUTCOME_FATAL);
+	call = batch(f, id).complete_job;
+	ERR(retry(f, b), RV_OK); /* opens it again */
+	ERR(drop_batch(f, id), RV_E_CONFLICT);
+	ERR(cancel(f, b), RV_OK);
+	ERR(drop_batch(f, id), RV_OK);
+	ERR(drop_batch(f, id), RV_E_NOTFOUND);
+	IS(see(f, a)->batch, id);
+	IS(see(f, b)->batch, id);
+	IS(see(f, call)->batch, id);
+	ERR(add_refused(f, id), RV_E_NOTFOUND);
+	/* Its jobs go on as jobs of none. */
+	run(f, call, RV_OUTCOME_SUCCEEDED);
+	ERR(retry(f, b), RV_OK);
+	run(f, b, RV_OUTCOME_SUCCEEDED);
+	ERR(forget(f, a), RV_OK);
+	ERR(forget(f, b), RV_OK);
+	ERR(close_batch(f, other), RV_OK); /* an empty one */
+	ERR(drop_batch(f, other), RV_OK);
+	IS(new_batch(f, NULL, NULL), other + 1);
 }

@@ -221,3 +221,39 @@ Test(e2e_batch, a_cancelled_batch_ends_and_calls_back)
 	rv_e2e_until(e, batch(id).complete_job, RV_JOB_SUCCEEDED);
 	rv_e2e_end(e);
 }
+
+/* What is running keeps it; what another job waits for keeps itself, and the batch. */
+Test(e2e_batch, a_batch_is_deleted_with_its_jobs_when_it_is_over)
+{
+	struct rv_batch_view view;
+	int64_t child;
+	int64_t dead;
+	int64_t id;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 2\n[task:bad]\nhandler = exec\ncommand = false\n"
+		      "max_attempts = 1\n" TASKS);
+	rv_e2e_start(e);
+	id = NEW_BATCH("--name", "night");
+	cr_assert(eq(int, rv_e2e_reeve(e, "queue", "pause", "default", NULL), 0));
+	for (int i = 0; i < 5; i++)
+		(void)rv_e2e_add(e, "--batch", text_of(id), "quick", NULL);
+	dead = rv_e2e_add(e, "--batch", text_of(id), "bad", NULL);
+	(void)rv_e2e_add(e, "--batch", text_of(id), "job", "do=until=go", NULL);
+	child = rv_e2e_add(e, "--after", text_of(dead), "quick", NULL);
+	cr_assert(eq(int, rv_e2e_reeve(e, "queue", "resume", "default", NULL), 0));
+	rv_e2e_until(e, dead, RV_JOB_DEAD);
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "close", text_of(id), NULL), 0));
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "delete", "--jobs", text_of(id), NULL), 5));
+	rv_assert_has(rv_buf_text(&e->err), "has not ended: ");
+	cr_assert(eq(i64, batch(id).forgotten, 0));
+	touch("go");
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "wait", text_of(id), NULL), 1));
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "delete", "--jobs", text_of(id), NULL), 5));
+	rv_assert_has(rv_buf_text(&e->out), "6 deleted");
+	rv_assert_has(rv_buf_text(&e->err), "waits for it");
+	cr_assert(eq(i64, batch(id).forgotten, 6));
+	cr_assert(eq(int, rv_e2e_reeve(e, "cancel", text_of(child), NULL), 0));
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "delete", "--jobs", text_of(id), NULL), 0));
+	cr_assert(eq(int, rv_store_batch(rv_e2e_store(e), id, &view), RV_E_NOTFOUND));
+	rv_e2e_end(e);
+}

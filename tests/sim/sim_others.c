@@ -223,6 +223,19 @@ static void close_batch(struct sim *s)
 		sim_fail(s, "close: %s", s->req.why.text);
 }
 
+static void drop_batch(struct sim *s)
+{
+	struct sim_batch *batch = &s->batches[sim_below(s, s->nbatches)];
+
+	s->req.u.drop_batch.batch = batch->id;
+	if (!sim_ask(s, RV_REQ_DROP_BATCH) || s->req.err == RV_E_CONFLICT)
+		return;
+	if (s->req.err != RV_OK && s->req.err != RV_E_NOTFOUND)
+		sim_fail(s, "drop batch: %s", s->req.why.text);
+	if (s->req.err == RV_OK && !batch->closed)
+		sim_fail(s, "batch %lld was open and is forgotten", (long long)batch->id);
+}
+
 /* One of the last few. */
 static int64_t some_batch(struct sim *s)
 {
@@ -295,6 +308,10 @@ void sim_people_step(struct sim *s)
 	}
 	if (which < 6 && s->nbatches > 0) {
 		close_batch(s);
+		return;
+	}
+	if (which < 7 && s->nbatches > 0) {
+		drop_batch(s);
 		return;
 	}
 	if (which < 55) {

@@ -65,8 +65,8 @@ int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limi
 		return RV_OK;
 	}
 	err = rv_store_batch(store, view->batch, &batch);
-	if (err)
-		return err;
+	if (err) /* forgotten: the job is in none */
+		return err == RV_E_NOTFOUND ? RV_OK : err;
 	(void)snprintf(text, sizeof(text),
 		       "it is in batch %lld, of which %lld of %lld jobs are not finished",
 		       (long long)view->batch, (long long)batch.pending, (long long)batch.total);

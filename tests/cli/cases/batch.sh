@@ -92,7 +92,53 @@ expect 0 reeve delete --query batch:1
 is "$out" "2 deleted"
 expect 3 reeve batch show 1
 errs "there is no batch 1"
-for verb in show close wait cancel; do
+
+# Forgotten: only when it is over; its jobs stay, or go with it.
+expect 0 reeve batch new
+is "$out" 4
+for n in 1 2 3; do expect 0 reeve add --batch 4 -- true; done
+first=$((out - 2))
+expect 5 reeve batch delete 4
+errs "batch 4 is open: reeve batch close 4, or cancel, first"
+expect 0 reeve batch close 4
+expect 5 reeve batch delete 4 --jobs
+errs "batch 4 has not ended: 3 of its 3 jobs are not finished"
+expect 0 reeve batch cancel 4
+expect 2 reeve batch delete 4 --query state:dead
+errs "are for --jobs"
+expect 0 reeve batch delete 4 --dry-run
+is "$out" "4 would be: deleted"
+errs "its 3 jobs would stay"
+expect 0 reeve batch delete 4 --jobs --dry-run
+is "$out" "3 would be: deleted"
+expect 0 reeve batch delete 4 --jobs --query "id:$first"
+is "$out" "1 deleted"
+expect 0 reeve --json batch show 4
+json total:int=3 deleted:int=1
+expect 0 reeve --json batch delete 4
+json batch:int=4 jobs_left:int=2 dry_run:bool=false
+expect 3 reeve batch delete 4
+errs "there is no batch 4"
+expect 3 reeve add --batch 4 -- true
+expect 0 reeve --json jobs batch:4
+json jobs:array=2
+expect 0 reeve why $((first + 1))
+expect 0 reeve retry $((first + 1))
+expect 0 reeve why $((first + 1))
+expect 0 reeve cancel $((first + 1))
+expect 0 reeve delete --query batch:4
+is "$out" "2 deleted"
+expect 0 reeve batch new
+for n in 1 2 3; do expect 0 reeve add --batch 5 -- true; done
+expect 0 reeve batch cancel 5
+expect 0 reeve --json batch delete 5 --jobs
+json matched:int=3 done:int=3
+expect 3 reeve batch show 5
+expect 0 reeve batch delete 3 --jobs # it had none
+is "$out" "0 deleted"
+expect 3 reeve batch show 3
+expect 0 reeve db check
+for verb in show close wait cancel delete; do
 	expect 3 reeve batch $verb 99
 	expect 2 reeve batch $verb x
 done

@@ -79,3 +79,34 @@ Test(e2e_outcome, a_snooze_burns_nothing)
 	cr_assert(eq(int, view->attempt, 1));
 	rv_e2e_end(e);
 }
+
+/* A configuration that is wrong for a while costs nobody a job at once; a command that is not there
+ * is not waited for. */
+Test(e2e_outcome, what_cannot_be_started_is_tried_or_not_as_it_may_get_better)
+{
+	const struct rv_job_view *view;
+	int64_t gone;
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n[task:say]\ncommand = /bin/echo\n"
+		      "[task:gone]\ncommand = /no/such/program\n");
+	rv_e2e_start(e);
+	cr_assert(eq(int, rv_e2e_reeve(e, "queue", "pause", "default", NULL), 0));
+	job = rv_e2e_add(e, "--max-attempts", "2", "say", NULL);
+	gone = rv_e2e_add(e, "gone", NULL);
+	rv_e2e_ini(e, "[pool:default]\nworkers = 1\n[task:say]\nbackoff = fixed 10ms\n"
+		      "command = /bin/echo ${arg.who}\n"
+		      "[task:gone]\ncommand = /no/such/program\n");
+	cr_assert(eq(int, rv_e2e_reeve(e, "reload", NULL), 0));
+	cr_assert(eq(int, rv_e2e_reeve(e, "queue", "resume", "default", NULL), 0));
+	rv_e2e_until(e, gone, RV_JOB_DEAD);
+	view = rv_e2e_view(e, gone);
+	cr_assert(eq(int, view->runs, 1));
+	rv_assert_has(view->error, "cannot execute /no/such/program");
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	view = rv_e2e_view(e, job);
+	rv_assert_has(view->error, "the job has no argument who");
+	cr_assert(eq(int, view->attempt, 2));
+	cr_assert(eq(int, view->runs, 7), "five of them for nothing");
+	rv_e2e_end(e);
+}

@@ -41,6 +41,7 @@ usr/share/doc/reeve/examples/c/batch.c
 usr/share/doc/reeve/examples/c/enqueue.c
 usr/share/doc/reeve/examples/c/list.c
 usr/share/doc/reeve/examples/c/wait.c
+usr/share/doc/reeve/examples/node/enqueue.js
 usr/share/doc/reeve/examples/reeve.ini
 usr/share/fish/vendor_completions.d/reeve.fish
 usr/share/zsh/vendor-completions/_reeve

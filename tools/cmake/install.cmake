@@ -39,6 +39,7 @@ install(FILES ${share}/reeve.fish DESTINATION ${data}/fish/vendor_completions.d)
 install(FILES conf/reeve.ini DESTINATION ${data}/doc/reeve/examples)
 file(GLOB examples CONFIGURE_DEPENDS conf/examples/c/*.c)
 install(FILES ${examples} DESTINATION ${data}/doc/reeve/examples/c)
+install(FILES conf/examples/node/enqueue.js DESTINATION ${data}/doc/reeve/examples/node)
 install(FILES README.md CHANGELOG.md DESTINATION ${data}/doc/reeve)
 install(FILES LICENSE DESTINATION ${data}/doc/reeve RENAME copyright)
 

@@ -129,26 +129,41 @@ is "$(sql "SELECT count(*), count(DISTINCT key), max(id) - $before FROM job WHER
 is "$(sql 'SELECT count(*) FROM reeve_inbox')" 0
 expect 0 reeve db check
 
-# Another language, where it is there.
-if node -e 'require("node:sqlite")' 2>/dev/null; then
-	node -e 'const { DatabaseSync } = require("node:sqlite");
-		const db = new DatabaseSync(process.argv[1]);
-		db.exec("PRAGMA wal_autocheckpoint = 0; PRAGMA busy_timeout = 10000");
-		db.prepare("INSERT INTO reeve_inbox(task, options) VALUES (?, ?)").run("noop", JSON.stringify({ key: "node" }))' "$db" 2>/dev/null ||
-		fail "node:sqlite"
-elif node -e 'require("sqlite3")' 2>/dev/null; then
-	node -e 'const sqlite3 = require("sqlite3");
-		const db = new sqlite3.Database(process.argv[1]);
-		db.configure("busyTimeout", 10000);
-		db.serialize(() => { db.run("PRAGMA wal_autocheckpoint = 0");
-			db.run("INSERT INTO reeve_inbox(task, options) VALUES (?, ?)", ["noop", JSON.stringify({ key: "node" })], (e) => { if (e) process.exit(1); }); });' "$db" ||
-		fail "node-sqlite3"
-else
-	echo "skipped: $name: Node: neither node:sqlite nor node-sqlite3 is installed"
+# Node, with whatever binding it has, and with none: the example.
+if ! command -v node >/dev/null 2>&1; then
+	echo "skipped: $name: Node is not installed"
+	return 0
 fi
-if node -e 'try { require("node:sqlite") } catch { require("sqlite3") }' 2>/dev/null; then
+node=$here/../../conf/examples/node/enqueue.js
+await_key() { # until the job of this key has succeeded
 	gone
 	expect 0 reeve wait --all --timeout 60s
-	expect 0 reeve jobs key:node --json
+	expect 0 reeve jobs "key:$1" --json
 	json jobs:array=1 'jobs[0].state:text=succeeded'
-fi
+}
+expect 0 node "$node" "$db" say "who=it's \"Node\" \\ \$HOME ?1"
+is "$out" "$((out + 0))"
+gone
+expect 0 reeve wait --all --timeout 60s
+id=$(reeve jobs task:say --limit 1 --json | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
+expect 0 reeve logs "$id"
+is "$out" "it's \"Node\" \\ \$HOME ?1"
+for way in enqueue byShell; do
+	expect 0 node -e 'const [file, way, db] = process.argv.slice(1);
+		const call = require(file)[way];
+		const options = { key: `node ${way} \u0027"\\` };
+		(way === "enqueue" ? call(db, "say", { who: "a\nb\u00e9" }, options)
+			: call(db, ["say", JSON.stringify({ who: "a\nb\u00e9" }), JSON.stringify(options)])).then(console.log);' \
+		"$node" "$way" "$db"
+	await_key "\"node $way '\\\"\\\\\""
+	id=$(grep -o '"id":[0-9]*' <<<"$out" | head -n 1 | cut -d: -f2)
+	expect 0 reeve logs "$id"
+	is "$out" "$(printf 'a\nb\303\251')"
+done
+expect 1 node "$node" "$work/none.db" say
+errs "there is no store"
+[ ! -e "$work/none.db" ] || fail "a file was made"
+expect 0 sqlite3 "$work/other.db" 'CREATE TABLE t(a)'
+expect 1 node "$node" "$work/other.db" say
+errs "no such table: reeve_inbox"
+expect 2 node "$node" "$db"

@@ -1,7 +1,8 @@
 /*
  * reeve_sqlite.so, a loadable extension of SQLite: reeve_enqueue(task [, args [, options]]) puts a
  * job into the store that is the main database of the connection, within its transaction, and gives
- * the job's id.  Runs in programs of other people; calls their SQLite, never one of its own.
+ * the job's id; its commit rings.  reeve_ring() rings for what was put into reeve_inbox.  Runs in
+ * programs of other people; calls their SQLite, never one of its own.
  */
 #include "client/newjob.h"
 #include "store/guest.h"
@@ -13,11 +14,11 @@
 
 SQLITE_EXTENSION_INIT1
 
-static void fail(sqlite3_context *context, int err, const struct rv_why *why)
+static void fail(sqlite3_context *context, const char *name, int err, const struct rv_why *why)
 {
 	struct rv_why said;
 
-	(void)rv_fail(&said, err, "reeve_enqueue: %s", rv_why_text(why, err));
+	(void)rv_fail(&said, err, "%s: %s", name, rv_why_text(why, err));
 	sqlite3_result_error(context, said.text, -1);
 	if (err == RV_E_BUSY)
 		sqlite3_result_error_code(context, SQLITE_BUSY);
@@ -58,10 +59,23 @@ static void enqueue(sqlite3_context *context, int count, sqlite3_value **values)
 	if (!err)
 		err = rv_guest_enqueue(sqlite3_context_db_handle(context), &new.job, &id, &why);
 	if (err)
-		fail(context, err, &why);
+		fail(context, "reeve_enqueue", err, &why);
 	else
 		sqlite3_result_int64(context, id);
 	rv_arena_reset(&arena);
+}
+
+static void ring(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct rv_why why = {.text = ""};
+	bool rung = false;
+	int err = rv_guest_ring(sqlite3_context_db_handle(context), &rung, &why);
+
+	(void)count, (void)values;
+	if (err)
+		fail(context, "reeve_ring", err, &why);
+	else
+		sqlite3_result_int(context, rung);
 }
 
 /* The name that SQLite makes of reeve_sqlite.so. */
@@ -83,5 +97,9 @@ int sqlite3_reevesqlite_init(sqlite3 *db, char **ret_error, const sqlite3_api_ro
 		rc = sqlite3_create_function_v2(db, "reeve_enqueue", n,
 						SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, enqueue,
 						NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function_v2(db, "reeve_ring", 0,
+						SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, ring, NULL,
+						NULL, NULL);
 	return rc;
 }

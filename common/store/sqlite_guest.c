@@ -51,6 +51,9 @@ static int check_schema(struct rv_sqlite *s, struct rv_why *why)
 		return rv_fail(why, RV_E_SCHEMA,
 			       "the main database is not a store of reeve; open the store itself, "
 			       "an attached one is not committed together with it");
+#ifdef RV_MUTANT_GUEST_ANY_SCHEMA
+	version = RV_SQLITE_VERSION;
+#endif
 	if (version > RV_SQLITE_VERSION)
 		return rv_fail(
 			why, RV_E_SCHEMA,
@@ -66,17 +69,38 @@ static int check_schema(struct rv_sqlite *s, struct rv_why *why)
 }
 
 /* SQLite gives no savepoint to a function within a statement that writes. */
-static int check_place(struct rv_sqlite *s, struct rv_why *why)
+static bool is_writing(sqlite3 *db)
 {
 	sqlite3_stmt *stmt = NULL;
 
-	while ((stmt = sqlite3_next_stmt(s->db, stmt)) != NULL) {
+	while ((stmt = sqlite3_next_stmt(db, stmt)) != NULL) {
 		if (sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt))
-			return rv_fail(why, RV_E_USAGE,
-				       "call reeve_enqueue in a SELECT of its own, not within a "
-				       "statement that writes (there, insert into reeve_inbox)");
+			return true;
 	}
-	return RV_OK;
+	return false;
+}
+
+static int check_place(struct rv_sqlite *s, struct rv_why *why)
+{
+	if (!is_writing(s->db))
+		return RV_OK;
+	return rv_fail(why, RV_E_USAGE,
+		       "call reeve_enqueue in a SELECT of its own, not within a statement that "
+		       "writes (there, insert into reeve_inbox)");
+}
+
+/*
+ * After the first commit since a job was stored; then the place is free again.  Nobody else's hook
+ * is lost by this: to turn automatic checkpoints off, which is done before, is to clear it.
+ */
+static int on_commit(void *ctx, sqlite3 *db, const char *name, int frames)
+{
+	(void)ctx, (void)name, (void)frames;
+	(void)sqlite3_wal_hook(db, NULL, NULL);
+#ifndef RV_MUTANT_GUEST_RINGS_NOBODY
+	(void)rv_guest_rings(db);
+#endif
+	return SQLITE_OK;
 }
 
 static int enqueue(struct rv_sqlite *s, struct rv_req *req, struct rv_why *why)
@@ -118,6 +142,9 @@ static int within(struct rv_sqlite *s, struct rv_req *req, struct rv_why *why)
 	err = enqueue(s, req, why);
 	INV(!s->open);
 	rv_sqlite_finalize(s);
+#ifdef RV_MUTANT_GUEST_COMMITS
+	own = true;
+#endif
 	if (err == RV_OK)
 		return sql(s, own ? "COMMIT" : "RELEASE reeve", why);
 	if (!sqlite3_get_autocommit(s->db))
@@ -144,7 +171,24 @@ static int guest(struct rv_sqlite *s, struct rv_req *req, struct rv_why *why)
 		err = check_schema(s, why);
 	if (err == RV_OK && rv_sqlite_no_checkpoint(s->db) != SQLITE_OK)
 		err = rv_fail(why, RV_E_INTERNAL, "the connection cannot be set up");
-	return err == RV_OK ? within(s, req, why) : err;
+	if (err != RV_OK)
+		return err;
+	(void)sqlite3_wal_hook(s->db, on_commit, NULL);
+	return within(s, req, why);
+}
+
+int rv_guest_ring(sqlite3 *db, bool *ret_rung, struct rv_why *why)
+{
+	struct rv_sqlite s = {.db = db};
+	int err;
+
+	if (!sqlite3_get_autocommit(db) || is_writing(db))
+		return rv_fail(why, RV_E_USAGE,
+			       "call it after COMMIT: until then nobody can see what is there");
+	err = check_schema(&s, why);
+	if (err == RV_OK)
+		*ret_rung = rv_guest_rings(db);
+	return err;
 }
 
 int rv_guest_enqueue(sqlite3 *db, const struct rv_job_new *job, int64_t *ret_id, struct rv_why *why)

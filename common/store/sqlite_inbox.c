@@ -99,8 +99,21 @@ static int accept_row(struct rv_sqlite *s, struct rv_req_inbox *inbox,
 						 .ret_ids = &id,
 						 .adhoc_refused = true,
 						 .idem_ttl_us = inbox->idem_ttl_us};
+#ifdef RV_MUTANT_INBOX_TAKEN_TWICE
+	if (err == RV_OK)
+		err = rv_sqlite_do_enqueue(s, one);
+	if (err == RV_OK)
+		err = rv_sqlite_tally_store(s);
+	if (err == RV_OK)
+		err = rv_sqlite_exec(s, "COMMIT; BEGIN IMMEDIATE; SAVEPOINT row");
+	return err == RV_OK ? rv_sqlite_run1(s, RV_SQL_INBOX_DROP, "i", row->id) : err;
+#endif
 	if (err == RV_OK)
 		err = rv_sqlite_run1(s, RV_SQL_INBOX_DROP, "i", row->id);
+#ifdef RV_MUTANT_INBOX_ROW_LOST
+	if (err == RV_OK)
+		err = rv_sqlite_exec(s, "COMMIT; BEGIN IMMEDIATE; SAVEPOINT row");
+#endif
 	if (err == RV_OK)
 		err = rv_sqlite_do_enqueue(s, one);
 	return err == RV_OK ? rv_sqlite_settle(s) : err;

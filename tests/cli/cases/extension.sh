@@ -160,6 +160,28 @@ daemon=$!
 trap 'kill -QUIT $daemon 2>/dev/null; wait $daemon 2>/dev/null' EXIT
 await log daemon.ready $daemon
 expect 0 reeve wait 2 --timeout 60s
+# At once, rung by the commit, or by reeve_ring() for the inbox: a look each second would be late by half of one.
+program <<'PY'
+import time
+def late(begin, done):
+    begin()
+    start = time.monotonic()
+    while not done(): time.sleep(0.002)
+    return time.monotonic() - start
+def add():
+    global id
+    db.execute("BEGIN IMMEDIATE")
+    id = one("SELECT reeve_enqueue('noop')")
+    db.execute("COMMIT")
+def insert():
+    db.execute("INSERT INTO reeve_inbox(task) VALUES ('noop')")
+    print(one("SELECT reeve_ring()"))
+sum1 = sum(late(add, lambda: one("SELECT count(*) FROM done WHERE id = ?", id)) for i in range(6))
+sum2 = sum(late(insert, lambda: one("SELECT count(*) FROM reeve_inbox") == 0) for i in range(6))
+print("rung" if sum1 < 1.5 else "late by %f" % sum1, "rung" if sum2 < 1.5 else "late by %f" % sum2)
+PY
+expect 0 py
+is "$out" "$(printf '1\n1\n1\n1\n1\n1\nrung rung')"
 program <<'PY'
 for i in range(60):
     db.execute("BEGIN IMMEDIATE")

@@ -27,7 +27,7 @@ struct rv_sqlite_caller {
 	struct rv_sqlite_place *place;
 	struct rv_needs needs;
 	size_t gates[RV_NEEDS_MAX]; /* of the needs that rv_sqlite_lack() found no fault with */
-	char task[RV_NAME_MAX], key[RV_KEY_MAX], takes[RV_TAKES_TEXT];
+	struct rv_sqlite_said said;
 };
 
 /* sqlite_gate.c.  An index into s->gates: pointers move when another one is looked at. */
@@ -35,7 +35,7 @@ int rv_sqlite_gate(struct rv_sqlite *s, const char *name, size_t *ret_index) RV_
 
 /* sqlite_limit.c, for sqlite_line.c. */
 /* Task, key and resources from ${column} on; the statement is ended. */
-void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_caller *c);
+void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_said *ret_said);
 /* What it needs, of task, key, resources and place. */
 void rv_sqlite_needs(struct rv_sqlite *s, struct rv_sqlite_caller *c);
 /*

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "core/job.h"
 
-#include <stdio.h>
 #include <string.h>
 
 bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place, const char *task)
@@ -27,17 +26,17 @@ bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 
 void rv_sqlite_needs(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 {
-	const struct rv_task_def *task = rv_sqlite_task(s, c->task);
+	const struct rv_task_def *task = rv_sqlite_task(s, c->said.task);
 	struct rv_limited job = {.queue = c->place->queue->name,
-				 .task = c->task,
-				 .key = c->key,
-				 .takes = c->takes,
+				 .task = c->said.task,
+				 .key = c->said.key,
+				 .takes = c->said.takes,
 				 .queue_limits = &c->place->queue->limits,
 				 .task_limits = task ? &task->limits : NULL,
 				 .resources = s->resources,
 				 .nresources = s->nresources};
 
-	if (task && c->takes[0] == '\0')
+	if (task && c->said.takes[0] == '\0')
 		job.takes = task->takes;
 	rv_needs_of(&job, &c->needs);
 }
@@ -132,11 +131,11 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 	return RV_OK;
 }
 
-void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_caller *c)
+void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_said *ret_said)
 {
-	rv_sqlite_text(stmt, column, c->task, sizeof c->task);
-	rv_sqlite_text(stmt, column + 1, c->key, sizeof c->key);
-	rv_sqlite_text(stmt, column + 2, c->takes, sizeof c->takes);
+	rv_sqlite_text(stmt, column, ret_said->task, sizeof ret_said->task);
+	rv_sqlite_text(stmt, column + 1, ret_said->key, sizeof ret_said->key);
+	rv_sqlite_text(stmt, column + 2, ret_said->takes, sizeof ret_said->takes);
 	rv_sqlite_end(stmt);
 }
 
@@ -149,21 +148,8 @@ static int read_job(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	rv_sqlite_words(stmt, 0, c);
+	rv_sqlite_words(stmt, 0, &c->said);
 	return RV_OK;
-}
-
-/* Key and resources of a job out of ready, if they matter. */
-static int read_caller(struct rv_sqlite *s, struct rv_sqlite_caller *c)
-{
-	const struct rv_task_def *task = rv_sqlite_task(s, c->task);
-	const struct rv_limits *limits = &c->place->queue->limits;
-
-	if (limits->key_concurrency == 0 && limits->key_rate.count == 0 &&
-	    !(c->place->marks & RV_MARK_TAKES) &&
-	    !(task && (task->limits.key_concurrency > 0 || task->limits.key_rate.count > 0)))
-		return RV_OK;
-	return read_job(s, c);
 }
 
 static int park(struct rv_sqlite *s, struct rv_sqlite_place *place, size_t index)
@@ -176,8 +162,8 @@ static int park(struct rv_sqlite *s, struct rv_sqlite_place *place, size_t index
 				   rv_gate_line(gate->name, place->ord, place->id));
 }
 
-int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *task,
-		   bool *ret_passed)
+int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place,
+		   const struct rv_sqlite_said *said, bool *ret_passed)
 {
 	struct rv_sqlite_caller c; /* some kilobytes that are not worth clearing */
 	int64_t lacks;
@@ -186,11 +172,9 @@ int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const cha
 
 	PRE(!(place->marks & RV_MARK_PASSED));
 	c.place = place;
-	c.key[0] = c.takes[0] = '\0';
-	(void)snprintf(c.task, sizeof c.task, "%s", task);
-	err = read_caller(s, &c);
-	if (err != RV_OK)
-		return err;
+	memcpy(c.said.task, said->task, strlen(said->task) + 1);
+	memcpy(c.said.key, said->key, strlen(said->key) + 1);
+	memcpy(c.said.takes, said->takes, strlen(said->takes) + 1);
 	rv_sqlite_needs(s, &c);
 	err = rv_sqlite_lack(s, &c, &lacks, &due);
 	if (err != RV_OK)
@@ -340,7 +324,7 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 		return err;
 	*id = sqlite3_column_int64(stmt, 0);
 	err = rv_sqlite_place_read(s, stmt, 1, *id, &place);
-	rv_sqlite_words(stmt, 9, &c);
+	rv_sqlite_words(stmt, 9, &c.said);
 	if (err == RV_OK)
 		err = adopt(s, &c, &any);
 	if (err != RV_OK || !any || (place.marks & RV_MARK_PASSED))

@@ -19,12 +19,16 @@ int rv_sqlite_gates_due(struct rv_sqlite *s, int64_t *ret_due_us) RV_MUST_CHECK;
 
 /* Whether any limit can concern a job of this queue and task with these marks. */
 bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place, const char *task);
+/* What limits ask of a job's row; "" for NULL. */
+struct rv_sqlite_said {
+	char task[RV_NAME_MAX], key[RV_KEY_MAX], takes[RV_TAKES_TEXT];
+};
 /*
  * A job taken out of ready passes all its gates, or is parked at the one that it lacks
  * (${*ret_passed} false).
  */
-int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place, const char *task,
-		   bool *ret_passed) RV_MUST_CHECK;
+int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place,
+		   const struct rv_sqlite_said *said, bool *ret_passed) RV_MUST_CHECK;
 /* What a job with RV_MARK_PASSED holds is given back. */
 int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
 /* A job that waits goes: what it holds is given back, or it leaves the line it stands in. */

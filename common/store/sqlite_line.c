@@ -27,7 +27,7 @@ static int read_caller(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sqlite
 {
 	int err = rv_sqlite_place_read(s, stmt, 1, sqlite3_column_int64(stmt, 0), c->place);
 
-	rv_sqlite_words(stmt, 9, c);
+	rv_sqlite_words(stmt, 9, &c->said);
 	return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 }
 

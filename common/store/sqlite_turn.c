@@ -19,16 +19,18 @@ struct candidate {
 	struct rv_sqlite_place place;
 	int64_t expires_at;
 	struct rv_claimed claimed;
+	bool limited;               /* a limit may concern it */
+	struct rv_sqlite_said said; /* then */
 };
 
 struct claim {
 	struct rv_req_turn *turn;
-	const char *worker; /* its name */
-	uint32_t parked;    /* jobs that may not start now */
-	struct candidate rows[RV_TURN_MAX];
+	const char *worker;     /* its name */
+	uint32_t parked;        /* jobs that may not start now */
+	struct candidate *rows; /* RV_TURN_MAX of them, not worth clearing */
 };
 
-static bool read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
+static bool read_candidate(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
 			   struct candidate *ret_row)
 {
 	struct rv_sqlite_place *place = &ret_row->place;
@@ -56,6 +58,12 @@ static bool read_candidate(sqlite3_stmt *stmt, struct rv_sqlite_queue *queue,
 	    claimed->max_attempts > INT32_MAX / 2)
 		return false;
 	claimed->max_attempts += place->granted;
+	ret_row->limited = rv_sqlite_limited(s, place, claimed->task);
+	if (ret_row->limited) {
+		rv_sqlite_text(stmt, 8, ret_row->said.task, sizeof ret_row->said.task);
+		rv_sqlite_text(stmt, 14, ret_row->said.key, sizeof ret_row->said.key);
+		rv_sqlite_text(stmt, 15, ret_row->said.takes, sizeof ret_row->said.takes);
+	}
 	return true;
 }
 
@@ -69,7 +77,7 @@ static int look(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 	if (err != RV_OK)
 		return err;
 	while (n < limit && (err = rv_sqlite_step(s, stmt)) == RV_OK) {
-		if (!read_candidate(stmt, queue, &rows[n++])) {
+		if (!read_candidate(s, stmt, queue, &rows[n++])) {
 			err = RV_E_CORRUPT;
 			break;
 		}
@@ -184,8 +192,8 @@ static int start(struct rv_sqlite *s, struct claim *claim, struct candidate *row
 							RV_SAYS_EXPIRED, NULL)
 				    : err;
 	}
-	if (!(place->marks & RV_MARK_PASSED) && rv_sqlite_limited(s, place, row->claimed.task))
-		err = rv_sqlite_pass(s, place, row->claimed.task, &passed);
+	if (!(place->marks & RV_MARK_PASSED) && row->limited)
+		err = rv_sqlite_pass(s, place, &row->said, &passed);
 	if (err == RV_OK && passed)
 		return give(s, claim, row, queue);
 	claim->parked++;
@@ -280,7 +288,8 @@ static int worker_of(struct rv_sqlite *s, uint64_t incarnation, char *ret_name)
 
 static int claim_turn(struct rv_sqlite *s, struct rv_req_turn *turn, const char *worker)
 {
-	struct claim claim = {.turn = turn, .worker = worker};
+	struct candidate rows[RV_TURN_MAX];
+	struct claim claim = {.turn = turn, .worker = worker, .rows = rows};
 	uint32_t promoted = 0;
 	uint32_t granted = 0;
 	int err;

@@ -142,6 +142,28 @@ static int move_pages(struct rv_sqlite *s, bool truncate, int *ret_frames)
 	return rv_sqlite_error(rc);
 }
 
+/*
+ * The log begins anew with the next commit, and whoever makes it waits for the disk with the write
+ * lock held: SQLite syncs the log's head before the first frame, a NORMAL commit too.  The one who
+ * has moved the pages makes it, a row that comes and goes, for nobody else has asked for that wait.
+ * If somebody has the lock by now it is theirs, and a full disk needs none.
+ */
+static int start_log(struct rv_sqlite *s)
+{
+	int err = rv_sqlite_begin(&s->base, RV_DURABILITY_NORMAL, 0, NULL);
+
+	if (err != RV_OK)
+		return err == RV_E_BUSY ? RV_OK : err;
+	err = rv_sqlite_run(s, RV_SQL_ROUND_NEW, NULL, "ii", INT64_MIN, (int64_t)0);
+	if (err == RV_OK)
+		err = rv_sqlite_run1(s, RV_SQL_ROUND_DROP, "i", INT64_MIN);
+	if (err == RV_OK)
+		err = rv_sqlite_commit(&s->base, NULL);
+	else
+		rv_sqlite_rollback(&s->base);
+	return err == RV_E_NOSPACE ? RV_OK : err;
+}
+
 int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret_log_bytes)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
@@ -183,7 +205,7 @@ int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret
 	s->log_commits = s->commits;
 	*ret_log_bytes = 0;
 	rv_sqlite_ballast_make(s, threshold);
-	return RV_OK;
+	return threshold > 0 ? start_log(s) : RV_OK;
 }
 
 int rv_sqlite_same_file(struct rv_store *store)

@@ -9,6 +9,7 @@
 #include "store/sqlite_place.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct rv_store *store;
@@ -257,4 +258,38 @@ Test(sqlite_txn, the_level_of_durability_is_the_transactions)
 		cr_assert(eq(i64, level, durability == RV_DURABILITY_FULL ? 2 : 1));
 		cr_assert(eq(int, rv_store_commit(store, &why), RV_OK));
 	}
+}
+
+/* The head of the log as it is on the disk, which changes when a log begins anew. */
+static void head_of_log(unsigned char ret_head[32])
+{
+	char log[4200];
+	FILE *file;
+
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	file = fopen(log, "re");
+	cr_assert(ne(ptr, file, NULL));
+	cr_assert(eq(sz, fread(ret_head, 1, 32, file), 32));
+	(void)fclose(file);
+}
+
+/* SQLite syncs it before the first frame: nobody's deletions are to wait for that. */
+Test(sqlite_txn, who_has_moved_the_log_begins_the_next)
+{
+	unsigned char before[32];
+	unsigned char after[32];
+	int64_t bytes = -1;
+
+	mirror(store, RV_STRATEGY_FIFO, NULL);
+	for (int64_t threshold = 0; threshold < 2; threshold++) {
+		(void)add(store, (struct rv_job_new){.priority = -1});
+		head_of_log(before);
+		cr_assert(eq(int, rv_store_checkpoint(store, threshold, &bytes), RV_OK));
+		cr_assert(eq(i64, bytes, 0));
+		head_of_log(after);
+		cr_assert(eq(int, memcmp(before, after, 32) != 0, threshold > 0));
+	}
+	(void)add(store, (struct rv_job_new){.priority = -1});
+	head_of_log(before); /* that was it: the next commit goes on with it */
+	cr_assert(eq(int, memcmp(before, after, 32), 0));
 }

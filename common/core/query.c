@@ -316,8 +316,9 @@ static int read_name(struct parser *p, struct rv_query_term *term)
 	int err = RV_OK;
 
 	term->name = (uint16_t)p->query->ntext;
-	if (*p->at++ != '.')
+	if (*p->at != '.')
 		return wrong(p, start, "meta needs a name: meta.NAME:VALUE");
+	p->at++;
 	while (err == RV_OK && *p->at != '\0' && (quoted || !strchr(" \t\n:=!<>", *p->at))) {
 		if (*p->at == '"')
 			quoted = !quoted;

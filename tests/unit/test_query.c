@@ -116,6 +116,8 @@ Test(query, metadata)
 	YES("meta.tenants!=x");
 	NO("meta.tenant!=acme");
 	refused("meta:acme", 4, "meta.NAME:VALUE");
+	refused("meta", 4, "meta.NAME:VALUE");
+	refused("meta.", 5, "a name is missing");
 	refused("meta.:acme", 5, "a name is missing");
 	refused("meta.\"a:x", 5, "quotes");
 	refused("meta.n", 0, "FIELD:VALUE");

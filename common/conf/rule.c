@@ -10,16 +10,125 @@
 
 #include <ctype.h>
 #include <regex.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FLAGS (REG_EXTENDED | REG_NOSUB | REG_NEWLINE)
 
+/*
+ * libc writes repeats out: "a{200}{200}" is 40,000 nodes, and each further "+" after an "a+"
+ * doubles them.  What a pattern will come to, group by group, is counted before it is compiled.
+ */
+#define NODES_MAX  4096
+#define GROUPS_MAX 32
+
+struct weight {
+	size_t depth;
+	int64_t whole[GROUPS_MAX], last[GROUPS_MAX]; /* nodes of a group, and of its last atom */
+};
+
+static void add_atom(struct weight *w, int64_t nodes)
+{
+	w->whole[w->depth] += nodes;
+	w->last[w->depth] = nodes;
+}
+
+/* How often what is before ${**at} is written out; 0: this is no repeat.  Moves to its last byte.
+ */
+static int64_t times_of(const char **at)
+{
+	long low;
+	long high;
+	char *end;
+
+	if (**at == '+')
+		return 2;
+	if (**at != '{' || !isdigit((unsigned char)(*at)[1]))
+		return **at == '*' || **at == '?';
+	low = strtol(*at + 1, &end, 10);
+	high = low;
+	if (*end == ',')
+		high = isdigit((unsigned char)end[1]) ? strtol(end + 1, &end, 10) : low + 1;
+	if (*end == ',')
+		end++;
+	if (*end != '}' || low > RE_DUP_MAX || high > RE_DUP_MAX)
+		return RE_DUP_MAX; /* libc says what is wrong with it, or it is too much anyhow */
+	*at = end;
+	return high > 1 ? high : 1;
+}
+
+/* The last byte of a bracket expression, or of what there is of it. */
+static const char *bracket_end(const char *at)
+{
+	at += at[1] == '^' ? 2 : 1;
+	at += *at == ']';
+	for (; *at != '\0' && *at != ']'; at++) {
+		char kind = at[0] == '[' ? at[1] : '\0';
+
+		if (kind != ':' && kind != '.' && kind != '=')
+			continue;
+		for (at += 2; *at != '\0' && !(at[0] == kind && at[1] == ']'); at++)
+			;
+		if (*at == '\0')
+			break;
+	}
+	return *at == '\0' ? at - 1 : at;
+}
+
+/* One byte of a pattern, or what belongs together there; NULL: it is refused. */
+static const char *weigh(struct weight *w, const char *at)
+{
+	int64_t times = times_of(&at);
+
+	if (times > 0) {
+		w->whole[w->depth] += w->last[w->depth] * (times - 1);
+		w->last[w->depth] *= times;
+	} else if (*at == '(') {
+		if (++w->depth == GROUPS_MAX)
+			return NULL;
+		w->whole[w->depth] = w->last[w->depth] = 0;
+	} else if (*at == ')' && w->depth > 0) {
+		w->depth--;
+		add_atom(w, w->whole[w->depth + 1] + 1);
+	} else if (*at == '|') {
+		w->last[w->depth] = 0;
+	} else {
+		if (*at == '[')
+			at = bracket_end(at);
+		else if (*at == '\\' && at[1] != '\0')
+			at++;
+		add_atom(w, 1);
+	}
+	return w->whole[w->depth] > NODES_MAX ? NULL : at + 1;
+}
+
+static int check_weight(const char *pattern, struct rv_why *why)
+{
+	struct weight weight = {.depth = 0};
+
+	for (const char *at = pattern; *at != '\0';) {
+		if (at[0] == '\\' && at[1] >= '1' && at[1] <= '9')
+			return rv_fail(why, RV_E_PARSE, "/%s/: references back are not taken",
+				       pattern);
+		at = weigh(&weight, at);
+		if (!at)
+			return rv_fail(why, RV_E_PARSE,
+				       "/%s/: its repeats within repeats come to too much",
+				       pattern);
+	}
+	return RV_OK;
+}
+
 static int compile(const char *pattern, regex_t *ret_regex, struct rv_why *why)
 {
 	char says[128];
-	int rc = regcomp(ret_regex, pattern, FLAGS);
+	int rc = check_weight(pattern, why);
 
+	if (rc != RV_OK)
+		return rc;
+	rc = regcomp(ret_regex, pattern, FLAGS);
 	if (rc == 0)
 		return RV_OK;
 	(void)regerror(rc, ret_regex, says, sizeof(says));

@@ -45,9 +45,11 @@ static int64_t times_of(const char **at)
 
 	if (**at == '+')
 		return 2;
-	if (**at != '{' || !isdigit((unsigned char)(*at)[1]))
+	if (**at != '{' || (!isdigit((unsigned char)(*at)[1]) && (*at)[1] != ','))
 		return **at == '*' || **at == '?';
-	low = strtol(*at + 1, &end, 10);
+	low = strtol(*at + 1, &end, 10); /* {,N}: from 0 on */
+	if ((*at)[1] == ',')
+		end = strchr(*at, ',');
 	high = low;
 	if (*end == ',')
 		high = isdigit((unsigned char)end[1]) ? strtol(end + 1, &end, 10) : low + 1;

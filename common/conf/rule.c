@@ -19,20 +19,35 @@
 
 /*
  * libc writes repeats out: "a{200}{200}" is 40,000 nodes, and each further "+" after an "a+"
- * doubles them.  What a pattern will come to, group by group, is counted before it is compiled.
+ * doubles them; what it then does with "a*+++" takes four times as long with each.  So what a
+ * pattern will come to is counted, group by group, before it is compiled.
  */
 #define NODES_MAX  4096
+#define NESTED_MAX 6 /* repeats of repeats: some ms */
 #define GROUPS_MAX 32
 
+/* Of a group, and of the last atom in it. */
 struct weight {
 	size_t depth;
-	int64_t whole[GROUPS_MAX], last[GROUPS_MAX]; /* nodes of a group, and of its last atom */
+	int64_t whole[GROUPS_MAX], last[GROUPS_MAX]; /* nodes */
+	int deepest[GROUPS_MAX], nested[GROUPS_MAX]; /* repeats within each other */
 };
 
-static void add_atom(struct weight *w, int64_t nodes)
+static void add_atom(struct weight *w, int64_t nodes, int nested)
 {
 	w->whole[w->depth] += nodes;
 	w->last[w->depth] = nodes;
+	w->nested[w->depth] = nested;
+}
+
+static void add_repeat(struct weight *w, int64_t times)
+{
+	int nested = ++w->nested[w->depth];
+
+	w->whole[w->depth] += w->last[w->depth] * (times - 1);
+	w->last[w->depth] *= times;
+	if (nested > w->deepest[w->depth])
+		w->deepest[w->depth] = nested;
 }
 
 /* How often what is before ${**at} is written out; 0: this is no repeat.  Moves to its last byte.
@@ -85,25 +100,28 @@ static const char *weigh(struct weight *w, const char *at)
 	int64_t times = times_of(&at);
 
 	if (times > 0) {
-		w->whole[w->depth] += w->last[w->depth] * (times - 1);
-		w->last[w->depth] *= times;
+		add_repeat(w, times);
 	} else if (*at == '(') {
 		if (++w->depth == GROUPS_MAX)
 			return NULL;
 		w->whole[w->depth] = w->last[w->depth] = 0;
+		w->deepest[w->depth] = w->nested[w->depth] = 0;
 	} else if (*at == ')' && w->depth > 0) {
 		w->depth--;
-		add_atom(w, w->whole[w->depth + 1] + 1);
+		add_atom(w, w->whole[w->depth + 1] + 1, w->deepest[w->depth + 1]);
+		if (w->deepest[w->depth + 1] > w->deepest[w->depth])
+			w->deepest[w->depth] = w->deepest[w->depth + 1];
 	} else if (*at == '|') {
 		w->last[w->depth] = 0;
+		w->nested[w->depth] = 0;
 	} else {
 		if (*at == '[')
 			at = bracket_end(at);
 		else if (*at == '\\' && at[1] != '\0')
 			at++;
-		add_atom(w, 1);
+		add_atom(w, 1, 0);
 	}
-	return w->whole[w->depth] > NODES_MAX ? NULL : at + 1;
+	return w->whole[w->depth] > NODES_MAX || w->deepest[w->depth] > NESTED_MAX ? NULL : at + 1;
 }
 
 static int check_weight(const char *pattern, struct rv_why *why)

@@ -124,12 +124,16 @@ Test(rule, patterns_that_come_to_too_much_are_refused)
 	refuses("stderr /((a{1,255}){1,255}){1,255}/: dead", "repeats within repeats");
 	refuses("stderr /(((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+/: dead", "repeats within");
 	refuses("stderr /a{99999}/: dead", "repeats within repeats");
+	refuses("stderr /a*+++++++++++/: dead", "repeats within repeats");
+	refuses("stderr /(x|((((((a*)+)+y)+)+)+)+)/: dead", "repeats within repeats");
 	refuses("stderr /((a{11,255}){,5}){,255}/: dead", "repeats within repeats");
 	refuses("stderr /[a-z]{200}{200}/: dead", "repeats within repeats");
 	refuses("stderr /((((((((((((((((((((((((((((((((((a/: dead", "too much");
 	refuses("stderr /(a*)\\1/: dead", "references back");
 	reads("stderr /^(error|fatal): ([0-9]{1,3}[.]){3}[0-9]{1,3} +(refused|reset)+/: dead");
 	reads("stderr /[[:space:]]+[]+{9}]+x{2,}[^]]+(ab|cd){10,20}/: dead");
+	reads("stderr /(((a+b)*c)+d)*/: dead");
+	reads("stderr /a+b+c+d+e+f+g+h+i+j+k+l+m+/: dead");
 	reads("stderr /a{,}b{,3}c{2,}/: dead");
 	reads("stderr /a\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+\\+/: dead");
 	cr_assert(rv_rule_fits(&rule, 1, 0, false, "xa++++++++++++++y"));

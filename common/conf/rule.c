@@ -82,8 +82,10 @@ static const char *bracket_end(const char *at)
 	at += at[1] == '^' ? 2 : 1;
 	at += *at == ']';
 	for (; *at != '\0' && *at != ']'; at++) {
-		char kind = at[0] == '[' ? at[1] : '\0';
+		char kind = '\0';
 
+		if (at[0] == '[')
+			kind = at[1];
 		if (kind != ':' && kind != '.' && kind != '=')
 			continue;
 		for (at += 2; *at != '\0' && !(at[0] == kind && at[1] == ']'); at++)

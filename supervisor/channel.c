@@ -37,6 +37,16 @@ bool rv_child_tell(struct rv_child *child, unsigned kind, uint64_t a, uint64_t b
 	return rv_child_send(child, &msg);
 }
 
+bool rv_child_pass(struct rv_child *child, unsigned kind, int passed)
+{
+	struct rv_sup_msg msg = {.version = RV_SUP_VERSION, .kind = (uint16_t)kind};
+
+	PRE(kind > RV_SUP_NONE && kind < RV_SUP_KINDS && passed >= 0);
+	/* What outsiders can cause must leave room for what the child has to hear. */
+	return child->chan >= 0 && !rv_sup_is_behind(child->chan) &&
+	       rv_sup_pass(child->chan, &msg, passed) == RV_OK;
+}
+
 static void garbage(struct rv_sup *sup, struct rv_child *child, const char *what)
 {
 	rv_log_with(RV_LOG_ERROR, RV_EV_child_garbage, RV_FIELDS(RV_INT("pid", child->pid)),

@@ -28,6 +28,8 @@ int64_t rv_child_boot_us(struct rv_sup *sup, const struct rv_child *child);
 /* channel.c: sends; false when it could not be (the peer does not read, or is gone). */
 bool rv_child_send(struct rv_child *child, const struct rv_sup_msg *msg);
 bool rv_child_tell(struct rv_child *child, unsigned kind, uint64_t a, uint64_t b);
+/* Sends a descriptor (borrowed) with it; also false when the child is behind with reading. */
+bool rv_child_pass(struct rv_child *child, unsigned kind, int passed);
 /* Begins to read the channel; the rest of it, when the child is dead. */
 void rv_child_listen(struct rv_sup *sup, struct rv_child *child);
 void rv_child_hear_rest(struct rv_sup *sup, struct rv_child *child);

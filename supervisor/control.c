@@ -22,6 +22,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #define PEER_US       (5 * RV_SECOND_US) /* from connect to the answer's last byte */
 #define CREDIT_MAX    100                /* requests in a burst */
 #define CREDIT_SECOND 50                 /* and for long */
+#define PASSES        400                /* both, of connections passed on: some 20 us each */
 #define PAUSE_US      (RV_SECOND_US / 10)
 #define GROUPS_MAX    128
 
@@ -44,6 +46,12 @@ struct peer {
 	int64_t deadline_us;
 };
 
+/* What peers may ask of us, all together. */
+struct credit {
+	int64_t left, max, second;
+	int64_t filled_us;
+};
+
 struct rv_control {
 	struct rv_sup *sup;
 	int fd;
@@ -51,8 +59,7 @@ struct rv_control {
 	char path[PATH_MAX];
 	bool has_group;
 	gid_t group;
-	int64_t credit;
-	int64_t filled_us;
+	struct credit requests, passes;
 	bool is_closed;  /* not accepting: every place is taken */
 	int64_t open_us; /* not accepting until then: no descriptor is left; 0: accepting */
 	struct peer peers[PEERS_MAX];
@@ -95,23 +102,32 @@ static bool may_enter(const struct peer *peer)
 	       (control->has_group && is_in_group(peer, control->group));
 }
 
-static bool has_credit(struct rv_control *control)
+static struct credit full_credit(int64_t max, int64_t second)
 {
-	int64_t now_us = rv_mono_us();
-	int64_t more = (now_us - control->filled_us) * CREDIT_SECOND / RV_SECOND_US;
-
-	if (more > 0) {
-		control->filled_us = now_us;
-		control->credit =
-			control->credit + more < CREDIT_MAX ? control->credit + more : CREDIT_MAX;
-	}
-	INV(control->credit >= 0 && control->credit <= CREDIT_MAX);
-	return control->credit > 0 && control->credit-- > 0;
+	return (struct credit){
+		.left = max, .max = max, .second = second, .filled_us = rv_mono_us()};
 }
 
+static bool has_credit(struct credit *credit)
+{
+	int64_t now_us = rv_mono_us();
+	int64_t more = (now_us - credit->filled_us) * credit->second / RV_SECOND_US;
+
+	if (more > 0) {
+		credit->filled_us = now_us;
+		credit->left =
+			credit->left + more < credit->max ? credit->left + more : credit->max;
+	}
+	INV(credit->left >= 0 && credit->left <= credit->max);
+	return credit->left > 0 && credit->left-- > 0;
+}
+
+/* Whose turn it is not now has another way, or comes again: nothing for a person to see to. */
 static void refuse(struct peer *peer, int err, const struct rv_why *why)
 {
-	rv_log_with(RV_LOG_WARN, RV_EV_control_refused,
+	bool is_routine = err == RV_E_BUSY || err == RV_E_NOTRUN;
+
+	rv_log_with(is_routine ? RV_LOG_DEBUG : RV_LOG_WARN, RV_EV_control_refused,
 		    RV_FIELDS(RV_INT("pid", peer->who.pid), RV_INT("uid", peer->who.uid)), "%s",
 		    rv_why_text(why, err));
 	rv_buf_reset(&peer->out);
@@ -128,9 +144,18 @@ static int put_refusal(json_t *answer, int err, const struct rv_why *why)
 	return good ? RV_OK : RV_E_NOMEM;
 }
 
-/* Runs the verb and writes the one line of the answer. */
+/* Bytes after the first line. */
+static bool has_more(const struct rv_buf *in)
+{
+	const char *end = memchr(in->data, '\n', in->size);
+
+	return end && end + 1 < in->data + in->size;
+}
+
+/* Runs the verb and writes the one line of the answer; none where the connection is passed on. */
 static void answer(struct peer *peer, const json_t *request, const char *verb)
 {
+	struct rv_ask ask = {.request = request, .fd = peer->fd, .has_more = has_more(&peer->in)};
 	struct rv_why why = {0};
 	json_t *reply = rv_control_answer();
 	int err = reply ? RV_OK : RV_E_NOMEM;
@@ -138,15 +163,16 @@ static void answer(struct peer *peer, const json_t *request, const char *verb)
 	rv_log_with(RV_LOG_DEBUG, RV_EV_control_request,
 		    RV_FIELDS(RV_INT("pid", peer->who.pid), RV_INT("uid", peer->who.uid)),
 		    "request %.40s", verb);
-	if (err == RV_OK && !has_credit(peer->control))
+	if (err == RV_OK && !has_credit(strcmp(verb, "submit") == 0 ? &peer->control->passes
+								    : &peer->control->requests))
 		err = rv_fail(&why, RV_E_BUSY, "too many requests; try again in a second");
 	if (err == RV_OK)
-		err = rv_verb_run(peer->control->sup, verb, request, reply, &why);
+		err = rv_verb_run(peer->control->sup, verb, &ask, reply, &why);
 	if (err != RV_OK && reply && json_object_size(reply) > 2) {
 		/* It has more to say than a sentence. */
 		err = put_refusal(reply, err, &why);
 	}
-	if (err == RV_OK)
+	if (err == RV_OK && !ask.is_passed)
 		err = rv_control_line(reply, &peer->out);
 	if (err != RV_OK)
 		refuse(peer, err, &why);
@@ -186,12 +212,12 @@ static void on_peer(struct rv_loop_io *io, int events)
 		return;
 	}
 	peer->is_answered = true;
-	if (err == RV_OK)
-		answer(peer, request, verb);
-	else
+	if (err != RV_OK)
 		refuse(peer, err, &why);
+	else
+		answer(peer, request, verb);
 	json_decref(request);
-	flush(peer);
+	flush(peer); /* of one that was passed on: closes our descriptor of it */
 }
 
 static struct peer *free_place(struct rv_control *control)
@@ -300,8 +326,8 @@ int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 		return rv_fail(why, RV_E_NOMEM, "out of memory");
 	control->sup = sup;
 	control->fd = -1;
-	control->credit = CREDIT_MAX;
-	control->filled_us = rv_mono_us();
+	control->requests = full_credit(CREDIT_MAX, CREDIT_SECOND);
+	control->passes = full_credit(PASSES, PASSES);
 	for (size_t i = 0; i < PEERS_MAX; i++) {
 		control->peers[i].fd = -1;
 		control->peers[i].control = control;

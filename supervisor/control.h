@@ -14,11 +14,19 @@ int64_t rv_control_expire(struct rv_sup *sup, int64_t now_us);
 /* Every answer that was begun is sent, or its reader is gone. */
 bool rv_control_is_idle(const struct rv_sup *sup);
 
+/* A request, and the connection it came by. */
+struct rv_ask {
+	const json_t *request;
+	int fd;         /* borrowed */
+	bool has_more;  /* bytes after the request have been read */
+	bool is_passed; /* out: the connection is somebody else's now; nothing is answered here */
+};
+
 /*
  * verbs.c: carries out ${verb}; ${answer} gets fields.  An error becomes the refusal with ${why}'s
  * sentence, but fields that were set (reload's errors) are sent all the same.
  */
-int rv_verb_run(struct rv_sup *sup, const char *verb, const json_t *request, json_t *answer,
+int rv_verb_run(struct rv_sup *sup, const char *verb, struct rv_ask *ask, json_t *answer,
 		struct rv_why *why) RV_MUST_CHECK;
 
 /* status.c: everything that can be said, as fields of ${answer}. */

@@ -6,8 +6,10 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/near.h"
+#include "base/seam.h"
 #include "supervisor/child.h"
 #include "supervisor/control.h"
+#include "supervisor/judge.h"
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
 #include "supervisor/step.h"
@@ -16,18 +18,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static int verb_ping(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why)
+static int verb_ping(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
 	(void)sup;
-	(void)request;
+	(void)ask;
 	(void)why;
 	return rv_json_set_int(answer, "pid", getpid());
 }
 
-static int verb_status(struct rv_sup *sup, const json_t *request, json_t *answer,
-		       struct rv_why *why)
+static int verb_status(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
-	(void)request;
+	(void)ask;
 	(void)why;
 	return rv_status_fill(sup, answer);
 }
@@ -40,28 +41,25 @@ static int get_flag(const json_t *request, const char *name, bool *ret, struct r
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-static int verb_reload(struct rv_sup *sup, const json_t *request, json_t *answer,
-		       struct rv_why *why)
+static int verb_reload(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
 	bool dry = false;
-	int err = get_flag(request, "dry_run", &dry, why);
+	int err = get_flag(ask->request, "dry_run", &dry, why);
 
 	return err == RV_OK ? rv_reload(sup, dry, answer, why) : err;
 }
 
-static int verb_reopen(struct rv_sup *sup, const json_t *request, json_t *answer,
-		       struct rv_why *why)
+static int verb_reopen(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
-	(void)request;
+	(void)ask;
 	(void)answer;
 	return rv_signals_reopen(sup, why);
 }
 
-static int verb_shutdown(struct rv_sup *sup, const json_t *request, json_t *answer,
-			 struct rv_why *why)
+static int verb_shutdown(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
 	bool now = false;
-	int err = get_flag(request, "now", &now, why);
+	int err = get_flag(ask->request, "now", &now, why);
 
 	(void)answer;
 	if (err == RV_OK)
@@ -69,22 +67,22 @@ static int verb_shutdown(struct rv_sup *sup, const json_t *request, json_t *answ
 	return err;
 }
 
-static int verb_kick(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why)
+static int verb_kick(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
 {
 	int64_t slot = 0;
 	int64_t incarnation = 0;
 	int64_t job = 0;
 	int64_t fence = 0;
 	struct rv_child *child;
-	int err = rv_json_get_int(request, "slot", &slot, why);
+	int err = rv_json_get_int(ask->request, "slot", &slot, why);
 
 	(void)answer;
 	if (err == RV_OK)
-		err = rv_json_get_int(request, "job", &job, why);
+		err = rv_json_get_int(ask->request, "job", &job, why);
 	if (err == RV_OK)
-		err = rv_json_get_int(request, "fence", &fence, why);
+		err = rv_json_get_int(ask->request, "fence", &fence, why);
 	if (err == RV_OK) {
-		err = rv_json_get_int(request, "incarnation", &incarnation, why);
+		err = rv_json_get_int(ask->request, "incarnation", &incarnation, why);
 		if (err == RV_E_NOTFOUND)
 			err = RV_OK;
 	} else if (err == RV_E_NOTFOUND) {
@@ -104,10 +102,28 @@ static int verb_kick(struct rv_sup *sup, const json_t *request, json_t *answer, 
 	return RV_OK;
 }
 
+/* We read no job: the keeper gets the connection and answers; we forget it. */
+static int verb_submit(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	struct rv_child *keeper = &sup->children[RV_PLAN_KEEPER];
+
+	(void)answer;
+	if (ask->has_more)
+		return rv_fail(why, RV_E_USAGE, "submit: jobs come after its answer");
+	if (sup->mode != RV_MODE_RUN)
+		return rv_fail(why, RV_E_NOTRUN, "reeved is ending");
+	if (!rv_judge_keeper_ticks(sup, rv_mono_us()))
+		return rv_fail(why, RV_E_NOTRUN, "reeved has no keeper at the moment");
+	if (!rv_child_pass(keeper, RV_SUP_SUBMIT, ask->fd))
+		return rv_fail(why, RV_E_BUSY, "reeved's keeper is behind with its work");
+	ask->is_passed = true;
+	return RV_OK;
+}
+
 static const struct {
 	const char *name;
 	const char *fields;
-	int (*run)(struct rv_sup *sup, const json_t *request, json_t *answer, struct rv_why *why);
+	int (*run)(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why);
 } verbs[] = {
 #define VERB(name, fields, doc) {#name, fields, verb_##name},
 #include "supervisor/verbs.def"
@@ -135,7 +151,7 @@ static int check_fields(const char *verb, const char *fields, const json_t *requ
 	return err == RV_OK ? err : rv_wrap(why, RV_E_USAGE, "%s", verb);
 }
 
-int rv_verb_run(struct rv_sup *sup, const char *verb, const json_t *request, json_t *answer,
+int rv_verb_run(struct rv_sup *sup, const char *verb, struct rv_ask *ask, json_t *answer,
 		struct rv_why *why)
 {
 	const char *names[RV_ARRAY_LEN(verbs)];
@@ -147,8 +163,8 @@ int rv_verb_run(struct rv_sup *sup, const char *verb, const json_t *request, jso
 		names[i] = verbs[i].name;
 		if (strcmp(verbs[i].name, verb) != 0)
 			continue;
-		err = check_fields(verb, verbs[i].fields, request, why);
-		return err == RV_OK ? verbs[i].run(sup, request, answer, why) : err;
+		err = check_fields(verb, verbs[i].fields, ask->request, why);
+		return err == RV_OK ? verbs[i].run(sup, ask, answer, why) : err;
 	}
 	near = rv_near(verb, names, RV_ARRAY_LEN(names));
 	return rv_fail(why, RV_E_USAGE, "unknown verb %.40s%s%s%s", verb,

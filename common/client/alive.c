@@ -18,18 +18,18 @@
 #include <string.h>
 #include <unistd.h>
 
-static int connect_in(const char *dir, int *ret_fd, struct rv_why *why)
+static int connect_in(const char *dir, int64_t patience_us, int *ret_fd, struct rv_why *why)
 {
 	char path[RV_PATH_MAX];
 	int err = rv_path_join(path, sizeof(path), dir, "control");
 
 	if (err)
 		return rv_fail(why, err, "the path of the control socket is too long");
-	return rv_sock_connect(path, RV_CLIENT_CONTROL_US, ret_fd, why);
+	return rv_sock_connect(path, patience_us, ret_fd, why);
 }
 
 /* Where the store says, then where the configuration says: a stale instance row hides nobody. */
-static int connect_control(struct rv_client *client, int *ret_fd, struct rv_why *why)
+int rv_alive_connect(struct rv_client *client, int64_t patience_us, int *ret_fd, struct rv_why *why)
 {
 	char dir[RV_PATH_MAX];
 	const char *other = client->conf->reeve.runtime_dir;
@@ -38,9 +38,9 @@ static int connect_control(struct rv_client *client, int *ret_fd, struct rv_why 
 
 	if (err)
 		return rv_fail(why, RV_E_NOTRUN, "reeved is not running");
-	err = connect_in(dir, ret_fd, why);
+	err = connect_in(dir, patience_us, ret_fd, why);
 	if (err == RV_E_NOTRUN && other && strcmp(dir, other) != 0)
-		err = connect_in(other, ret_fd, why);
+		err = connect_in(other, patience_us, ret_fd, why);
 	if (err == RV_E_NOTRUN && rv_alive_lost(client, &lost) == RV_OK)
 		return rv_fail(why, err,
 			       "reeved (pid %ld) runs, but its store and its sockets were removed: "
@@ -121,7 +121,7 @@ int rv_alive(struct rv_client *client, pid_t *ret_pid)
 		err = rv_lock_holder(path, ret_pid, NULL);
 	if (err == RV_OK || err == RV_E_NOTRUN)
 		return err;
-	if (connect_control(client, &fd, NULL) != RV_OK)
+	if (rv_alive_connect(client, RV_CLIENT_CONTROL_US, &fd, NULL) != RV_OK)
 		return RV_E_NOTRUN;
 	*ret_pid = 0;
 	return RV_OK;
@@ -131,7 +131,7 @@ int rv_alive_call(struct rv_client *client, const json_t *request, json_t **ret_
 		  struct rv_why *why)
 {
 	RV_AUTO(rv_fd_close) int fd = -1;
-	int err = connect_control(client, &fd, why);
+	int err = rv_alive_connect(client, RV_CLIENT_CONTROL_US, &fd, why);
 
 	return err ? err : rv_control_call(fd, request, RV_CLIENT_CONTROL_US, ret_reply, why);
 }

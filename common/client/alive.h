@@ -22,6 +22,13 @@ int rv_alive(struct rv_client *client, pid_t *ret_pid) RV_MUST_CHECK;
 int rv_alive_lost(struct rv_client *client, pid_t *ret_pid) RV_MUST_CHECK;
 
 /*
+ * A connection to the control socket, found through the store if one is open, else by the
+ * configuration's runtime_dir.  RV_E_NOTRUN nobody listens, RV_E_TIMEOUT, RV_E_DENIED.
+ */
+int rv_alive_connect(struct rv_client *client, int64_t patience_us, int *ret_fd,
+		     struct rv_why *why) RV_MUST_CHECK;
+
+/*
  * One request on the control socket (see wire/control.h; ${request} borrowed), found through the
  * store if one is open, else by the configuration's runtime_dir.  RV_OK: the reply, to be
  * json_decref'ed.  RV_E_NOTRUN nobody listens, RV_E_TIMEOUT, RV_E_DENIED, and what the daemon says.

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "client/offer.h"
 #include "conf/conf.h"
 #include "os/file.h"
 #include "os/lock.h"
@@ -105,6 +106,7 @@ int rv_client_init(struct rv_client *client, const struct rv_client_how *how,
 
 void rv_client_fini(struct rv_client *client)
 {
+	rv_offer_close(client->offer);
 	rv_store_close(client->store);
 	rv_conf_free(client->conf);
 	free(client->store_path);

@@ -14,6 +14,7 @@
 
 struct rv_conf;
 struct rv_conf_errors;
+struct rv_offer;
 struct rv_store;
 
 struct rv_client_how {
@@ -36,6 +37,7 @@ struct rv_client {
 	struct rv_store *store; /* owned; NULL until rv_client_store */
 	bool writable;          /* the store was opened for writing */
 	int64_t busy_us;
+	struct rv_offer *offer; /* owned; NULL: the keeper was never asked (client/offer.h) */
 };
 
 /*

@@ -35,6 +35,13 @@ int rv_newjob_from_object(struct rv_newjob *new, const json_t *line) RV_MUST_CHE
 int rv_newjob_from_json(struct rv_newjob *new, const char *text, size_t size) RV_MUST_CHECK;
 
 /*
+ * The way back: an object from which rv_newjob_from_object makes the same job again, but for its
+ * uid.  RV_E_PARSE: something of it cannot be said in JSON (a text that is no UTF-8).  The object
+ * is the caller's.
+ */
+int rv_newjob_say(const struct rv_job_new *job, json_t **ret_object) RV_MUST_CHECK;
+
+/*
  * A row of the inbox: a task's job; commands are refused, because nobody knows who inserted it.
  * RV_E_NOTFOUND never.
  */

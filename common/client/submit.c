@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "client/alive.h"
 #include "client/bell.h"
+#include "client/offer.h"
 #include "conf/conf.h"
 #include "core/job.h"
 #include "store/request.h"
@@ -125,7 +126,7 @@ int rv_submit_one(struct rv_client *client, struct rv_req *req, struct rv_why *w
 	return err;
 }
 
-int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
+static int submit_direct(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
 {
 	struct rv_req *req = calloc(1, sizeof(*req));
 	int err;
@@ -152,6 +153,16 @@ int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct
 	(void)snprintf(jobs->full, sizeof(jobs->full), "%s", req->u.enqueue.full);
 	free(req);
 	return err;
+}
+
+int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
+{
+	int err = RV_E_NOTRUN;
+
+	PRE(client->store && client->writable);
+	if (client->conf->client.submit == RV_CONF_SUBMIT_DAEMON && jobs->count > 0)
+		err = rv_offer_jobs(client, jobs, why);
+	return err == RV_E_NOTRUN ? submit_direct(client, jobs, why) : err;
 }
 
 /* The daemon passes it on at once; should it not answer, the worker reads the flag at its next

@@ -39,8 +39,9 @@ struct rv_submit_jobs {
 };
 
 /*
- * Enqueues jobs, all or nothing, in a transaction of their own.  The store is open
- * (RV_CLIENT_CREATE).  On an error the sentence is in ${why}; of ENQUEUE and of rv_submit.
+ * Enqueues jobs, all or nothing, in a transaction of their own or, as the configuration says
+ * ([client] submit), by the keeper.  The store is open (RV_CLIENT_CREATE).  On an error the
+ * sentence is in ${why}; of ENQUEUE and of rv_submit.
  */
 int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs,
 		   struct rv_why *why) RV_MUST_CHECK;

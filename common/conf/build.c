@@ -333,9 +333,8 @@ static void set_defaults(struct rv_builder *b, enum rv_conf_section section, voi
 static void place(struct rv_builder *b, struct rv_conf *conf)
 {
 	void *const singles[RV_SECTIONS] = {
-		[RV_SECTION_REEVE] = &conf->reeve,
-		[RV_SECTION_STORE] = &conf->store,
-		[RV_SECTION_LOG] = &conf->log,
+		[RV_SECTION_REEVE] = &conf->reeve,       [RV_SECTION_STORE] = &conf->store,
+		[RV_SECTION_LOG] = &conf->log,           [RV_SECTION_CLIENT] = &conf->client,
 		[RV_SECTION_DEFAULTS] = &conf->defaults,
 	};
 	size_t at[RV_SECTIONS] = {0};

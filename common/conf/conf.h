@@ -20,6 +20,7 @@ struct rv_conf {
 	struct rv_conf_reeve reeve;
 	struct rv_conf_store store;
 	struct rv_conf_log log;
+	struct rv_conf_client client;
 	struct rv_conf_task defaults; /* what a task does not say; also the task of ad-hoc jobs */
 	struct rv_conf_pool *pools;   /* in the order written; ≥ 1 */
 	size_t npools;

@@ -21,9 +21,8 @@ size_t rv_conf_visits(const struct rv_conf *conf)
 struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
 {
 	const void *const singles[] = {
-		[RV_SECTION_REEVE] = &conf->reeve,
-		[RV_SECTION_STORE] = &conf->store,
-		[RV_SECTION_LOG] = &conf->log,
+		[RV_SECTION_REEVE] = &conf->reeve,       [RV_SECTION_STORE] = &conf->store,
+		[RV_SECTION_LOG] = &conf->log,           [RV_SECTION_CLIENT] = &conf->client,
 		[RV_SECTION_DEFAULTS] = &conf->defaults,
 	};
 

@@ -43,6 +43,11 @@ static const struct rv_conf_key log_keys[] = {
 #include "conf/keys.def"
 };
 
+static const struct rv_conf_key client_keys[] = {
+#define KEY_CLIENT(...) ROW(client, __VA_ARGS__)
+#include "conf/keys.def"
+};
+
 static const struct rv_conf_key pool_keys[] = {
 #define KEY_POOL(...) ROW(pool, __VA_ARGS__)
 #include "conf/keys.def"

@@ -36,6 +36,7 @@ enum rv_conf_builtin {
 	RV_CONF_BUILTIN_SLEEP,
 	RV_CONF_BUILTIN_FAIL,
 };
+enum rv_conf_submit { RV_CONF_SUBMIT_DIRECT, RV_CONF_SUBMIT_DAEMON };
 enum rv_conf_level {
 	RV_CONF_LEVEL_DEBUG,
 	RV_CONF_LEVEL_INFO,
@@ -74,6 +75,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_STRATEGY   enum rv_strategy
 #define RV_CONF_C_ON_FULL    enum rv_on_full
 #define RV_CONF_C_DURABILITY enum rv_durability
+#define RV_CONF_C_SUBMIT     enum rv_conf_submit
 #define RV_CONF_C_HANDLER    enum rv_conf_handler
 #define RV_CONF_C_BUILTIN    enum rv_conf_builtin
 #define RV_CONF_C_LEVEL      enum rv_conf_level
@@ -98,6 +100,12 @@ struct rv_conf_store {
 
 #define KEY_LOG RV_CONF_FIELD
 struct rv_conf_log {
+#include "conf/keys.def"
+	const char *const *origins;
+};
+
+#define KEY_CLIENT RV_CONF_FIELD
+struct rv_conf_client {
 #include "conf/keys.def"
 	const char *const *origins;
 };

@@ -410,6 +410,7 @@ static const struct {
 	TYPE(STRATEGY, set_word, print_enum, ""),
 	TYPE(ON_FULL, set_word, print_enum, ""),
 	TYPE(DURABILITY, set_word, print_enum, ""),
+	TYPE(SUBMIT, set_word, print_enum, ""),
 	TYPE(HANDLER, set_word, print_enum, ""),
 	TYPE(BUILTIN, set_word, print_enum, ""),
 	TYPE(LEVEL, set_word, print_enum, ""),

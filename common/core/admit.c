@@ -76,6 +76,12 @@ const char *rv_admit_after_name(enum rv_after on)
 	return afters[on];
 }
 
+const char *rv_admit_on_held_name(enum rv_on_held on_held)
+{
+	PRE((unsigned)on_held < RV_ARRAY_LEN(on_helds));
+	return on_helds[on_held];
+}
+
 static int find(const char *word, const char *const *words, size_t count, size_t *ret_index)
 {
 	for (size_t i = 0; i < count; i++) {

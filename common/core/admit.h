@@ -33,6 +33,7 @@ int64_t rv_admit_held_until(int64_t until_us, int64_t now_us);
 const char *rv_admit_on_full_name(int on_full);
 bool rv_admit_on_full_sane(int64_t on_full);
 
+const char *rv_admit_on_held_name(enum rv_on_held on_held);
 /* "success" …, "reject" …; the number of a word, RV_E_USAGE: none. */
 const char *rv_admit_after_name(enum rv_after on);
 int rv_admit_after_parse(const char *word, enum rv_after *ret_on) RV_MUST_CHECK;

@@ -206,20 +206,30 @@ int rv_sock_rung(int fd, uint64_t *ret_token)
 	}
 }
 
+int rv_sock_who(int fd, struct rv_sock_peer *ret_peer)
+{
+	struct ucred cred;
+	socklen_t size = sizeof cred;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
+		return rv_err_from_errno(errno);
+	*ret_peer = (struct rv_sock_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+	return RV_OK;
+}
+
 int rv_sock_accept(int fd, int *ret_fd, struct rv_sock_peer *ret_peer)
 {
 	RV_AUTO(rv_fd_close) int peer = -1;
-	struct ucred cred;
-	socklen_t size = sizeof cred;
+	int err;
 
 	do {
 		peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	} while (peer < 0 && (errno == EINTR || errno == ECONNABORTED));
 	if (peer < 0)
 		return rv_err_from_errno(errno);
-	if (getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
-		return rv_err_from_errno(errno);
-	*ret_peer = (struct rv_sock_peer){.pid = cred.pid, .uid = cred.uid, .gid = cred.gid};
+	err = rv_sock_who(peer, ret_peer);
+	if (err != RV_OK)
+		return err;
 	*ret_fd = rv_fd_take(&peer);
 	return RV_OK;
 }

@@ -41,6 +41,8 @@ struct rv_sock_peer {
 	gid_t gid;
 };
 
+int rv_sock_who(int fd, struct rv_sock_peer *ret_peer) RV_MUST_CHECK;
+
 /* Takes one connection (non-blocking); RV_E_BUSY when none waits or descriptors ran out. */
 int rv_sock_accept(int fd, int *ret_fd, struct rv_sock_peer *ret_peer) RV_MUST_CHECK;
 

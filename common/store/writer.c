@@ -124,17 +124,17 @@ static bool withdraw(struct rv_writer *writer)
 static int post(struct rv_writer *writer, struct rv_writer_own *own)
 {
 	struct rv_area_slot *slot = writer->slot;
-	bool travels = rv_req_flat(own->req->kind);
+	bool travels = own->count == 1 && rv_req_flat(own->reqs[0]->kind);
 	enum rv_slot_state state = travels ? RV_SLOT_POSTED : RV_SLOT_CALLING;
 
 	PRE(!own->posted);
 	if (travels) {
-		int err = rv_req_copy(rv_writer_slot_request(slot), own->req, RV_REQ_INPUT);
+		int err = rv_req_copy(rv_writer_slot_request(slot), own->reqs[0], RV_REQ_INPUT);
 
 		if (err != RV_OK)
 			return err;
 	}
-	atomic_store_explicit(&slot->size, sizeof *own->req, memory_order_relaxed);
+	atomic_store_explicit(&slot->size, sizeof *own->reqs[0], memory_order_relaxed);
 	atomic_store_explicit(&slot->full, own->durability == RV_DURABILITY_FULL,
 			      memory_order_relaxed);
 	atomic_store_explicit(&slot->tries, 0, memory_order_relaxed);
@@ -196,7 +196,7 @@ static int wait_answer(struct rv_writer *writer, struct rv_writer_own *own)
 		int err = RV_OK;
 
 		if (state == RV_SLOT_ANSWERED)
-			return take_answer(writer, own->req);
+			return take_answer(writer, own->reqs[0]);
 		if (state == RV_SLOT_EMPTY ||
 		    atomic_load(&writer->slot->owner) != writer->how.incarnation)
 			return RV_E_STALE; /* our slot was given to another */
@@ -216,31 +216,55 @@ static int wait_answer(struct rv_writer *writer, struct rv_writer_own *own)
 	}
 }
 
+/* The first of them was told why, if anybody was. */
+static void tell_all(const struct rv_writer_own *own, int err)
+{
+	PRE(err != RV_OK);
+	for (size_t i = 0; i < own->count; i++) {
+		own->reqs[i]->err = err;
+		own->reqs[i]->why = own->reqs[0]->why;
+	}
+}
+
+static int do_own(struct rv_writer *writer, struct rv_writer_own *own)
+{
+	int err;
+
+	if (atomic_load(&writer->slot->owner) != writer->how.incarnation)
+		return RV_E_STALE;
+	err = take_mutex(writer);
+	if (err == RV_OK) { /* nobody leads: ours needs no slot */
+		err = rv_writer_round(writer, own);
+		return own->answered ? own->result : err;
+	}
+	if (err == RV_E_BUSY)
+		err = post(writer, own);
+	return err == RV_OK ? wait_answer(writer, own) : err;
+}
+
+int rv_writer_do_all(struct rv_writer *writer, struct rv_req *const *reqs, size_t count,
+		     enum rv_durability durability, int64_t timeout_us)
+{
+	int64_t now = rv_mono_us();
+	struct rv_writer_own own = {.reqs = reqs, .count = count, .durability = durability};
+	int err;
+
+	PRE(!writer->leading && count > 0);
+	own.deadline_us = timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
+	for (size_t i = 0; i < count; i++) {
+		PRE(reqs[i]->kind > RV_REQ_NONE && reqs[i]->kind < RV_REQ_KINDS);
+		reqs[i]->why.text[0] = '\0';
+	}
+	err = do_own(writer, &own);
+	if (err != RV_OK)
+		tell_all(&own, err);
+	return err;
+}
+
 int rv_writer_do(struct rv_writer *writer, struct rv_req *req, enum rv_durability durability,
 		 int64_t timeout_us)
 {
-	int64_t now = rv_mono_us();
-	struct rv_writer_own own = {.req = req, .durability = durability};
-
-	PRE(!writer->leading);
-	PRE(req->kind > RV_REQ_NONE && req->kind < RV_REQ_KINDS);
-	own.deadline_us = timeout_us < INT64_MAX - now ? now + timeout_us : INT64_MAX;
-	req->why.text[0] = '\0';
-	if (atomic_load(&writer->slot->owner) != writer->how.incarnation)
-		return RV_E_STALE;
-	int err = take_mutex(writer);
-
-	if (err == RV_OK) { /* nobody leads: ours needs no slot */
-		err = rv_writer_round(writer, &own);
-		return own.answered ? own.result : err;
-	}
-	if (err == RV_E_BUSY)
-		err = post(writer, &own);
-	if (err == RV_OK)
-		err = wait_answer(writer, &own);
-	if (err != RV_OK)
-		req->err = err;
-	return err;
+	return rv_writer_do_all(writer, &req, 1, durability, timeout_us);
 }
 
 bool rv_writer_busy(void *ctx)

@@ -45,6 +45,14 @@ void rv_writer_close(struct rv_writer *writer);
 int rv_writer_do(struct rv_writer *writer, struct rv_req *req, enum rv_durability durability,
 		 int64_t timeout_us) RV_MUST_CHECK;
 
+/*
+ * The same for ${count} ≥ 1 requests of ours, in one transaction with what others have posted; each
+ * has its own outcome.  With more than one this process leads: none of them travels.  Where it is
+ * not RV_OK, each of them has err set to it.
+ */
+int rv_writer_do_all(struct rv_writer *writer, struct rv_req *const *reqs, size_t count,
+		     enum rv_durability durability, int64_t timeout_us) RV_MUST_CHECK;
+
 /* The store's interrupt hook (ctx: a struct rv_writer **): bumps the tick, beats, never gives up
  * early. */
 bool rv_writer_busy(void *ctx);

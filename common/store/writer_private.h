@@ -24,9 +24,10 @@ struct rv_writer {
 	struct rv_req scratch;     /* the private copy that is executed */
 };
 
-/* The caller's own request while rv_writer_do() runs. */
+/* The caller's own requests while rv_writer_do_all() runs. */
 struct rv_writer_own {
-	struct rv_req *req;
+	struct rv_req *const *reqs;
+	size_t count;
 	enum rv_durability durability;
 	int64_t deadline_us; /* mono */
 	bool posted;         /* it is (also) in our slot; else only in ${req} */

@@ -111,7 +111,8 @@ static int begin(struct rv_writer *writer, struct rv_writer_own *own, const stru
 	}
 #endif
 	if (err == RV_OK)
-		err = rv_store_begin(store, round->durability, left > 0 ? left : 0, &own->req->why);
+		err = rv_store_begin(store, round->durability, left > 0 ? left : 0,
+				     &own->reqs[0]->why);
 	if (err != RV_OK)
 		return err;
 	tick(writer, RV_PHASE_EXECUTE);
@@ -187,11 +188,18 @@ static void collect(struct rv_writer *writer, struct rv_writer_own *own, struct 
 
 static int execute_own(struct rv_writer *writer, struct rv_writer_own *own)
 {
-	int err = RV_FAULT(round_request);
+	int err = RV_OK;
 
-	if (err == RV_OK)
-		err = rv_store_execute(writer->how.store, own->req);
-	tick(writer, RV_PHASE_EXECUTE);
+	PRE(own->count > 0);
+	for (size_t i = 0; i < own->count && err == RV_OK; i++) {
+		own->reqs[i]->why.text[0] = '\0'; /* of a BEGIN that was BUSY */
+		err = RV_FAULT(round_request);
+		if (err == RV_OK)
+			err = rv_store_execute(writer->how.store, own->reqs[i]);
+		if (err != RV_OK && i > 0) /* whose words are everybody's */
+			own->reqs[0]->why = own->reqs[i]->why;
+		tick(writer, RV_PHASE_EXECUTE);
+	}
 	return err;
 }
 
@@ -250,7 +258,7 @@ static int commit(struct rv_writer *writer, struct rv_writer_own *own)
 	if (err != RV_OK)
 		return err;
 	tick(writer, RV_PHASE_COMMIT);
-	return rv_store_commit(writer->how.store, &own->req->why);
+	return rv_store_commit(writer->how.store, &own->reqs[0]->why);
 }
 
 /* Answers everybody of the round.  Nothing may be flipped before what it says is in the store. */
@@ -302,8 +310,6 @@ static void transact(struct rv_writer *writer, struct rv_writer_own *own, struct
 	if (round->direct) {
 		own->answered = true;
 		own->result = err;
-		if (err != RV_OK)
-			own->req->err = err;
 	}
 	(void)RV_FAULT(round_flipped);
 	if (round->number != 0 && err != RV_E_UNKNOWN)

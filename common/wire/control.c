@@ -93,9 +93,7 @@ int rv_control_flush(int fd, const struct rv_buf *out, size_t *sent)
 	return RV_OK;
 }
 
-/* Reads what is there; RV_OK when a whole line is in ${in}, whose length without the newline it
- * tells. */
-static int read_line(int fd, struct rv_buf *in, size_t *ret_length)
+int rv_control_get_line(int fd, struct rv_buf *in, size_t max, size_t *ret_length)
 {
 	for (;;) {
 		const char *newline = in->size > 0 ? memchr(in->data, '\n', in->size) : NULL;
@@ -104,9 +102,9 @@ static int read_line(int fd, struct rv_buf *in, size_t *ret_length)
 
 		if (newline) {
 			*ret_length = (size_t)(newline - in->data);
-			return *ret_length < RV_CONTROL_MAX ? RV_OK : RV_E_TOOBIG;
+			return *ret_length < max ? RV_OK : RV_E_TOOBIG;
 		}
-		if (in->size >= RV_CONTROL_MAX)
+		if (in->size >= max)
 			return RV_E_TOOBIG;
 		err = rv_buf_reserve(in, READ_STEP);
 		if (err != RV_OK)
@@ -121,6 +119,13 @@ static int read_line(int fd, struct rv_buf *in, size_t *ret_length)
 		in->size += (size_t)n;
 		in->data[in->size] = '\0';
 	}
+}
+
+void rv_control_drop_line(struct rv_buf *in, size_t length)
+{
+	PRE(length < in->size && in->data[length] == '\n');
+	in->size -= length + 1;
+	memmove(in->data, in->data + length + 1, in->size + 1);
 }
 
 static int parse_line(const struct rv_buf *in, size_t length, json_t **ret_json, struct rv_why *why)
@@ -143,7 +148,7 @@ int rv_control_read(int fd, struct rv_buf *in, json_t **ret_request, const char 
 {
 	RV_AUTO(rv_json_free) json_t *json = NULL;
 	size_t length = 0;
-	int err = read_line(fd, in, &length);
+	int err = rv_control_get_line(fd, in, RV_CONTROL_MAX, &length);
 
 	if (err == RV_E_TOOBIG)
 		return rv_fail(why, err, "a request of more than %u bytes", RV_CONTROL_MAX);
@@ -198,7 +203,7 @@ static int read_reply(int fd, int64_t deadline_us, json_t **ret_reply, struct rv
 
 	rv_buf_init(&in);
 	for (;;) {
-		err = read_line(fd, &in, &length);
+		err = rv_control_get_line(fd, &in, RV_CONTROL_MAX, &length);
 		if (err == RV_E_BUSY)
 			err = wait_until(fd, POLLIN, deadline_us);
 		else

@@ -40,6 +40,14 @@ int rv_control_call(int fd, const json_t *request, int64_t timeout_us, json_t **
 int rv_control_read(int fd, struct rv_buf *in, json_t **ret_request, const char **ret_verb,
 		    struct rv_why *why) RV_MUST_CHECK;
 
+/*
+ * Either end, without blocking: what is there goes into ${in}.  RV_OK: a whole line is in it, of
+ * ${*ret_length} bytes without its newline; RV_E_BUSY: not yet; RV_E_CLOSED: no more comes;
+ * RV_E_TOOBIG: more than ${max} bytes.  drop: the line and its newline leave the buffer.
+ */
+int rv_control_get_line(int fd, struct rv_buf *in, size_t max, size_t *ret_length) RV_MUST_CHECK;
+void rv_control_drop_line(struct rv_buf *in, size_t length);
+
 /* {"v":1,"ok":true} to add fields to; NULL when out of memory. */
 json_t *rv_control_answer(void) RV_MUST_CHECK;
 /* Appends the line of an answer, or of a refusal with ${err}'s exit code and ${why}'s sentence. */

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RV_SUP_FD      3 /* control channel of a child */
@@ -64,6 +65,16 @@ const char *rv_sup_name(unsigned kind);
  */
 int rv_sup_send(int fd, const struct rv_sup_msg *msg) RV_MUST_CHECK;
 int rv_sup_recv(int fd, int up, struct rv_sup_msg *ret_msg) RV_MUST_CHECK;
+
+/*
+ * The same with a descriptor beside the message.  pass: ${passed} stays the caller's, the receiver
+ * gets one of its own.  take: ${*ret_passed} is the caller's to close (O_CLOEXEC), -1 for none, and
+ * only with RV_OK; rv_sup_recv drops what comes beside a message.
+ */
+int rv_sup_pass(int fd, const struct rv_sup_msg *msg, int passed) RV_MUST_CHECK;
+int rv_sup_take(int fd, int up, struct rv_sup_msg *ret_msg, int *ret_passed) RV_MUST_CHECK;
+/* The peer has left so much unread that what can wait, or can be refused, should not be sent. */
+bool rv_sup_is_behind(int fd);
 
 /*
  * The doorbell token of a queue: 64-bit FNV-1a of its name, never 0 or 1, so that the supervisor,

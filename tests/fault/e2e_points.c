@@ -39,35 +39,41 @@ static const struct point {
 	int n;
 	unsigned kinds;
 	const char *who;
-	bool by_cli; /* in `reeve add`, not in the daemon */
+	enum {
+		DAEMON,
+		CLI,
+		OFFER
+	} by; /* in `reeve add`; in the daemon, when that hands jobs over */
 	bool needs_death, needs_log, needs_crowd;
 } points[] = {
-	{"round_begin", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"round_begun", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"round_executed", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"round_committed", 3, ENDS, "worker", false, false, false, false},
-	{"round_flip", 1, ENDS, "", false, false, false, true},
-	{"round_flipped", 3, ENDS, "worker", false, false, false, false},
-	{"round_request", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"store_commit", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"store_begin", 3, ENDS | ERRORS, "worker", false, false, false, false},
-	{"checkpoint", 1, ENDS | ERRORS, "", false, false, true, false},
-	{"worker_ready", 1, ENDS | ERRORS, "worker", false, false, false, false},
-	{"worker_claimed", 2, ENDS | EIO_, "worker", false, false, false, false},
-	{"worker_started", 2, ENDS, "worker", false, false, false, false},
-	{"worker_ended", 2, ENDS, "worker", false, false, false, false},
-	{"worker_acked", 2, ENDS, "worker", false, false, false, false},
-	{"keeper_ready", 1, ENDS | ERRORS, "keeper", false, false, false, false},
-	{"keeper_died", 1, ENDS | EIO_, "keeper", false, true, false, false},
-	{"keeper_expired", 1, ENDS | EIO_, "keeper", false, true, false, false},
-	{"keeper_tick", 1, ENDS | EIO_, "keeper", false, false, false, false},
-	{"sup_sweep", 1, ENDS, "reeved", false, true, false, false},
-	{"sup_swept", 1, ENDS, "reeved", false, true, false, false},
-	{"sup_fork", 3, ENDS | BUSY, "reeved", false, false, false, false},
-	{"enqueue_commit", 1, ENDS | ERRORS, "reeve", true, false, false, false},
-	{"enqueue_ring", 1, ENDS | EIO_, "reeve", true, false, false, false},
-	{"output_write", 1, ENDS | EIO_ | FULL, "worker", false, false, false, false},
-	{"spawn", 2, ENDS | BUSY, "worker", false, false, false, false},
+	{"round_begin", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"round_begun", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"round_executed", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"round_committed", 3, ENDS, "worker", DAEMON, false, false, false},
+	{"round_flip", 1, ENDS, "", DAEMON, false, false, true},
+	{"round_flipped", 3, ENDS, "worker", DAEMON, false, false, false},
+	{"round_request", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"store_commit", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"store_begin", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"checkpoint", 1, ENDS | ERRORS, "", DAEMON, false, true, false},
+	{"worker_ready", 1, ENDS | ERRORS, "worker", DAEMON, false, false, false},
+	{"worker_claimed", 2, ENDS | EIO_, "worker", DAEMON, false, false, false},
+	{"worker_started", 2, ENDS, "worker", DAEMON, false, false, false},
+	{"worker_ended", 2, ENDS, "worker", DAEMON, false, false, false},
+	{"worker_acked", 2, ENDS, "worker", DAEMON, false, false, false},
+	{"keeper_ready", 1, ENDS | ERRORS, "keeper", DAEMON, false, false, false},
+	{"keeper_died", 1, ENDS | EIO_, "keeper", DAEMON, true, false, false},
+	{"keeper_expired", 1, ENDS | EIO_, "keeper", DAEMON, true, false, false},
+	{"keeper_tick", 1, ENDS | EIO_, "keeper", DAEMON, false, false, false},
+	{"keeper_offer", 1, ENDS | ERRORS, "keeper", OFFER, false, false, false},
+	{"keeper_stored", 1, ENDS, "keeper", OFFER, false, false, false},
+	{"sup_sweep", 1, ENDS, "reeved", DAEMON, true, false, false},
+	{"sup_swept", 1, ENDS, "reeved", DAEMON, true, false, false},
+	{"sup_fork", 3, ENDS | BUSY, "reeved", DAEMON, false, false, false},
+	{"enqueue_commit", 1, ENDS | ERRORS, "reeve", CLI, false, false, false},
+	{"enqueue_ring", 1, ENDS | EIO_, "reeve", CLI, false, false, false},
+	{"output_write", 1, ENDS | EIO_ | FULL, "worker", DAEMON, false, false, false},
+	{"spawn", 2, ENDS | BUSY, "worker", DAEMON, false, false, false},
 };
 
 _Static_assert(RV_ARRAY_LEN(points) == RV_FAULT_POINTS, "every point of fault.def has a row");
@@ -122,11 +128,43 @@ static void tend_daemon(void)
 	scene.launches++;
 }
 
+/*
+ * `reeve add`, with the fault in its own environment; what it answers is not told to anybody.
+ * Without one it hands its job over, again and again the same.
+ */
+static void add_by_cli(const char *plan)
+{
+	static char reeve[4096];
+	static char pairs[2][400];
+	const char *const words[] = {reeve,
+				     "-c",
+				     rv_e2e_path(&scene.e, "reeve.ini"),
+				     "-o",
+				     plan ? "client.submit=direct" : "client.submit=daemon",
+				     "add",
+				     "--idempotency-key",
+				     "once",
+				     "job",
+				     "do=ms=1",
+				     NULL};
+	const char *const env[] = {pairs[0], pairs[1], NULL};
+	struct rv_test_start how = {.argv = words, .env = plan ? env : NULL};
+	struct rv_why why = {{0}};
+
+	RV_NEED(&scene.e, rv_self_sibling("reeve", reeve, sizeof reeve, &why) == RV_OK, "%s",
+		why.text);
+	(void)snprintf(pairs[0], sizeof pairs[0], "RV_FAULT=%s", plan ? plan : "");
+	(void)snprintf(pairs[1], sizeof pairs[1], "RV_FAULT_ONCE=%s/once", scene.e.dir);
+	rv_test_start(&how, &scene.cli);
+}
+
 /* Looks after all that the case needs; true when there is nothing left to do. */
 static bool tend(void *ctx)
 {
 	struct rv_e2e *e = ctx;
 
+	if (scene.point->by == OFFER && scene.cli.pidfd < 0 && !struck())
+		add_by_cli(NULL);
 	if (strcmp(scene.kind, "stop") == 0 && !scene.has_ended)
 		end_the_stopped();
 	tend_daemon();
@@ -136,24 +174,6 @@ static bool tend(void *ctx)
 		rv_test_end(&scene.cli);
 	return struck() && scene.cli.pidfd < 0 && rv_e2e_count(e, RV_JOB_READY) == 0 &&
 	       rv_e2e_count(e, RV_JOB_RUNNING) == 0 && rv_e2e_count(e, RV_JOB_SCHEDULED) == 0;
-}
-
-/* `reeve add` with the fault in its own environment; what it answers is not told to anybody. */
-static void add_by_cli(const char *plan)
-{
-	static char reeve[4096];
-	static char pairs[2][400];
-	const char *const words[] = {
-		reeve, "-c", rv_e2e_path(&scene.e, "reeve.ini"), "add", "job", "do=ms=1", NULL};
-	const char *const env[] = {pairs[0], pairs[1], NULL};
-	struct rv_test_start how = {.argv = words, .env = env};
-	struct rv_why why = {{0}};
-
-	RV_NEED(&scene.e, rv_self_sibling("reeve", reeve, sizeof reeve, &why) == RV_OK, "%s",
-		why.text);
-	(void)snprintf(pairs[0], sizeof pairs[0], "RV_FAULT=%s", plan);
-	(void)snprintf(pairs[1], sizeof pairs[1], "RV_FAULT_ONCE=%s/once", scene.e.dir);
-	rv_test_start(&how, &scene.cli);
 }
 
 static void grow_log(void)
@@ -190,7 +210,7 @@ static int r10_all_is_done_after_the_fault(const struct point *point, const char
 		   "restart_delay_max = 50ms\nrestart_burst = 1000/1s\nheartbeat = 100ms\n"
 		   "hang_timeout = 2s\nlease = 4s\nboot_timeout = 5s\nmax_batch = %d\n",
 		   point->needs_crowd ? CROWD : 3, point->needs_crowd ? 1 : 64);
-	if (!point->by_cli) {
+	if (point->by != CLI) {
 		rv_e2e_env(e, "RV_FAULT=%s", plan);
 		rv_e2e_env(e, "RV_FAULT_ONCE=%s/once", e->dir);
 	}
@@ -199,7 +219,7 @@ static int r10_all_is_done_after_the_fault(const struct point *point, const char
 		grow_log();
 	rv_e2e_submit_noops(e, point->needs_crowd ? 400 : 200);
 	rv_e2e_launch(e);
-	if (point->by_cli)
+	if (point->by == CLI)
 		add_by_cli(plan);
 	RV_NEED(e, rv_test_wait_until(tend, e, CASE_MS),
 		"%s: all is done after it: struck %d, %lld ready, %lld running", plan, struck(),

@@ -12,6 +12,7 @@ foreach(test IN ITEMS work order options limit batch outcome told stop fault wai
 endforeach()
 rv_test(process_e2e_lib ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_lib.c)
 rv_test(process_e2e_events ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_events.c)
+rv_test(process_e2e_offer ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_offer.c)
 rv_main_test(process_e2e_death ROOM process TIMEOUT 3600 USES e2e SOURCES e2e_death.c)
 # Storms: 500 kills in five entries of two seeds; RV_ALL=1: 20 seeds each, 5,000 kills.
 add_executable(e2e_storm e2e_storm.c)

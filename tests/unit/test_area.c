@@ -392,6 +392,75 @@ Test(sup, a_peer_that_does_not_read_and_one_that_is_gone)
 	cr_assert(ne(int, rv_sup_recv(fds[0], 1, &in), RV_OK));
 }
 
+static int open_fds(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+Test(sup, a_descriptor_goes_with_a_message)
+{
+	struct rv_sup_msg out = {.kind = RV_SUP_SUBMIT, .a = 5};
+	struct rv_sup_msg in = {0};
+	int pipe_fds[2];
+	int passed = -2;
+	int before;
+	int fds[2];
+	char byte = 0;
+
+	pair(fds);
+	cr_assert(eq(int, pipe(pipe_fds), 0));
+	before = open_fds();
+	cr_assert(eq(int, rv_sup_pass(fds[0], &out, pipe_fds[1]), RV_OK));
+	cr_assert(eq(int, rv_sup_take(fds[1], 0, &in, &passed), RV_OK));
+	cr_assert(eq(int, in.kind, RV_SUP_SUBMIT));
+	cr_assert(eq(u64, in.a, 5));
+	cr_assert(ne(int, passed, pipe_fds[1]));
+	cr_assert(eq(int, fcntl(passed, F_GETFD), FD_CLOEXEC));
+	cr_assert(eq(long, write(passed, "x", 1), 1));
+	cr_assert(eq(long, read(pipe_fds[0], &byte, 1), 1));
+	(void)close(passed);
+	/* None came: none is told. */
+	cr_assert(eq(int, rv_sup_send(fds[0], &out), RV_OK));
+	cr_assert(eq(int, rv_sup_take(fds[1], 0, &in, &passed), RV_OK));
+	cr_assert(eq(int, passed, -1));
+	/* Who does not ask for one, or gets it with what is no message, has none to lose. */
+	cr_assert(eq(int, rv_sup_pass(fds[0], &out, pipe_fds[1]), RV_OK));
+	cr_assert(eq(int, rv_sup_recv(fds[1], 0, &in), RV_OK));
+	cr_assert(eq(int, rv_sup_pass(fds[0], &out, pipe_fds[1]), RV_OK));
+	passed = -2;
+	cr_assert(eq(int, rv_sup_take(fds[1], 1, &in, &passed), RV_E_PARSE));
+	cr_assert(eq(int, passed, -2));
+	cr_assert(eq(int, open_fds(), before));
+}
+
+/* Outsiders cannot fill a channel that carries obituaries. */
+Test(sup, who_does_not_read_is_behind)
+{
+	struct rv_sup_msg out = {.kind = RV_SUP_WAKE};
+	struct rv_sup_msg in;
+	int count = 0;
+	int fds[2];
+
+	pair(fds);
+	cr_assert(not(rv_sup_is_behind(fds[0])));
+	while (!rv_sup_is_behind(fds[0])) {
+		cr_assert(eq(int, rv_sup_send(fds[0], &out), RV_OK));
+		count++;
+	}
+	cr_assert(lt(int, 5, count));
+	for (int i = 0; i < 2 * count; i++)
+		cr_assert(eq(int, rv_sup_send(fds[0], &out), RV_OK), "there is room for more");
+	while (rv_sup_recv(fds[1], 0, &in) == RV_OK)
+		continue;
+	cr_assert(not(rv_sup_is_behind(fds[0])));
+	(void)close(fds[0]);
+	cr_assert(rv_sup_is_behind(fds[0]), "one that is gone");
+}
+
 /* The reference values of FNV-1a, 64 bits. */
 Test(ring, tokens_are_fnv1a_and_never_a_reserved_one)
 {

@@ -208,6 +208,30 @@ Test(writer, newcomer_leaves_an_open_round_to_the_next)
 	rv_writer_close(newcomer);
 }
 
+/* Several of our own, and what others have posted, are one transaction; each has its own outcome.
+ */
+Test(writer, many_of_our_own_are_one_round)
+{
+	struct rv_req *reqs[3] = {claim(WE, 1), request(RV_REQ_CANCEL), claim(WE, 2)};
+	uint64_t n = 0;
+
+	reqs[1]->u.cancel.job = 987654;
+	post(OTHER, claim(THEY, 3));
+	cr_assert(eq(int, rv_writer_do_all(fx.writer, reqs, 3, RV_DURABILITY_FULL, SECOND), RV_OK));
+	cr_assert(eq(u32, reqs[0]->u.turn.nclaimed, 1));
+	cr_assert(eq(int, reqs[1]->err, RV_E_NOTFOUND));
+	cr_assert(eq(u32, reqs[2]->u.turn.nclaimed, 2));
+	cr_assert(eq(u32, in_slot(OTHER)->u.turn.nclaimed, 3));
+	cr_assert(eq(i64, running(), 6));
+	assert_at_rest();
+	cr_assert(eq(int, rv_store_begin(fx.store, RV_DURABILITY_NORMAL, 0, NULL), RV_OK));
+	cr_assert(eq(int, rv_store_round_get(fx.store, fx.area_id, &n), RV_OK));
+	rv_store_rollback(fx.store);
+	cr_assert(eq(u64, n, 1));
+	for (size_t i = 0; i < 3; i++)
+		free(reqs[i]);
+}
+
 /* A COMMIT that does not commit, and says ${commit_err} once. */
 static int commit_err;
 static struct rv_store_ops bent;
@@ -342,6 +366,23 @@ Test(writer, full_disk_is_everybodys)
 	cr_assert(eq(int, lead(req), RV_OK));
 	cr_assert(eq(i64, running(), 1));
 	free(req);
+}
+
+Test(writer, full_disk_is_of_all_our_own)
+{
+	struct rv_req *reqs[2] = {claim(WE, 1), claim(WE, 1)};
+
+	bend_commit(RV_E_NOSPACE);
+	post(OTHER, claim(THEY, 1));
+	cr_assert(eq(int, rv_writer_do_all(fx.writer, reqs, 2, RV_DURABILITY_FULL, SECOND),
+		     RV_E_NOSPACE));
+	for (size_t i = 0; i < 2; i++) {
+		cr_assert(eq(int, reqs[i]->err, RV_E_NOSPACE));
+		cr_assert(strcmp(reqs[i]->why.text, "the disk says no") == 0);
+		free(reqs[i]);
+	}
+	cr_assert(eq(i64, running(), 0));
+	assert_at_rest();
 }
 
 /* An error before anything was taken is the leader's own; the others are left as they are. */

@@ -95,6 +95,25 @@ Test(writer_wait, busy_withdraws)
 	free(req);
 }
 
+/* Several at once do not travel: they wait for the mutex, and are all told when it was not had. */
+Test(writer_wait, many_are_busy_together)
+{
+	struct rv_req *reqs[2] = {claim(WE, 1), claim(WE, 1)};
+
+	seen.on_beat = beat_passes_time;
+	hold();
+	cr_assert(eq(int, rv_writer_do_all(fx.writer, reqs, 2, RV_DURABILITY_FULL, 250 * RV_MS_US),
+		     RV_E_BUSY));
+	cr_assert(eq(int, reqs[0]->err, RV_E_BUSY));
+	cr_assert(eq(int, reqs[1]->err, RV_E_BUSY));
+	cr_assert(eq(u32, state_of(OURS), RV_SLOT_EMPTY));
+	release();
+	cr_assert(eq(int, lead_idle(), RV_OK));
+	cr_assert(eq(i64, running(), 0));
+	free(reqs[0]);
+	free(reqs[1]);
+}
+
 /* Taken at the deadline: the answer may be a success, so BUSY would be a lie. */
 static void beat_takes_then_answers(void)
 {

@@ -78,6 +78,10 @@ void rv_child_leave(struct rv_child *child);
 int rv_child_do(struct rv_child *child, struct rv_req *req, enum rv_durability durability,
 		int64_t timeout_us, struct rv_why *why) RV_MUST_CHECK;
 
+/* Several in one transaction: its error; that of each is in its err and why. */
+int rv_child_do_all(struct rv_child *child, struct rv_req *const *reqs, size_t count,
+		    enum rv_durability durability, int64_t timeout_us) RV_MUST_CHECK;
+
 /* Closes all of it, in order; half-booted children are allowed. */
 void rv_child_close(struct rv_child *child);
 

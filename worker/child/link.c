@@ -139,6 +139,13 @@ int rv_child_do(struct rv_child *child, struct rv_req *req, enum rv_durability d
 	return rv_fail(why, err, "%s: %s", rv_req_name(req->kind), rv_why_text(&req->why, err));
 }
 
+int rv_child_do_all(struct rv_child *child, struct rv_req *const *reqs, size_t count,
+		    enum rv_durability durability, int64_t timeout_us)
+{
+	(void)rv_child_beat(child);
+	return rv_writer_do_all(child->writer, reqs, count, durability, timeout_us);
+}
+
 static void on_control(struct rv_loop_io *io, int events)
 {
 	struct rv_child_link *link = io->ctx;
@@ -147,10 +154,11 @@ static void on_control(struct rv_loop_io *io, int events)
 
 	(void)events;
 	for (;;) {
-		err = rv_sup_recv(RV_SUP_FD, 0, &msg);
+		err = rv_sup_take(RV_SUP_FD, 0, &msg, &link->passed);
 		if (err != RV_OK)
 			break;
 		link->message(link->ctx, &msg);
+		rv_fd_close(&link->passed);
 	}
 	if (err == RV_E_BUSY)
 		return;

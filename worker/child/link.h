@@ -11,6 +11,8 @@ struct rv_child_link {
 	struct rv_loop *loop;
 	struct rv_loop_io control, log;
 	void (*message)(void *ctx, const struct rv_sup_msg *msg);
+	int passed; /* during message(): the descriptor that came with it, -1 none; who keeps it
+		       makes this -1 */
 	void (*gone)(void *ctx); /* the supervisor is gone, or sent what is no message */
 	void *ctx;
 };

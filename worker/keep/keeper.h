@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct rv_conf_pool;
+struct rv_offers;
 
 #define RV_KEEP_TICK_US 1000000LL
 #define RV_KEEP_DO_US   2000000LL /* patience of a request; what was not done is tried again */
@@ -67,7 +68,8 @@ struct rv_keeper {
 		int64_t job, fence;
 	} kicked[RV_KEEP_KICKS];
 	unsigned nkicked;
-	struct rv_req req; /* too large for a stack */
+	struct rv_offers *offers; /* offers.c; NULL: nobody has come */
+	struct rv_req req;        /* too large for a stack */
 	int result;
 	bool ending, woken;
 	bool untidy; /* tidy.c: batches are left */
@@ -103,6 +105,12 @@ void rv_keep_on_inbox(struct rv_loop_timer *timer);
 
 /* followers.c: those whose owners have died are rung no more. */
 void rv_keep_forget_followers(struct rv_keeper *keeper);
+
+/* offers.c: a connection (taken) that hands jobs over. */
+void rv_keep_on_submit(struct rv_keeper *keeper, int fd);
+/* offers.c: ends those that are slow or idle; says goodbye to all. */
+void rv_keep_offers_expire(struct rv_keeper *keeper, int64_t now_us);
+void rv_keep_offers_end(struct rv_keeper *keeper);
 
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);

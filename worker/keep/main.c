@@ -6,6 +6,7 @@
  *
  *   dead.c    obituaries from the supervisor: the leases of the dead end, then an ACK
  *   due.c     scheduled jobs become ready at their time; cancellations are passed on
+ *   offers.c  jobs that clients hand over are stored, many in one transaction (offers_round.c)
  *   inbox.c   what programs have inserted with SQL becomes jobs
  *   beats.c   the beats of the living go into the store; the silent are reported and expired
  *   tick.c    each second a TICK, a look for what nobody rang for, a checkpoint, who blocks us
@@ -90,6 +91,7 @@ static void stop(struct rv_keeper *keeper)
 	int64_t how;
 	int err;
 
+	rv_keep_offers_end(keeper);
 	rv_child_leave(&keeper->child);
 	rv_keep_read_lives(keeper);
 	/* With workers left it is not the end: the log goes on, and an empty file would only have
@@ -134,6 +136,9 @@ static void on_message(void *ctx, const struct rv_sup_msg *msg)
 		keeper->woken = true; /* many may come in one turn */
 		if (msg->a != 0)
 			rv_child_status(&keeper->child, msg->a, "keeping");
+		break;
+	case RV_SUP_SUBMIT:
+		rv_keep_on_submit(keeper, rv_fd_take(&keeper->link.passed));
 		break;
 	case RV_SUP_REOPEN:
 		reopen();
@@ -235,6 +240,7 @@ static void work(struct rv_keeper *keeper)
 
 static void end(struct rv_keeper *keeper)
 {
+	rv_keep_offers_end(keeper);
 	rv_child_link_stop(&keeper->link);
 	rv_loop_timer_stop(&keeper->tick);
 	rv_loop_timer_stop(&keeper->due);

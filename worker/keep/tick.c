@@ -193,6 +193,7 @@ void rv_keep_tick(struct rv_keeper *keeper)
 		(void)rv_keep_flush(keeper);
 	if (!keeper->ending)
 		sweep_overdue(keeper, now);
+	rv_keep_offers_expire(keeper, now);
 	if (!keeper->ending)
 		checkpoint(keeper);
 	(void)rv_keep_note_time(keeper);

@@ -89,6 +89,7 @@ void rv_drain_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_NONE:
 	case RV_SUP_DIED:
 	case RV_SUP_LIVING:
+	case RV_SUP_SUBMIT:
 	case RV_SUP_READY:
 	case RV_SUP_TICK:
 	case RV_SUP_STUCK:

@@ -400,9 +400,22 @@ static void on_living(const struct rv_sup_msg *msg)
 	     list);
 }
 
-static void hear(const struct rv_sup_msg *msg)
+/* A keeper that greets and hangs up. */
+static void on_submit(int fd)
+{
+	static const char hello[] = "{\"v\":1,\"ok\":true,\"from\":\"keeper\"}\n";
+
+	note("SUBMIT %s", fd >= 0 ? "with a connection" : "of nothing");
+	if (fd >= 0 && write(fd, hello, sizeof hello - 1) != (ssize_t)(sizeof hello - 1))
+		note("nobody reads");
+}
+
+static void hear(const struct rv_sup_msg *msg, int fd)
 {
 	switch (msg->kind) {
+	case RV_SUP_SUBMIT:
+		on_submit(fd);
+		return;
 	case RV_SUP_DIED:
 		on_died(msg);
 		return;
@@ -425,10 +438,12 @@ static void hear(const struct rv_sup_msg *msg)
 static void on_channel(void)
 {
 	struct rv_sup_msg msg;
-	int err = rv_sup_recv(RV_SUP_FD, 0, &msg);
+	int fd = -1;
+	int err = rv_sup_take(RV_SUP_FD, 0, &msg, &fd);
 
 	if (err == RV_OK) {
-		hear(&msg);
+		hear(&msg, fd);
+		rv_fd_close(&fd);
 		return;
 	}
 	if (err == RV_E_BUSY)

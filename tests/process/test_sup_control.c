@@ -232,6 +232,51 @@ Test(sup_control, too_many_requests_are_told_so)
 	rv_fake_down(&fake);
 }
 
+static const char submit[] = "{\"v\":1,\"verb\":\"submit\"}\n";
+
+static void submitted(struct rv_fake *fake)
+{
+	json_t *reply = call(fake, submit);
+
+	rv_assert_text(json_string_value(json_object_get(reply, "from")), "keeper");
+	json_decref(reply);
+}
+
+Test(sup_control, a_connection_is_passed_on_to_a_keeper_that_ticks)
+{
+	enum { CROWD = 100 };
+	struct rv_fake fake;
+	struct rv_why why = {{0}};
+	int fds[CROWD];
+	char line[300] = "";
+
+	rv_fake_new(&fake, 1);
+	rv_fake_orders(&fake, "worker.1", "nostop\n");
+	rv_fake_up(&fake, 1);
+	submitted(&fake);
+	rv_fake_await(&fake, "SUBMIT with a connection");
+	refused(&fake, "{\"v\":1,\"verb\":\"submit\",\"jobs\":[]}\n", 2, "jobs");
+	/* It does not read: its channel keeps room for what it has to hear. */
+	rv_fake_order(&fake, 0, "stop\n");
+	for (int i = 0; i < CROWD; i++) {
+		cr_assert(eq(int, rv_sock_connect(fake.control, RV_S_US, &fds[i], &why), RV_OK));
+		cr_assert(eq(int, rv_fd_write_all(fds[i], submit, sizeof submit - 1), RV_OK));
+	}
+	cr_assert(rv_test_wait_line(fds[CROWD - 1], line, sizeof line, RV_FAKE_WAIT_MS));
+	rv_assert_has(line, "behind with its work");
+	for (int i = 0; i < CROWD; i++)
+		rv_fd_close(&fds[i]);
+	rv_fake_await_err(&fake, "has not ticked for 3 seconds");
+	rv_fake_await_count(&fake, "keeper", 2);
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	submitted(&fake);
+	/* The end is told to who comes while the last job runs. */
+	json_decref(call(&fake, "{\"v\":1,\"verb\":\"shutdown\"}"));
+	refused(&fake, submit, 7, "reeved is ending");
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 0));
+	rv_fake_clean(&fake);
+}
+
 Test(sup_bell, one_idle_worker_of_each_pool_is_woken)
 {
 	struct rv_fake fake;

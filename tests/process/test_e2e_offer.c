@@ -7,6 +7,7 @@
 #include "base/seam.h"
 #include "client/reeve.h"
 #include "helpers/assert.h"
+#include "helpers/tier.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/fd.h"
@@ -333,7 +334,7 @@ Test(e2e_offer, keepers_are_killed_under_enqueuers)
 	enum { ENQUEUERS = 8, JOBS = 25 };
 	struct rv_test_child children[ENQUEUERS];
 	char script[ENQUEUERS][600];
-	int64_t kills = rv_e2e_all() ? 60 : 12;
+	int64_t kills = rv_test_all() ? 60 : 12;
 
 	rv_e2e_start(e);
 	for (int i = 0; i < ENQUEUERS; i++) {

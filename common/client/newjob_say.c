@@ -16,8 +16,7 @@
 #include <string.h>
 
 #define PART_MAX (2U << 20)               /* of text: a spec is at most 1 MiB */
-#define LAST_US  (253402300800 * RV_S_US) /* the year 10000, which no time of ours is written with \
-					   */
+#define LAST_US  (253402300800 * RV_S_US) /* no time of ours is written with the year 10000 */
 
 static int set_text(json_t *line, const char *name, const char *text)
 {

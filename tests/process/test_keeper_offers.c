@@ -5,6 +5,7 @@
 #include "process/worker_room.h"
 
 #include "os/fd.h"
+#include "os/self.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -88,9 +89,19 @@ static int64_t stored(void)
 	return count;
 }
 
+static bool is_stopped(void *ctx)
+{
+	struct rv_procstat stat;
+
+	(void)ctx;
+	return rv_procstat(subject.proc.pid, &stat) == RV_OK && stat.state == 'T';
+}
+
+/* STOP, and until it stands still; CONT. */
 static void pause_keeper(int signo)
 {
 	cr_assert(rv_proc_signal(&subject.proc, signo, false) == RV_OK);
+	cr_assert(signo != SIGSTOP || rv_test_wait_until(is_stopped, NULL, 20000));
 }
 
 static int keeper_fds(void)

@@ -108,6 +108,8 @@ void rv_keep_forget_followers(struct rv_keeper *keeper);
 
 /* offers.c: a connection (taken) that hands jobs over. */
 void rv_keep_on_submit(struct rv_keeper *keeper, int fd);
+/* offers_round.c: the end of a turn: one transaction with what is there, if it is time for one. */
+void rv_keep_offers_round(struct rv_keeper *keeper);
 /* offers.c: ends those that are slow or idle; says goodbye to all. */
 void rv_keep_offers_expire(struct rv_keeper *keeper, int64_t now_us);
 void rv_keep_offers_end(struct rv_keeper *keeper);

@@ -84,6 +84,7 @@ static void act(void *ctx)
 	}
 	if (!keeper->ending && !rv_loop_timer_active(&keeper->again))
 		rv_keep_bury(keeper);
+	rv_keep_offers_round(keeper); /* clients come after what is ours to do */
 }
 
 static void stop(struct rv_keeper *keeper)

@@ -57,9 +57,12 @@ static unsigned count_lively(const struct rv_offers *offers)
 	return lively;
 }
 
+/* The round is at the end of the turn: timers run before what has come in it is read. */
 static void on_turn(struct rv_loop_timer *timer)
 {
-	rv_offers_round(timer->ctx);
+	struct rv_keeper *keeper = timer->ctx;
+
+	keeper->offers->is_ripe = true;
 }
 
 void rv_offers_plan(struct rv_keeper *keeper)
@@ -67,7 +70,7 @@ void rv_offers_plan(struct rv_keeper *keeper)
 	struct rv_offers *offers = keeper->offers;
 	int64_t wait_us;
 
-	if (offers->ndue == 0 || offers->is_in_round)
+	if (offers->ndue == 0 || offers->is_in_round || offers->is_ripe)
 		return;
 	wait_us = rv_offers_patience(offers->ndue, count_lively(offers), offers->commit_us);
 	if (rv_loop_timer_active(&offers->turn) && (wait_us > 0 || !offers->is_gathering))

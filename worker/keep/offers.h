@@ -39,6 +39,7 @@ struct rv_offers {
 	int64_t commit_us; /* how long the last one took */
 	struct rv_loop_timer turn;
 	bool is_gathering;     /* turn waits for more of them */
+	bool is_ripe;          /* a round is due at the end of this turn */
 	bool is_in_round;      /* what comes now is planned for at its end */
 	struct rv_arena arena; /* of a round */
 	struct rv_req *reqs;   /* RV_OFFERS_LINES; too large for the struct */
@@ -53,9 +54,6 @@ struct rv_offers {
  * for two.
  */
 int64_t rv_offers_patience(unsigned due, unsigned lively, int64_t commit_us);
-
-/* offers_round.c: one transaction with what is due, then the answers. */
-void rv_offers_round(struct rv_keeper *keeper);
 
 /* offers.c: what is in peer->out goes out; the line that was due is done with. */
 void rv_offers_answered(struct rv_offer_peer *peer);

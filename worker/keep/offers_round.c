@@ -142,12 +142,15 @@ static void carry_out(struct rv_keeper *keeper, unsigned count)
 	(void)rv_keep_survives(keeper, err, "cannot store what was handed over", &why);
 }
 
-void rv_offers_round(struct rv_keeper *keeper)
+void rv_keep_offers_round(struct rv_keeper *keeper)
 {
 	struct rv_offers *offers = keeper->offers;
 	unsigned count;
 
-	if (keeper->ending || !offers)
+	if (keeper->ending || !offers || !offers->is_ripe)
+		return;
+	offers->is_ripe = false;
+	if (offers->ndue == 0)
 		return;
 	if (!offers->reqs)
 		offers->reqs = calloc(RV_OFFERS_LINES, sizeof(*offers->reqs));

@@ -17,11 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GREET_US (1 * RV_S_US)  /* patience with a daemon that is to take the connection */
-#define SEND_US  (2 * RV_S_US)  /* … and to read a line */
-#define AGAIN_US (1 * RV_S_US)  /* after one that was not to be had, before it is tried again */
-#define TELL_US  (10 * RV_S_US) /* for the answer, beyond what the client would wait for the lock  \
-				 */
+#define GREET_US (1 * RV_S_US) /* patience with a daemon that is to take the connection */
+#define SEND_US  (2 * RV_S_US) /* … and to read a line */
+#define AGAIN_US (1 * RV_S_US) /* after one that was not to be had, before it is tried again */
+#define TELL_US                                                                                    \
+	(10 * RV_S_US) /* for the answer, beyond what the client would wait for the lock           \
+			*/
 
 struct rv_offer {
 	int fd; /* -1: none */

@@ -73,6 +73,20 @@ enum rv_on_full {
 	RV_ON_FULL_BLOCK,       /* refused, but told that whoever asks is to wait for room */
 };
 
+/* What a schedule does about slots that nobody was there for; or (> 0) those of so many
+ * microseconds. */
+#define RV_CATCH_UP_NONE 0LL
+#define RV_CATCH_UP_LAST (-1LL) /* the newest of them */
+#define RV_CATCH_UP_ALL  (-2LL)
+
+/* When the job before it has not ended; the numbers stand in stores. */
+enum rv_overlap {
+	RV_OVERLAP_ALLOW,
+	RV_OVERLAP_SKIP,    /* this slot makes no job */
+	RV_OVERLAP_QUEUE,   /* the new job waits for it */
+	RV_OVERLAP_REPLACE, /* it is cancelled, and the new job waits for its end */
+};
+
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 
@@ -93,6 +107,17 @@ struct rv_limits {
 struct rv_resource_def {
 	char name[RV_NAME_MAX];
 	int count; /* 1 … RV_UNITS_MAX */
+};
+
+/* A schedule as the store keeps it.  Texts are borrowed; NULL or "": not said. */
+struct rv_schedule_def {
+	const char *name, *cron, *timezone; /* base/cron.h; base/zone.h */
+	const char *task, *queue, *spec;    /* queue: its task's; spec: as of a job */
+	int priority;                       /* -1: the default */
+	int64_t jitter_us;
+	int64_t catch_up; /* RV_CATCH_UP_* or a time */
+	enum rv_overlap overlap;
+	bool off; /* switched off where it is written */
 };
 
 /* A queue as the store mirrors it. */

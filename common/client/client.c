@@ -135,7 +135,9 @@ static int mirror(struct rv_client *client, struct rv_why *why)
 						       .queues = defs.queues,
 						       .nqueues = defs.nqueues,
 						       .resources = defs.resources,
-						       .nresources = defs.nresources};
+						       .nresources = defs.nresources,
+						       .schedules = defs.schedules,
+						       .nschedules = defs.nschedules};
 		err = rv_store_do(client->store, &req, 1, RV_DURABILITY_FULL, client->busy_us, why);
 		if (!err && req->err)
 			err = rv_fail(why, req->err, "%s", rv_why_text(&req->why, req->err));

@@ -346,6 +346,7 @@ static void place(struct rv_builder *b, struct rv_conf *conf)
 			[RV_SECTION_QUEUE] = conf->queues,
 			[RV_SECTION_TASK] = conf->tasks,
 			[RV_SECTION_RESOURCE] = conf->resources,
+			[RV_SECTION_SCHEDULE] = conf->schedules,
 		};
 		const struct rv_conf_section_info *info = &rv_conf_sections[in->section];
 
@@ -371,12 +372,15 @@ static void allocate(struct rv_builder *b, struct rv_conf *conf)
 	conf->nqueues = count[RV_SECTION_QUEUE];
 	conf->ntasks = count[RV_SECTION_TASK];
 	conf->nresources = count[RV_SECTION_RESOURCE];
+	conf->nschedules = count[RV_SECTION_SCHEDULE];
 	conf->pools = rv_arena_alloc(b->arena, (conf->npools + 1) * sizeof(*conf->pools));
 	conf->queues = rv_arena_alloc(b->arena, (conf->nqueues + 1) * sizeof(*conf->queues));
 	conf->tasks = rv_arena_alloc(b->arena, (conf->ntasks + 1) * sizeof(*conf->tasks));
 	conf->resources =
 		rv_arena_alloc(b->arena, (conf->nresources + 1) * sizeof(*conf->resources));
-	if (!conf->pools || !conf->queues || !conf->tasks || !conf->resources)
+	conf->schedules =
+		rv_arena_alloc(b->arena, (conf->nschedules + 1) * sizeof(*conf->schedules));
+	if (!conf->pools || !conf->queues || !conf->tasks || !conf->resources || !conf->schedules)
 		b->err = RV_E_NOMEM;
 }
 

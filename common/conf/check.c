@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "conf/words.h"
+#include "conf/zone.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -258,6 +259,30 @@ static void check_task(struct rv_builder *b, const struct rv_conf *conf,
 				  task->queue, task->queue);
 }
 
+/* ---- schedules */
+
+static void check_schedule(struct rv_builder *b, const struct rv_conf *conf,
+			   const struct rv_instance *in)
+{
+	const struct rv_conf_schedule *schedule = in->base;
+	const struct rv_instance *queue =
+		schedule->queue ? rv_build_find(b, RV_SECTION_QUEUE, schedule->queue) : NULL;
+
+	if (!schedule->cron && !rv_build_is_bad(in, "cron"))
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs a cron", in->title);
+	if (!schedule->task && !rv_build_is_bad(in, "task"))
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs a task", in->title);
+	else if (schedule->task && !rv_build_find(b, RV_SECTION_TASK, schedule->task))
+		rv_conf_error_add(b->errors, rv_build_where(in, "task"),
+				  "task = %s: there is no [task:%s]", schedule->task,
+				  schedule->task);
+	INV(!schedule->queue || queue); /* it is implied by being named */
+	if (queue && queue->implied && !is_served(conf, schedule->queue))
+		rv_conf_error_add(b->errors, rv_build_where(in, "queue"),
+				  "queue = %s: no pool serves it, and there is no [queue:%s]",
+				  schedule->queue, schedule->queue);
+}
+
 void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf)
 {
 	for (size_t i = 0; i < rv_build_count(b) && b->err == RV_OK; i++) {
@@ -267,6 +292,8 @@ void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf)
 			check_pool(b, in);
 		else if (in->section == RV_SECTION_QUEUE && !b->from_text)
 			check_queue(b, conf, in);
+		else if (in->section == RV_SECTION_SCHEDULE)
+			check_schedule(b, conf, in);
 		else if (in->section == RV_SECTION_TASK || in->section == RV_SECTION_DEFAULTS)
 			check_task(b, conf, in);
 	}
@@ -327,12 +354,32 @@ static void check_program(struct rv_builder *b, const struct rv_instance *in)
 	rv_arena_reset(&arena);
 }
 
+static void check_zone(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_schedule *schedule = in->base;
+	struct rv_zone *zone = NULL;
+	struct rv_why why = {0};
+	int err;
+
+	if (rv_build_is_bad(in, "timezone"))
+		return;
+	err = rv_conf_zone(schedule->timezone, &zone, &why);
+	if (err == RV_E_NOMEM)
+		b->err = err;
+	else if (err)
+		rv_conf_error_add(b->errors, rv_build_where(in, "timezone"), "timezone: %s",
+				  rv_why_text(&why, err));
+	rv_zone_free(zone);
+}
+
 void rv_check_machine(struct rv_builder *b)
 {
 	for (size_t i = 0; i < rv_build_count(b) && b->err == RV_OK; i++) {
 		const struct rv_instance *in = rv_build_at(b, i);
 
-		if (in->section == RV_SECTION_REEVE) {
+		if (in->section == RV_SECTION_SCHEDULE) {
+			check_zone(b, in);
+		} else if (in->section == RV_SECTION_REEVE) {
 			check_group(b, in, ((const struct rv_conf_reeve *)in->base)->group);
 		} else if (in->section == RV_SECTION_TASK || in->section == RV_SECTION_DEFAULTS) {
 			const struct rv_conf_task *task = in->base;

@@ -30,6 +30,8 @@ struct rv_conf {
 	size_t ntasks;
 	struct rv_conf_resource *resources;
 	size_t nresources;
+	struct rv_conf_schedule *schedules;
+	size_t nschedules;
 	const char *file; /* main file, absolute; NULL: none */
 	struct rv_conf_private *priv;
 };
@@ -111,8 +113,9 @@ const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const c
 const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_task *rv_conf_task_find(const struct rv_conf *conf, const char *name);
 /*
- * What the store mirrors: each task, the defaults as the task RV_TASK_ADHOC, each queue.  For the
- * keeper and for who creates a store.  RV_E_NOMEM; fini accepts a zeroed struct.
+ * What the store mirrors: each task, the defaults as the task RV_TASK_ADHOC, each queue, resource
+ * and schedule.  For the keeper and for who creates a store; not to outlive ${conf}.  RV_E_NOMEM;
+ * fini accepts a zeroed struct.
  */
 struct rv_conf_defs {
 	struct rv_task_def *tasks; /* owned, as queues */
@@ -121,6 +124,9 @@ struct rv_conf_defs {
 	size_t nqueues;
 	struct rv_resource_def *resources;
 	size_t nresources;
+	struct rv_schedule_def *schedules; /* their texts are those of ${conf}, or of specs */
+	size_t nschedules;
+	char **specs; /* owned, as each of them */
 };
 int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs) RV_MUST_CHECK;
 void rv_conf_defs_fini(struct rv_conf_defs *defs);

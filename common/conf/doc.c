@@ -113,11 +113,12 @@ static int sample_section(struct rv_buf *out, enum rv_conf_section section)
 {
 	const struct rv_conf_section_info *info = &rv_conf_sections[section];
 	bool optional = section == RV_SECTION_QUEUE || section == RV_SECTION_TASK ||
-			section == RV_SECTION_RESOURCE;
+			section == RV_SECTION_RESOURCE || section == RV_SECTION_SCHEDULE;
 	const char *name = section == RV_SECTION_POOL       ? ":default"
 			   : section == RV_SECTION_QUEUE    ? ":bulk"
 			   : section == RV_SECTION_TASK     ? ":thumbnail"
 			   : section == RV_SECTION_RESOURCE ? ":gpu"
+			   : section == RV_SECTION_SCHEDULE ? ":nightly"
 							    : "";
 	int err = rv_buf_str(out, "\n\n");
 

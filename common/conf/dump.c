@@ -15,7 +15,8 @@
 
 size_t rv_conf_visits(const struct rv_conf *conf)
 {
-	return RV_SECTION_POOL + conf->npools + conf->nqueues + conf->ntasks + conf->nresources;
+	return RV_SECTION_POOL + conf->npools + conf->nqueues + conf->ntasks + conf->nresources +
+	       conf->nschedules;
 }
 
 struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
@@ -42,8 +43,12 @@ struct rv_visit rv_conf_visit(const struct rv_conf *conf, size_t index)
 		return (struct rv_visit){RV_SECTION_TASK, conf->tasks[index].name,
 					 &conf->tasks[index]};
 	index -= conf->ntasks;
-	return (struct rv_visit){RV_SECTION_RESOURCE, conf->resources[index].name,
-				 &conf->resources[index]};
+	if (index < conf->nresources)
+		return (struct rv_visit){RV_SECTION_RESOURCE, conf->resources[index].name,
+					 &conf->resources[index]};
+	index -= conf->nresources;
+	return (struct rv_visit){RV_SECTION_SCHEDULE, conf->schedules[index].name,
+				 &conf->schedules[index]};
 }
 
 static const char *origin_of(const struct rv_visit *visit, size_t key)
@@ -225,16 +230,90 @@ static void queue_def(const struct rv_conf_queue *queue, struct rv_queue_def *re
 	copy_name(ret_def->name, queue->name);
 }
 
+/* ${text} within the quotes of JSON. */
+static int add_quoted(struct rv_buf *out, const char *text, size_t size)
+{
+	int err = rv_buf_str(out, "\"");
+
+	for (size_t i = 0; err == RV_OK && i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < 0x20)
+			err = rv_buf_printf(out, "\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			err = rv_buf_printf(out, "\\%c", c);
+		else
+			err = rv_buf_add(out, &text[i], 1);
+	}
+	return err == RV_OK ? rv_buf_str(out, "\"") : err;
+}
+
+/* {"args":{"NAME":"VALUE",…}}, as `reeve add` writes it. */
+static int args_spec(const struct rv_conf_list *args, char **ret_spec)
+{
+	struct rv_buf out;
+	int err;
+
+	rv_buf_init(&out);
+	err = rv_buf_str(&out, "{\"args\":{");
+	for (size_t i = 0; err == RV_OK && i < args->count; i++) {
+		const char *item = args->items[i];
+		size_t name = strcspn(item, "=");
+
+		if (i > 0)
+			err = rv_buf_str(&out, ",");
+		if (err == RV_OK)
+			err = add_quoted(&out, item, name);
+		if (err == RV_OK)
+			err = rv_buf_str(&out, ":");
+		if (err == RV_OK)
+			err = add_quoted(&out, item + name + 1, strlen(item + name + 1));
+	}
+	if (err == RV_OK)
+		err = rv_buf_str(&out, "}}");
+	if (err == RV_OK) {
+		*ret_spec = rv_buf_take(&out);
+		err = *ret_spec ? RV_OK : RV_E_NOMEM;
+	}
+	rv_buf_fini(&out);
+	return err;
+}
+
+static int schedule_def(const struct rv_conf_schedule *schedule, char **ret_spec,
+			struct rv_schedule_def *ret_def)
+{
+	int err = args_spec(&schedule->args, ret_spec);
+
+	*ret_def = (struct rv_schedule_def){
+		.name = schedule->name,
+		.cron = schedule->cron,
+		.timezone = schedule->timezone,
+		.task = schedule->task,
+		.queue = schedule->queue,
+		.spec = *ret_spec,
+		.priority = schedule->priority,
+		.jitter_us = schedule->jitter_us,
+		.catch_up = schedule->catch_up,
+		.overlap = schedule->overlap,
+		.off = !schedule->enabled,
+	};
+	return err;
+}
+
 int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs)
 {
 	struct rv_conf_defs defs = {.ntasks = conf->ntasks + 1,
 				    .nqueues = conf->nqueues,
-				    .nresources = conf->nresources};
+				    .nresources = conf->nresources,
+				    .nschedules = conf->nschedules};
+	int err = RV_OK;
 
 	defs.tasks = calloc(defs.ntasks, sizeof *defs.tasks);
 	defs.queues = calloc(defs.nqueues + 1, sizeof *defs.queues);
 	defs.resources = calloc(defs.nresources + 1, sizeof *defs.resources);
-	if (!defs.tasks || !defs.queues || !defs.resources) {
+	defs.schedules = calloc(defs.nschedules + 1, sizeof *defs.schedules);
+	defs.specs = (char **)calloc(defs.nschedules + 1, sizeof *defs.specs);
+	if (!defs.tasks || !defs.queues || !defs.resources || !defs.schedules || !defs.specs) {
 		rv_conf_defs_fini(&defs);
 		return RV_E_NOMEM;
 	}
@@ -247,8 +326,13 @@ int rv_conf_defs(const struct rv_conf *conf, struct rv_conf_defs *ret_defs)
 		copy_name(defs.resources[i].name, conf->resources[i].name);
 		defs.resources[i].count = conf->resources[i].count;
 	}
-	*ret_defs = defs;
-	return RV_OK;
+	for (size_t i = 0; err == RV_OK && i < conf->nschedules; i++)
+		err = schedule_def(&conf->schedules[i], &defs.specs[i], &defs.schedules[i]);
+	if (err)
+		rv_conf_defs_fini(&defs);
+	else
+		*ret_defs = defs;
+	return err;
 }
 
 void rv_conf_defs_fini(struct rv_conf_defs *defs)
@@ -256,5 +340,9 @@ void rv_conf_defs_fini(struct rv_conf_defs *defs)
 	free(defs->tasks);
 	free(defs->queues);
 	free(defs->resources);
+	free(defs->schedules);
+	for (size_t i = 0; defs->specs && i < defs->nschedules; i++)
+		free(defs->specs[i]);
+	free((void *)defs->specs);
 	*defs = (struct rv_conf_defs){0};
 }

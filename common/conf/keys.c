@@ -68,6 +68,11 @@ static const struct rv_conf_key resource_keys[] = {
 #include "conf/keys.def"
 };
 
+static const struct rv_conf_key schedule_keys[] = {
+#define KEY_SCHEDULE(...) ROW(schedule, __VA_ARGS__)
+#include "conf/keys.def"
+};
+
 #define SINGLE false
 #define NAMED  true
 
@@ -123,10 +128,12 @@ bool rv_conf_key_is_list(const struct rv_conf_key *key)
 {
 	return key->type == RV_TYPE_CODES || key->type == RV_TYPE_NAMES ||
 	       key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV ||
-	       key->type == RV_TYPE_RULES || key->type == RV_TYPE_ENVNAMES;
+	       key->type == RV_TYPE_RULES || key->type == RV_TYPE_ENVNAMES ||
+	       key->type == RV_TYPE_ARGS;
 }
 
 bool rv_conf_key_is_lines(const struct rv_conf_key *key)
 {
-	return key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV || key->type == RV_TYPE_RULES;
+	return key->type == RV_TYPE_PATHS || key->type == RV_TYPE_ENV ||
+	       key->type == RV_TYPE_RULES || key->type == RV_TYPE_ARGS;
 }

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/cron.h"
 #include "base/fmt.h"
 #include "conf/env.h"
 #include "conf/rule.h"
@@ -183,6 +184,22 @@ int rv_value_set_env(const struct rv_conf_key *key, const char *text, void *fiel
 	return append(field, text, strlen(text), arena, why);
 }
 
+int rv_value_set_arg(const struct rv_conf_key *key, const char *text, void *field,
+		     struct rv_arena *arena, struct rv_why *why)
+{
+	const struct rv_conf_list *list = field;
+	size_t size = strcspn(text, "=");
+
+	(void)key;
+	if (text[size] != '=' || !rv_text_is_name(text, size))
+		return rv_fail(why, RV_E_PARSE, "is not NAME=VALUE");
+	for (size_t i = 0; i < list->count; i++) {
+		if (strncmp(list->items[i], text, size + 1) == 0)
+			return rv_fail(why, RV_E_PARSE, "has %.*s twice", (int)size, text);
+	}
+	return append(field, text, strlen(text), arena, why);
+}
+
 int rv_value_set_rule(const struct rv_conf_key *key, const char *text, void *field,
 		      struct rv_arena *arena, struct rv_why *why)
 {
@@ -212,6 +229,27 @@ int rv_value_print_list(const struct rv_conf_key *key, const void *field, struct
 			err = rv_buf_printf(out, ":%d", list->weights[i]);
 	}
 	return err;
+}
+
+int rv_value_set_catch_up(const struct rv_conf_key *key, const char *text, void *field,
+			  struct rv_arena *arena, struct rv_why *why)
+{
+	int64_t value = 0;
+
+	(void)arena;
+	if (rv_catch_up_parse(text, &value) != RV_OK || value > key->max)
+		return rv_fail(why, RV_E_PARSE,
+			       "must be none, last, all or a time such as 2h, to 520w");
+	*(int64_t *)field = value;
+	return RV_OK;
+}
+
+int rv_value_print_catch_up(const struct rv_conf_key *key, const void *field, struct rv_buf *out)
+{
+	char text[RV_FMT_SPACE];
+
+	(void)key;
+	return rv_buf_str(out, rv_catch_up_fmt(text, *(const int64_t *)field));
 }
 
 /* ---- exit codes */

@@ -2,6 +2,7 @@
 #define RV_CONF_TYPES_H
 
 /*
+ * (Longer than a header should be: it is the one list of what a value can be.)
  * The values of the configuration: the C type of each type that keys.def names, and what they are
  * made of.  Included by conf.h only.  All pointers are owned by the struct rv_conf they stand in.
  */
@@ -72,6 +73,11 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_ENV        struct rv_conf_list /* "NAME=VALUE", later ones win */
 #define RV_CONF_C_RULES      struct rv_conf_list /* each a line of conf/rule.h */
 #define RV_CONF_C_ENVNAMES   struct rv_conf_list
+#define RV_CONF_C_ARGS       struct rv_conf_list /* "NAME=VALUE" */
+#define RV_CONF_C_CRON       const char *        /* base/cron.h */
+#define RV_CONF_C_ZONE       const char *        /* conf/zone.h */
+#define RV_CONF_C_CATCH_UP   int64_t             /* RV_CATCH_UP_* or a time */
+#define RV_CONF_C_OVERLAP    enum rv_overlap
 #define RV_CONF_C_STRATEGY   enum rv_strategy
 #define RV_CONF_C_ON_FULL    enum rv_on_full
 #define RV_CONF_C_DURABILITY enum rv_durability
@@ -126,6 +132,13 @@ struct rv_conf_queue {
 
 #define KEY_RESOURCE RV_CONF_FIELD
 struct rv_conf_resource {
+	const char *name;
+#include "conf/keys.def"
+	const char *const *origins;
+};
+
+#define KEY_SCHEDULE RV_CONF_FIELD
+struct rv_conf_schedule {
 	const char *name;
 #include "conf/keys.def"
 	const char *const *origins;

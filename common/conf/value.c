@@ -7,9 +7,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/cron.h"
 #include "base/fmt.h"
 #include "base/near.h"
 #include "base/seam.h"
+#include "base/zone.h"
 #include "conf/text.h"
 
 #include <limits.h>
@@ -174,6 +176,27 @@ static int set_account(const struct rv_conf_key *key, const char *text, void *fi
 	(void)key;
 	if (strlen(text) > 64 || strpbrk(text, " \t:/,") != NULL)
 		return rv_fail(why, RV_E_PARSE, "is not the name of a user or group");
+	return set_text(text, field, arena);
+}
+
+static int set_cron(const struct rv_conf_key *key, const char *text, void *field,
+		    struct rv_arena *arena, struct rv_why *why)
+{
+	struct rv_cron cron;
+	int err = rv_cron_read(text, &cron, why);
+
+	(void)key;
+	return err ? err : set_text(text, field, arena);
+}
+
+/* Whether there is such a zone is for check.c, too. */
+static int set_zone(const struct rv_conf_key *key, const char *text, void *field,
+		    struct rv_arena *arena, struct rv_why *why)
+{
+	(void)key;
+	if (!rv_zone_name_sane(text))
+		return rv_fail(why, RV_E_PARSE,
+			       "is not the name of a time zone, such as Europe/Rome");
 	return set_text(text, field, arena);
 }
 
@@ -407,6 +430,12 @@ static const struct {
 	TYPE(ENV, rv_value_set_env, rv_value_print_list, "NAME=VALUE, one a line"),
 	TYPE(RULES, rv_value_set_rule, rv_value_print_list, "rules, one a line"),
 	TYPE(ENVNAMES, rv_value_set_env_names, rv_value_print_list, "a list of variables"),
+	TYPE(ARGS, rv_value_set_arg, rv_value_print_list, "NAME=VALUE, one a line"),
+	TYPE(CRON, set_cron, print_text, "a time that comes again"),
+	TYPE(ZONE, set_zone, print_text, "a time zone"),
+	TYPE(CATCH_UP, rv_value_set_catch_up, rv_value_print_catch_up,
+	     "none, last, all or a duration"),
+	TYPE(OVERLAP, set_word, print_enum, ""),
 	TYPE(STRATEGY, set_word, print_enum, ""),
 	TYPE(ON_FULL, set_word, print_enum, ""),
 	TYPE(DURABILITY, set_word, print_enum, ""),

@@ -179,6 +179,16 @@ SELECT 'B2', 'batch ' || id || ' called back and was not asked to' FROM batch
 SELECT 'B2', 'job ' || j.id || ' is one callback too many of batch ' || b.id FROM batch b
 	JOIN job j ON -j.batch = b.id WHERE j.batch < 0 AND j.id NOT IN (b.success_job, b.complete_job);
 
+-- C1: schedules: what is off or paused is never due, what is to be planned knows no slot; of each slot
+-- one thing came, with a job or without
+SELECT 'C1', 'schedule ' || name || ' is due and must not, or must and is not' FROM schedule
+	WHERE ((off OR paused) AND (due <> 0 OR next <> 0)) OR (due = 1 AND next <> 0)
+	OR (NOT off AND NOT paused AND next <> 0 AND due = 0) OR (last = 0) <> (last_job = 0);
+SELECT 'C1', 'slot ' || f.slot || ' of schedule ' || f.schedule || ' has come to nothing that can be'
+	FROM firing f LEFT JOIN schedule s ON s.name = f.schedule WHERE s.name IS NULL
+	OR f.became NOT BETWEEN 0 AND 3 OR (f.became IN (0, 2)) <> (f.job > 0)
+	OR (f.became = 1) <> (f.missed > 0) OR (f.became = 3) <> (f.error IS NOT NULL);
+
 -- What belongs to the rules above: parents, ttl, keys, places
 SELECT 'R6', 'job ' || b.id || ' waits for ' || b.waits || ' parents, ' || b.n || ' are noted'
 	FROM (SELECT id, gate, waits, marks, (SELECT count(*) FROM dep d WHERE d.child = b.id) AS n FROM blocked b) b

@@ -13,8 +13,12 @@
 #define RV_RINGS_MAX                                                                               \
 	1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
 
-struct rv_event_view; /* store/events.h */
-struct rv_batch_view; /* store/batch.h */
+struct rv_event_view;    /* store/events.h */
+struct rv_batch_view;    /* store/batch.h */
+struct rv_schedule_view; /* store/schedule.h */
+struct rv_firing_view;
+/* Of a read: all by name, the one of a name, the one that is due first. */
+enum rv_schedules_of { RV_SCHEDULES_ALL, RV_SCHEDULES_NAMED, RV_SCHEDULES_DUE };
 struct rv_stats_view; /* stats.h, as enum rv_stats_of */
 
 struct rv_store_ops {
@@ -62,6 +66,10 @@ struct rv_store_ops {
 	int (*batch)(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view);
 	int (*batches)(struct rv_store *store, int64_t before, int64_t limit,
 		       int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx);
+	int (*schedules)(struct rv_store *store, enum rv_schedules_of of, const char *name,
+			 int (*each)(void *ctx, const struct rv_schedule_view *view), void *ctx);
+	int (*firings)(struct rv_store *store, const char *schedule, int64_t limit,
+		       int (*each)(void *ctx, const struct rv_firing_view *view), void *ctx);
 	int (*cancel_wanted)(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted);
 	int (*cancels)(struct rv_store *store,
 		       int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx);

@@ -32,6 +32,8 @@
 #define MEM_ROW_batches   struct mem_batch
 #define MEM_ROW_holds     struct mem_hold
 #define MEM_ROW_resources struct rv_resource_def
+#define MEM_ROW_schedules struct rv_schedule_view
+#define MEM_ROW_firings   struct mem_firing
 #define MEM_TABLES(T)                                                                              \
 	T(jobs)                                                                                    \
 	T(attempts)                                                                                \
@@ -51,7 +53,9 @@
 	T(gates)                                                                                   \
 	T(batches)                                                                                 \
 	T(holds)                                                                                   \
-	T(resources)
+	T(resources)                                                                               \
+	T(schedules)                                                                               \
+	T(firings)
 
 struct mem_state {
 #define T(name)                                                                                    \
@@ -61,7 +65,7 @@ struct mem_state {
 	} name;
 	MEM_TABLES(T)
 #undef T
-	int64_t epoch, next_id, fence_counter, next_seq, batches_given;
+	int64_t epoch, next_id, fence_counter, next_seq, batches_given, schedules_given;
 };
 
 struct mem_store {

@@ -297,6 +297,31 @@ static void look_at_batch(const struct looker *l, const struct mem_batch *b)
 		say(l, "B2", "batch %lld is over and has not called back", (long long)b->id);
 }
 
+static void look_at_schedule(const struct looker *l, const struct rv_schedule_view *v)
+{
+	bool sleeps = v->def.off || v->paused;
+
+	if ((sleeps && (v->due_us != RV_DUE_NEVER || v->next_us != 0)) ||
+	    (v->due_us == RV_DUE_PLAN && v->next_us != 0) ||
+	    (!sleeps && v->next_us != 0 && v->due_us == RV_DUE_NEVER) ||
+	    (v->last_us == 0) != (v->last_job == 0))
+		say(l, "C1", "schedule %s is due and must not, or must and is not", v->def.name);
+}
+
+static void look_at_firing(const struct looker *l, const struct mem_firing *f)
+{
+	const struct rv_firing_view *v = &f->view;
+	bool known = false;
+
+	MEM_EACH(l->m, schedules, s)
+	known = known || strcmp(s->def.name, f->schedule) == 0;
+	if (!known || (v->became == RV_FIRED_MISSED) != (v->missed > 0) ||
+	    (v->became == RV_FIRED_JOB || v->became == RV_FIRED_SKIPPED) != (v->job > 0) ||
+	    (v->became == RV_FIRED_REFUSED) != (v->error != NULL))
+		say(l, "C1", "slot %lld of schedule %s has come to nothing that can be",
+		    (long long)v->slot_us, f->schedule);
+}
+
 int rv_memory_check(struct rv_store *store, bool full,
 		    void (*broken)(void *ctx, const char *rule, const char *what), void *ctx)
 {
@@ -317,6 +342,10 @@ int rv_memory_check(struct rv_store *store, bool full,
 	}
 	MEM_EACH(l.m, batches, b)
 	look_at_batch(&l, b);
+	MEM_EACH(l.m, schedules, s)
+	look_at_schedule(&l, s);
+	MEM_EACH(l.m, firings, f)
+	look_at_firing(&l, f);
 	MEM_EACH(l.m, queues, q)
 	{
 		look_at_counts(&l, q);

@@ -275,6 +275,7 @@ int rv_memory_do_mirror(struct mem_store *m, struct rv_req_mirror *req, struct r
 	m->now.resources.n = 0;
 	for (size_t i = 0; i < req->nresources; i++)
 		*MEM_ADD(m, resources) = req->resources[i];
+	rv_memory_mirror_schedules(m, req);
 	rv_memory_reconsider(m, NULL);
 	rv_memory_adopt(m);
 	rv_memory_ring_all_room(m);

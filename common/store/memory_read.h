@@ -26,6 +26,11 @@ int rv_memory_read_parents(struct rv_store *store, int64_t id,
 int rv_memory_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view);
 int rv_memory_read_batches(struct rv_store *store, int64_t before, int64_t limit,
 			   int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx);
+int rv_memory_read_schedules(struct rv_store *store, enum rv_schedules_of of, const char *name,
+			     int (*each)(void *ctx, const struct rv_schedule_view *view),
+			     void *ctx);
+int rv_memory_read_firings(struct rv_store *store, const char *schedule, int64_t limit,
+			   int (*each)(void *ctx, const struct rv_firing_view *view), void *ctx);
 int rv_memory_read_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 				 bool *ret_wanted);
 int rv_memory_read_cancels(struct rv_store *store,

@@ -74,6 +74,8 @@ void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
 int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why);
 /* At the end of each request: batches whose last job has ended, and their callbacks. */
 void rv_memory_end_batches(struct mem_store *m);
+/* memory_schedule.c: those of the configuration, as they are now. */
+void rv_memory_mirror_schedules(struct mem_store *m, const struct rv_req_mirror *req);
 /* memory_enqueue.c: NOTFOUND with the nearest name. */
 int rv_memory_task(struct mem_store *m, const char *name, const struct rv_task_def **ret_task,
 		   struct rv_why *why);

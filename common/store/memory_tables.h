@@ -130,6 +130,11 @@ struct mem_instance {
 	uint64_t area, start; /* start: RV_INCARNATION_START of its daemon */
 };
 
+struct mem_firing {
+	const char *schedule;
+	struct rv_firing_view view;
+};
+
 /* What runs said of themselves: the last of each kind counts, if it is of the run in question. */
 struct mem_told {
 	int64_t job, fence, at_us;

@@ -30,7 +30,7 @@ bool rv_req_flat(int kind)
 {
 	return kind > RV_REQ_NONE && kind < RV_REQ_KINDS && kind != RV_REQ_ENQUEUE &&
 	       kind != RV_REQ_MIRROR && kind != RV_REQ_RESULT && kind != RV_REQ_NEW_BATCH &&
-	       kind != RV_REQ_INBOX;
+	       kind != RV_REQ_INBOX && kind != RV_REQ_SCHEDULE;
 }
 
 static int bounded(uint32_t count, size_t limit)
@@ -145,6 +145,10 @@ static void end_strings(struct rv_req *req, int kind)
 		break;
 	case RV_REQ_PAUSE:
 		END(req->u.pause.queue);
+		break;
+	case RV_REQ_FIRE:
+		END(req->u.fire.schedule);
+		END(req->u.fire.error);
 		break;
 	case RV_REQ_WAITER:
 		END(req->u.waiter.path);

@@ -234,6 +234,9 @@ struct rv_req_mirror {
 	size_t nqueues;
 	const struct rv_resource_def *resources;
 	size_t nresources;
+	const struct rv_schedule_def
+		*schedules; /* those that are gone here go, with their history */
+	size_t nschedules;
 };
 
 struct rv_req_raise {
@@ -322,6 +325,73 @@ struct rv_req_new_batch {
  */
 struct rv_req_close {
 	int64_t batch;
+};
+
+/*
+ * SCHEDULE: schedules (store/schedule.h) that no configuration has; PAUSE and RESUME of any.  ADD:
+ * CONFLICT when there is one of that name, NOTFOUND (task, queue), USAGE, TOOBIG; REMOVE: CONFLICT
+ * when it is the configuration's.  The others: NOTFOUND.
+ */
+enum rv_schedule_do {
+	RV_SCHEDULE_ADD,
+	RV_SCHEDULE_REMOVE,
+	RV_SCHEDULE_PAUSE,
+	RV_SCHEDULE_RESUME, /* its slots count from now on */
+	RV_SCHEDULE_DOS
+};
+struct rv_req_schedule {
+	int32_t what;                      /* enum rv_schedule_do */
+	const struct rv_schedule_def *def; /* ADD */
+	const char *name;                  /* the others */
+};
+
+/*
+ * FIRE: what the keeper has planned for a schedule (core/schedule.h) from the view with this id,
+ * since_us and next_us: STALE when it is not so any more: somebody else has done it.  Or a person
+ * wants it now (id 0), whatever its slots: refused as an ENQUEUE is, CONFLICT when it is to skip.
+ */
+enum rv_fired {
+	RV_FIRED_JOB,
+	RV_FIRED_MISSED,
+	RV_FIRED_SKIPPED, /* the job before it has not ended */
+	RV_FIRED_REFUSED, /* no such task, no room: the error says it */
+	RV_FIREDS
+};
+struct rv_req_fire {
+	char schedule[RV_NAME_MAX];
+	int64_t id, since_us, seen_us;
+	int64_t missed_us, missed, slot_us, next_us, due_us; /* struct rv_schedule_plan */
+	uint32_t uid;                                        /* who asks */
+	int32_t became;                                      /* out: enum rv_fired; of the slot */
+	int64_t job;              /* out: it; SKIPPED: the one before it; else 0 */
+	char error[RV_ERROR_MAX]; /* out, REFUSED */
+};
+
+/* What a store shows of a schedule and its slots (store/schedule.h); a plan is made from it. */
+#define RV_FIRINGS_MAX 1000 /* of a schedule that are remembered, the newest */
+
+/* In due_us of a view. */
+#define RV_DUE_NEVER 0LL /* it is off, paused, or over */
+#define RV_DUE_PLAN  1LL /* its next slot is not known: at once */
+
+struct rv_schedule_view {
+	struct rv_schedule_def def; /* texts as those of the view; NULL: not said */
+	int64_t id;
+	bool conf, paused;
+	int64_t since_us; /* slots up to that are none of its */
+	int64_t next_us;  /* the first slot that was not dealt with; 0: not known, or none */
+	int64_t due_us;   /* when that is to be looked at, or RV_DUE_* */
+	int64_t last_us, last_job;               /* the slot that fired last, and its job; 0 none */
+	int64_t fired, missed, skipped, refused; /* slots, in all its life */
+};
+
+struct rv_firing_view {
+	int64_t slot_us, at_us; /* of MISSED: the first of them */
+	int64_t missed;         /* of MISSED: how many; else 0 */
+	int64_t job;            /* of JOB and SKIPPED, as in FIRE; it may be deleted since */
+	enum rv_fired became;
+	bool by_person;
+	const char *error;
 };
 
 /*

@@ -67,6 +67,12 @@ int rv_sqlite_read_batch(struct rv_store *store, int64_t id,
 int rv_sqlite_read_batches(struct rv_store *store, int64_t before, int64_t limit,
 			   int (*each)(void *ctx, const struct rv_batch_view *view),
 			   void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_schedules(struct rv_store *store, enum rv_schedules_of of, const char *name,
+			     int (*each)(void *ctx, const struct rv_schedule_view *view),
+			     void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_firings(struct rv_store *store, const char *schedule, int64_t limit,
+			   int (*each)(void *ctx, const struct rv_firing_view *view),
+			   void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence,
 				 bool *ret_wanted) RV_MUST_CHECK;
 int rv_sqlite_read_cancels(struct rv_store *store,

@@ -90,6 +90,8 @@ int rv_sqlite_do_mirror(struct rv_sqlite *s, struct rv_req *req)
 	if (err == RV_OK)
 		err = put_resources(s, mirror);
 	if (err == RV_OK)
+		err = rv_sqlite_mirror_schedules(s, mirror);
+	if (err == RV_OK)
 		err = rv_sqlite_reconsider(s, NULL);
 	for (size_t i = 0; err == RV_OK && i < mirror->nqueues; i++) {
 		err = put_queue(s, &mirror->queues[i]);

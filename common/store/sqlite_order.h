@@ -21,4 +21,8 @@ int rv_sqlite_order_read(sqlite3_stmt *stmt, int column, struct rv_order *ret_jo
 /* ${queue}, of a new strategy: what waits there gets new places, a batch with each TIDY. */
 int rv_sqlite_rekey(struct rv_sqlite *s, int64_t queue) RV_MUST_CHECK;
 
+/* sqlite_schedule.c: the schedules of the configuration, as they are now. */
+int rv_sqlite_mirror_schedules(struct rv_sqlite *s,
+			       const struct rv_req_mirror *mirror) RV_MUST_CHECK;
+
 #endif

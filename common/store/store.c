@@ -5,6 +5,7 @@
 #include "store/backend.h"
 #include "store/batch.h"
 #include "store/events.h"
+#include "store/schedule.h"
 #include "store/stats.h"
 
 #include "base/check.h"
@@ -337,6 +338,57 @@ int rv_store_holds(struct rv_store *store,
 {
 	PRE(each);
 	return store->ops->holds(store, each, ctx);
+}
+
+/* The one view that was asked for. */
+struct one_schedule {
+	struct rv_schedule_view *view;
+	bool found;
+};
+
+static int take_schedule(void *ctx, const struct rv_schedule_view *view)
+{
+	struct one_schedule *one = ctx;
+
+	INV(!one->found);
+	*one->view = *view;
+	one->found = true;
+	return RV_OK;
+}
+
+static int read_schedule(struct rv_store *store, enum rv_schedules_of of, const char *name,
+			 struct rv_schedule_view *ret_view)
+{
+	struct one_schedule one = {.view = ret_view};
+	int err = store->ops->schedules(store, of, name, take_schedule, &one);
+
+	return err == RV_OK && !one.found ? RV_E_NOTFOUND : err;
+}
+
+int rv_store_schedule(struct rv_store *store, const char *name, struct rv_schedule_view *ret_view)
+{
+	PRE(name && ret_view);
+	return read_schedule(store, RV_SCHEDULES_NAMED, name, ret_view);
+}
+
+int rv_store_schedule_due(struct rv_store *store, struct rv_schedule_view *ret_view)
+{
+	PRE(ret_view);
+	return read_schedule(store, RV_SCHEDULES_DUE, "", ret_view);
+}
+
+int rv_store_schedules(struct rv_store *store,
+		       int (*each)(void *ctx, const struct rv_schedule_view *view), void *ctx)
+{
+	PRE(each);
+	return store->ops->schedules(store, RV_SCHEDULES_ALL, "", each, ctx);
+}
+
+int rv_store_firings(struct rv_store *store, const char *schedule, int64_t limit,
+		     int (*each)(void *ctx, const struct rv_firing_view *view), void *ctx)
+{
+	PRE(schedule && each);
+	return store->ops->firings(store, schedule, limit, each, ctx);
 }
 
 int rv_store_cancel_wanted(struct rv_store *store, int64_t id, int64_t fence, bool *ret_wanted)

@@ -40,6 +40,7 @@ static void copy_state(struct mem_state *to, const struct mem_state *from)
 	to->fence_counter = from->fence_counter;
 	to->next_seq = from->next_seq;
 	to->batches_given = from->batches_given;
+	to->schedules_given = from->schedules_given;
 }
 
 static void free_state(struct mem_state *state)
@@ -260,6 +261,8 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.holds = rv_memory_read_holds,
 	.batch = rv_memory_read_batch,
 	.batches = rv_memory_read_batches,
+	.schedules = rv_memory_read_schedules,
+	.firings = rv_memory_read_firings,
 	.cancel_wanted = rv_memory_read_cancel_wanted,
 	.cancels = rv_memory_read_cancels,
 	.events = rv_memory_read_events,

@@ -6,6 +6,7 @@
 #include "dice.h"
 #include "store/batch.h"
 #include "store/read.h"
+#include "store/schedule.h"
 
 #define JOBS_MAX    4096
 #define LEASES_MAX  256
@@ -50,6 +51,7 @@ struct world {
 	struct rv_queue_def turned;
 	struct rv_task_def tasks[8];
 	struct rv_resource_def resources[2];
+	struct rv_schedule_def schedules[4], schedule;
 	long step, next_look;
 	bool verbose;
 	uint64_t asked[RV_REQ_KINDS], refused[RV_REQ_KINDS];

@@ -295,6 +295,80 @@ static void limit_all(struct world *w, struct rv_req_mirror *mirror)
 	mirror->resources = w->resources;
 }
 
+static const char *const schedules[] = {"hourly", "nightly", "often", "party"};
+
+/* Any of them, now and then nonsense. */
+static struct rv_schedule_def some_schedule(struct world *w, const char *name)
+{
+	struct rv_schedule_def def = {
+		.name = name,
+		.cron = chance(w, 70)   ? "0 * * * *"
+			: chance(w, 95) ? "every 5s"
+					: "0 0 30 2 *",
+		.timezone = "UTC",
+		.task = chance(w, 5) ? "tt" : tasks[below(w, 4)],
+		.queue = chance(w, 30) ? queues[below(w, 3)] : NULL,
+		.spec = chance(w, 50) ? "{\"args\":{}}" : NULL,
+		.priority = below(w, 3) - 1,
+		.jitter_us = chance(w, 20) ? RV_S_US : 0,
+		.catch_up = below(w, 4) - 2,
+		.overlap = (enum rv_overlap)below(w, 4),
+		.off = chance(w, 10),
+	};
+
+	return def;
+}
+
+static void ask_schedule(struct world *w, struct rv_req *req)
+{
+	struct rv_req_schedule *s = &req->u.schedule;
+
+	s->what = chance(w, 40) ? RV_SCHEDULE_ADD : below(w, RV_SCHEDULE_DOS);
+	s->name = chance(w, 3) ? "nosuch" : schedules[below(w, 4)];
+	w->schedule = some_schedule(w, s->name);
+	w->schedule.off = false;
+	if (chance(w, 3))
+		w->schedule.queue = "prioo";
+	s->def = &w->schedule;
+}
+
+/* A few slots only, so that some come again after a schedule was begun anew. */
+static int64_t some_slot(struct world *w)
+{
+	return (w->clock.wall_us / RV_S_US - below(w, 4)) * RV_S_US;
+}
+
+static void ask_fire(struct world *w, struct rv_req *req)
+{
+	struct rv_req_fire *fire = &req->u.fire;
+	struct rv_schedule_view view;
+	const char *name = chance(w, 3) ? "nosuch" : schedules[below(w, 4)];
+
+	put(fire->schedule, sizeof fire->schedule, name);
+	fire->uid = 9;
+	if (chance(w, 25) || rv_store_schedule(w->side[0].store, name, &view) != RV_OK)
+		return;
+	fire->id = view.id + (int)chance(w, 3);
+	fire->since_us = view.since_us + (int)chance(w, 3);
+	fire->seen_us = view.next_us + (int)chance(w, 3);
+	if (chance(w, 80))
+		fire->slot_us = some_slot(w);
+	if (chance(w, 30)) {
+		fire->missed_us = some_slot(w) - 10 * RV_S_US;
+		fire->missed = 1 + below(w, 5);
+	}
+	fire->next_us = chance(w, 90) ? w->clock.wall_us + some_delay(w) : 0;
+	fire->due_us = fire->next_us ? fire->next_us + 1 : 0;
+}
+
+static void ask_cron(struct world *w, struct rv_req *req)
+{
+	if (req->kind == RV_REQ_SCHEDULE)
+		ask_schedule(w, req);
+	else
+		ask_fire(w, req);
+}
+
 /* One queue gets another strategy; TIDY, in batches of any size, does the rest. */
 static void ask_mirror(struct world *w, struct rv_req *req)
 {
@@ -311,6 +385,10 @@ static void ask_mirror(struct world *w, struct rv_req *req)
 	limit_all(w, &req->u.mirror);
 	req->u.mirror.queues = queue;
 	req->u.mirror.nqueues = 1;
+	req->u.mirror.schedules = w->schedules;
+	for (size_t i = 0; i < RV_ARRAY_LEN(schedules); i++)
+		if (chance(w, 50))
+			w->schedules[req->u.mirror.nschedules++] = some_schedule(w, schedules[i]);
 }
 
 void raise_request(struct world *w, struct rv_req *req)
@@ -427,18 +505,19 @@ static void ask_small(struct world *w, struct rv_req *req)
 	}
 }
 
+static const unsigned char weights[RV_REQ_KINDS] = {
+	[RV_REQ_ENQUEUE] = 22,   [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
+	[RV_REQ_LEAVE] = 2,      [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
+	[RV_REQ_BEATS] = 2,      [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
+	[RV_REQ_TIDY] = 5,       [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
+	[RV_REQ_CANCEL] = 8,     [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
+	[RV_REQ_PAUSE] = 2,      [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
+	[RV_REQ_EDIT] = 8,       [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
+	[RV_REQ_DROP_BATCH] = 2, [RV_REQ_SCHEDULE] = 3,  [RV_REQ_FIRE] = 8,
+};
+
 void choose(struct world *w, struct rv_req *req)
 {
-	static const unsigned char weights[RV_REQ_KINDS] = {
-		[RV_REQ_ENQUEUE] = 22,   [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
-		[RV_REQ_LEAVE] = 2,      [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
-		[RV_REQ_BEATS] = 2,      [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
-		[RV_REQ_TIDY] = 5,       [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
-		[RV_REQ_CANCEL] = 8,     [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
-		[RV_REQ_PAUSE] = 2,      [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
-		[RV_REQ_EDIT] = 8,       [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
-		[RV_REQ_DROP_BATCH] = 2,
-	};
 	int all = 0;
 	int n;
 
@@ -479,6 +558,10 @@ void choose(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_NEW_BATCH:
 		ask_new_batch(w, req);
+		break;
+	case RV_REQ_SCHEDULE:
+	case RV_REQ_FIRE:
+		ask_cron(w, req);
 		break;
 	default:
 		ask_small(w, req);

@@ -91,14 +91,14 @@ static int learn_job(void *ctx, const struct rv_job_view *view)
 	return RV_OK;
 }
 
-/* What batches have enqueued when they ended. */
+/* What batches have enqueued when they ended, and schedules. */
 void learn_callbacks(struct world *w)
 {
 	struct rv_job_filter filter = {.state = -1,
 				       .above_id = w->njobs > 0 ? w->jobs[w->njobs - 1] : 0};
 
 	w->nfresh = 0;
-	if (w->nbatches == 0 || rv_store_jobs(w->side[0].store, &filter, learn_job, w) != RV_OK)
+	if (rv_store_jobs(w->side[0].store, &filter, learn_job, w) != RV_OK)
 		return;
 	while (w->nfresh > 0 && w->njobs < JOBS_MAX) {
 		w->jobs[w->njobs++] = w->fresh[--w->nfresh];
@@ -128,6 +128,8 @@ void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 		touch(w, req->u.retry.job);
 	if (req->kind == RV_REQ_DELETE)
 		forget_job(w, req->u.remove.job);
+	if (req->kind == RV_REQ_FIRE)
+		touch(w, req->u.fire.job);
 	if (req->kind == RV_REQ_NEW_BATCH)
 		w->nbatches = req->u.new_batch.id;
 }

@@ -106,6 +106,12 @@ void same_answers(struct world *w, const struct rv_req *a, const struct rv_req *
 		SAME(name, a->u.cancel.slot, b->u.cancel.slot);
 		SAME(name, a->u.cancel.fence, b->u.cancel.fence);
 	}
+	if (a->kind == RV_REQ_FIRE) {
+		SAME(name, a->u.fire.became, b->u.fire.became);
+		SAME(name, a->u.fire.job, b->u.fire.job);
+		SAME(name, a->u.fire.slot_us, b->u.fire.slot_us);
+		SAME_TEXT(name, a->u.fire.error, b->u.fire.error);
+	}
 	if (a->kind == RV_REQ_NEW_BATCH)
 		SAME(name, a->u.new_batch.id, b->u.new_batch.id);
 	if (a->kind == RV_REQ_RETRY)
@@ -367,6 +373,45 @@ static int add_batch(void *ctx, const struct rv_batch_view *v)
 	return RV_OK;
 }
 
+static int add_schedule(void *ctx, const struct rv_schedule_view *v)
+{
+	add(ctx,
+	    "schedule %" PRId64
+	    " %s cron=%s zone=%s task=%s queue=%s spec=%s priority=%d jitter=%" PRId64
+	    " catch_up=%" PRId64 " overlap=%d off=%d conf=%d paused=%d ",
+	    v->id, v->def.name, v->def.cron, v->def.timezone, v->def.task, shown(v->def.queue),
+	    shown(v->def.spec), v->def.priority, v->def.jitter_us, v->def.catch_up,
+	    (int)v->def.overlap, v->def.off, v->conf, v->paused);
+	add(ctx,
+	    "since=%" PRId64 " next=%" PRId64 " due=%" PRId64 " last=%" PRId64 ",%" PRId64
+	    " counts=%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n",
+	    v->since_us, v->next_us, v->due_us, v->last_us, v->last_job, v->fired, v->missed,
+	    v->skipped, v->refused);
+	return RV_OK;
+}
+
+static int add_firing(void *ctx, const struct rv_firing_view *v)
+{
+	add(ctx,
+	    "  slot %" PRId64 " at=%" PRId64 " missed=%" PRId64 " job=%" PRId64
+	    " became=%d person=%d error=%s\n",
+	    v->slot_us, v->at_us, v->missed, v->job, (int)v->became, v->by_person, shown(v->error));
+	return RV_OK;
+}
+
+static int add_schedules(struct rv_store *store, struct texts *t)
+{
+	static const char *const names[] = {"hourly", "nightly", "often", "party"};
+	struct rv_schedule_view due;
+	int err = rv_store_schedules(store, add_schedule, t);
+
+	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(names); i++)
+		err = rv_store_firings(store, names[i], 20, add_firing, t);
+	if (err == RV_OK && rv_store_schedule_due(store, &due) == RV_OK)
+		add(t, "due %s\n", due.def.name);
+	return err;
+}
+
 static int add_stats(void *ctx, const struct rv_stats_view *v)
 {
 	static const int asked[] = {500, 950, 990};
@@ -404,6 +449,7 @@ static void describe_store(struct world *w, int s, struct texts *t)
 	    rv_store_gates(store, add_gate, t) != RV_OK ||
 	    rv_store_holds(store, add_hold, t) != RV_OK ||
 	    rv_store_batches(store, 0, 40, add_batch, t) != RV_OK ||
+	    add_schedules(store, t) != RV_OK ||
 	    rv_store_statistics(store, RV_STATS_QUEUES, NULL, add_stats, t) != RV_OK ||
 	    rv_store_statistics(store, RV_STATS_TASKS, NULL, add_stats, t) != RV_OK ||
 	    rv_store_totals(store, &totals) != RV_OK || rv_store_instance(store, &at) != RV_OK)

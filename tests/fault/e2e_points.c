@@ -67,6 +67,8 @@ static const struct point {
 	{"keeper_tick", 1, ENDS | EIO_, "keeper", DAEMON, false, false, false},
 	{"keeper_offer", 1, ENDS | ERRORS, "keeper", OFFER, false, false, false},
 	{"keeper_stored", 1, ENDS, "keeper", OFFER, false, false, false},
+	{"keeper_fire", 1, ENDS | EIO_, "keeper", DAEMON, false, false, false},
+	{"keeper_fired", 1, ENDS | EIO_, "keeper", DAEMON, false, false, false},
 	{"sup_sweep", 1, ENDS, "reeved", DAEMON, true, false, false},
 	{"sup_swept", 1, ENDS, "reeved", DAEMON, true, false, false},
 	{"sup_fork", 3, ENDS | BUSY, "reeved", DAEMON, false, false, false},
@@ -208,8 +210,10 @@ static int r10_all_is_done_after_the_fault(const struct point *point, const char
 	rv_e2e_new(e,
 		   "[pool:default]\nworkers = %d\nrestart_delay = 10ms\n"
 		   "restart_delay_max = 50ms\nrestart_burst = 1000/1s\nheartbeat = 100ms\n"
-		   "hang_timeout = 2s\nlease = 4s\nboot_timeout = 5s\nmax_batch = %d\n",
-		   point->needs_crowd ? CROWD : 3, point->needs_crowd ? 1 : 64);
+		   "hang_timeout = 2s\nlease = 4s\nboot_timeout = 5s\nmax_batch = %d\n"
+		   "[schedule:tick]\ncron = every 1s\ntask = noop\nenabled = %s\n",
+		   point->needs_crowd ? CROWD : 3, point->needs_crowd ? 1 : 64,
+		   strncmp(point->name, "keeper_fire", 11) == 0 ? "yes" : "no");
 	if (point->by != CLI) {
 		rv_e2e_env(e, "RV_FAULT=%s", plan);
 		rv_e2e_env(e, "RV_FAULT_ONCE=%s/once", e->dir);

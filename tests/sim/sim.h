@@ -132,6 +132,8 @@ void sim_worker_dies(struct sim *s, int w);
 /* sim_others.c: the keeper, people, the daemon, the clock. */
 void sim_daemon_starts(struct sim *s, bool other_boot);
 void sim_keeper_tick(struct sim *s);
+/* sim_cron.c: its part that fires schedules. */
+void sim_keeper_cron(struct sim *s);
 void sim_people_step(struct sim *s);
 void sim_enqueue(struct sim *s);
 void sim_clock_step(struct sim *s);

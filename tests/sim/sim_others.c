@@ -143,6 +143,7 @@ void sim_keeper_tick(struct sim *s)
 		tell_deaths(s);
 	if (!s->calm && sim_chance(s, 50))
 		return;
+	sim_keeper_cron(s);
 	s->req.u.promote = (struct rv_req_promote){.limit = 1 + (uint32_t)sim_below(s, 20)};
 	if (sim_ask(s, RV_REQ_PROMOTE) && s->req.err != RV_OK)
 		sim_fail(s, "promote: %s", s->req.why.text);

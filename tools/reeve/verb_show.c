@@ -62,6 +62,7 @@ static void show_head(const struct rv_cli *cli, const struct rv_job_view *view, 
 static void show_rest(const struct rv_job_view *view)
 {
 	char text[RV_FMT_SPACE];
+	char made[RV_CRONS_MADE];
 
 	if (view->timeout_us > 0)
 		rv_out_line("timeout", rv_fmt_duration(text, view->timeout_us));
@@ -76,6 +77,8 @@ static void show_rest(const struct rv_job_view *view)
 	rv_out_line("limit", view->gate);
 	rv_view_line_labels(view->labels);
 	rv_out_line("metadata", view->meta);
+	rv_crons_made(made, view->meta);
+	rv_out_line("schedule", made[0] ? made : NULL);
 	if (view->batch > 0)
 		(void)printf("%-12s %s%lld\n", "batch", view->callback ? "callback of " : "",
 			     (long long)view->batch);

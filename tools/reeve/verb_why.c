@@ -401,6 +401,7 @@ struct kept {
 	struct rv_job_view view;
 	char queue[RV_NAME_MAX], worker[RV_NAME_MAX * 2], error[RV_ERROR_MAX];
 	char gate[2 * RV_NAME_MAX + RV_KEY_MAX];
+	char made[RV_CRONS_MADE]; /* by which schedule; "" none */
 };
 
 static int read_job(struct rv_cli *cli, int64_t id, struct kept *kept)
@@ -420,6 +421,7 @@ static int read_job(struct rv_cli *cli, int64_t id, struct kept *kept)
 	view->error = kept->error[0] ? kept->error : NULL;
 	(void)snprintf(kept->gate, sizeof(kept->gate), "%s", or_nothing(view->gate));
 	view->gate = kept->gate[0] ? kept->gate : NULL;
+	rv_crons_made(kept->made, view->meta);
 	view->takes = NULL;
 	view->task = view->spec = view->labels = view->meta = view->key = NULL;
 	view->unique_key = view->idem_key = NULL;
@@ -450,6 +452,10 @@ int rv_verb_why(struct rv_cli *cli)
 		err = rv_batch_why(cli->client.store, &kept.view, add_text, &why);
 		err = err ? err : why.err;
 	}
+	if (!err && kept.made[0])
+		add(&why, "schedule", "schedule %s made it", kept.made);
+	if (!err)
+		err = why.err;
 	if (err)
 		code = rv_cli_fail(cli, err);
 	else if (cli->json)

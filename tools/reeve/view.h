@@ -45,6 +45,11 @@ typedef void rv_limits_say_fn(void *ctx, const char *code, const char *text);
 int rv_limits_why(struct rv_store *store, const struct rv_job_view *job, int64_t now_us,
 		  rv_limits_say_fn *say, void *ctx) RV_MUST_CHECK;
 
+/* A job's schedule and slot by its metadata: "nightly, slot 2026-…"; "": none made it.  In crons.c.
+ */
+#define RV_CRONS_MADE 160
+void rv_crons_made(char out[RV_CRONS_MADE], const char *meta);
+
 /* What a batch has to do with a job that waits; nothing is said without one.  In verb_batch.c. */
 int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limits_say_fn *say,
 		 void *ctx) RV_MUST_CHECK;

@@ -40,7 +40,7 @@ struct rv_keeper {
 	struct rv_child_link link;
 	struct rv_loop *loop;
 	struct rv_loop_signals signals;
-	struct rv_loop_timer tick, due, tidy, inbox, again;
+	struct rv_loop_timer tick, due, tidy, inbox, cron, again;
 	/* tick.c */
 	int64_t ticked_us;        /* mono: the last TICK that was sent */
 	int64_t seen_us;          /* mono: when we last knew that we run */
@@ -68,6 +68,7 @@ struct rv_keeper {
 		int64_t job, fence;
 	} kicked[RV_KEEP_KICKS];
 	unsigned nkicked;
+	int64_t cron_due_us;      /* cron.c, wall: when a schedule is to be looked at; 0 never */
 	struct rv_offers *offers; /* offers.c; NULL: nobody has come */
 	struct rv_req req;        /* too large for a stack */
 	int result;
@@ -98,6 +99,10 @@ void rv_keep_kick(struct rv_keeper *keeper);
 
 /* tidy.c: a batch of what can wait, and the next ones in its time. */
 void rv_keep_tidy(struct rv_keeper *keeper);
+
+/* cron.c: when a schedule is due next; fires what is, some now, the others in the next turns. */
+void rv_keep_look_cron(struct rv_keeper *keeper);
+void rv_keep_cron(struct rv_keeper *keeper);
 
 /* inbox.c: a batch of what SQL has put there, and the next ones. */
 void rv_keep_inbox(struct rv_keeper *keeper);

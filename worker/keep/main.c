@@ -6,6 +6,7 @@
  *
  *   dead.c    obituaries from the supervisor: the leases of the dead end, then an ACK
  *   due.c     scheduled jobs become ready at their time; cancellations are passed on
+ *   cron.c    slots of schedules become jobs at their time
  *   offers.c  jobs that clients hand over are stored, many in one transaction (offers_round.c)
  *   inbox.c   what programs have inserted with SQL becomes jobs
  *   beats.c   the beats of the living go into the store; the silent are reported and expired
@@ -247,6 +248,7 @@ static void end(struct rv_keeper *keeper)
 	rv_loop_timer_stop(&keeper->due);
 	rv_loop_timer_stop(&keeper->tidy);
 	rv_loop_timer_stop(&keeper->inbox);
+	rv_loop_timer_stop(&keeper->cron);
 	rv_loop_timer_stop(&keeper->again);
 	rv_loop_signals_stop(&keeper->signals);
 	rv_loop_free(keeper->loop);

@@ -52,7 +52,9 @@ static int mirror(struct rv_keeper *keeper, struct rv_why *why)
 						      .queues = defs.queues,
 						      .nqueues = defs.nqueues,
 						      .resources = defs.resources,
-						      .nresources = defs.nresources};
+						      .nresources = defs.nresources,
+						      .schedules = defs.schedules,
+						      .nschedules = defs.nschedules};
 	err = rv_child_do(&keeper->child, &keeper->req, RV_DURABILITY_FULL, RV_CHILD_OPEN_US, why);
 	rv_conf_defs_fini(&defs);
 	return err;

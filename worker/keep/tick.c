@@ -95,6 +95,7 @@ void rv_keep_read_totals(struct rv_keeper *keeper)
 	keeper->open_jobs = totals.counts[RV_JOB_READY] + totals.counts[RV_JOB_SCHEDULED] +
 			    totals.counts[RV_JOB_BLOCKED] + totals.counts[RV_JOB_RUNNING];
 	rv_keep_set_due(keeper, totals.next_due_us);
+	rv_keep_look_cron(keeper);
 	if (totals.inbox && !rv_loop_timer_active(&keeper->inbox))
 		rv_loop_timer_start(keeper->loop, &keeper->inbox, 0, rv_keep_on_inbox, keeper);
 }
@@ -187,6 +188,9 @@ void rv_keep_tick(struct rv_keeper *keeper)
 	else
 		keeper->forgiving = false;
 	poll_store(keeper);
+	/* Its timer knows nothing of a wall clock that is set. */
+	if (!keeper->ending && keeper->cron_due_us != 0 && rv_wall_us() >= keeper->cron_due_us)
+		rv_keep_cron(keeper);
 	if (!keeper->ending)
 		rv_keep_judge(keeper);
 	if (!keeper->ending)

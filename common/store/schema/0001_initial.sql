@@ -407,6 +407,47 @@ CREATE TABLE instance (
 	raised_at   INTEGER NOT NULL
 ) STRICT;
 
+-- What makes a job again and again.  A schedule moves on in the transaction that enqueues a slot's job.
+CREATE TABLE schedule (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	name     TEXT NOT NULL UNIQUE,
+	cron     TEXT NOT NULL,
+	timezone TEXT NOT NULL,
+	task     TEXT NOT NULL,
+	queue    TEXT, -- NULL its task's
+	spec     TEXT,
+	priority INTEGER NOT NULL, -- -1 the default
+	jitter   INTEGER NOT NULL,
+	catch_up INTEGER NOT NULL, -- 0 none, -1 last, -2 all, or those of this time
+	overlap  INTEGER NOT NULL, -- 0 allow, 1 skip, 2 queue, 3 replace
+	off      INTEGER NOT NULL,
+	conf     INTEGER NOT NULL, -- it is in the configuration
+	paused   INTEGER NOT NULL DEFAULT 0,
+	since    INTEGER NOT NULL, -- slots up to that are none of its
+	next     INTEGER NOT NULL DEFAULT 0, -- the first slot not dealt with; 0 not known, or none
+	due      INTEGER NOT NULL, -- when to look at it; 0 never, 1 its next slot is not known
+	last     INTEGER NOT NULL DEFAULT 0, -- the slot that fired last
+	last_job INTEGER NOT NULL DEFAULT 0,
+	fired    INTEGER NOT NULL DEFAULT 0, -- slots, in all its life
+	missed   INTEGER NOT NULL DEFAULT 0,
+	skipped  INTEGER NOT NULL DEFAULT 0,
+	refused  INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX schedule_due ON schedule(due, name) WHERE due <> 0;
+
+-- What came of its slots, the last thousand.
+CREATE TABLE firing (
+	schedule TEXT NOT NULL,
+	slot     INTEGER NOT NULL,
+	person   INTEGER NOT NULL, -- 1: somebody wanted it then
+	at       INTEGER NOT NULL,
+	became   INTEGER NOT NULL, -- 0 a job, 1 missed, 2 skipped, 3 refused
+	job      INTEGER NOT NULL, -- that; of a skipped one: the one before it; 0
+	missed   INTEGER NOT NULL, -- how many slots from this one on
+	error    TEXT,
+	PRIMARY KEY (schedule, slot, person)
+) STRICT, WITHOUT ROWID;
+
 -- For programs that speak SQL and nothing else (docs/LIBRARY.md): what is inserted here is a job as
 -- soon as the keeper has seen it, and gone from here in the same transaction.  What cannot be a job
 -- stays, with its error; set that to NULL to have it tried again.  Columns are only ever added.

@@ -272,8 +272,7 @@ ParameterizedTest(int *row, cron_clocks, agree)
 			  "%s at %lld", name, (long long)(from_s + i * 60));
 	for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) {
 		if (strcmp(texts[i], "20 4 29 2 *") != 0 ||
-		    rv_civil_month_days(nights[*row].year, 2) == 29 ||
-		    rv_civil_month_days(nights[*row].year + 1, 2) == 29)
+		    rv_civil_month_days(nights[*row].year, 2) == 29)
 			compare(texts[i], name, zone, from_s);
 	}
 	rv_zone_free(zone);

@@ -108,7 +108,12 @@ static const struct {
 	{"cancel --query id:1", RV_OK, "cancel", 0, 0},
 	{"cancel --query id:1 2", RV_E_USAGE, NULL, 0, 0},
 	{"cancel --dry-run 2", RV_E_USAGE, NULL, 0, 0},
-	{"cron ls", RV_E_USAGE, NULL, 0, 0},
+	{"cron ls", RV_OK, "cron ls", 0, 0},
+	{"cron next x -n 3", RV_OK, "cron next", 1, 0},
+	{"cron next x --expr @daily", RV_E_USAGE, NULL, 0, 0},
+	{"cron next x --timezone UTC", RV_E_USAGE, NULL, 0, 0},
+	{"cron add x @daily", RV_E_USAGE, NULL, 0, 0},
+	{"cron add x @daily t a=1", RV_OK, "cron add", 4, 0},
 	{"help", RV_OK, "help", 0, 0},
 	{"help queue ls", RV_OK, "help", 2, 0},
 };

@@ -13,6 +13,9 @@ while read -r verb; do
 	"batch show" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;
 	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
 	"dlq import") word=file ;;
+	"cron ls") ;;
+	"cron add") word="x @daily job" ;;
+	cron*) word=x ;;
 	"db sql") word="SELECT" ;;
 	esac
 	# shellcheck disable=SC2086

@@ -1,6 +1,7 @@
 /*
  * Schedules: the rows of those that the configuration or a person has made.
  * Whoever mirrors a configuration, and the CLI.  A schedule that goes takes its history along.
+ * Wider than most: tasks and queues are looked up here.
  */
 #include "store/sqlite_schedule.h"
 

@@ -72,6 +72,8 @@ struct mem_store {
 	struct rv_store base; /* first: store.c knows only this */
 	struct mem_state now;
 	struct mem_state begun, saved; /* copies: at begin, at the start of the request */
+	struct mem_state tried;        /* and within one: before what may be refused */
+	size_t tried_rings;
 	int64_t commits;
 	int64_t wall_us; /* read once a request */
 	struct rv_arena strings;

@@ -74,6 +74,9 @@ void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
 int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why);
 /* At the end of each request: batches whose last job has ended, and their callbacks. */
 void rv_memory_end_batches(struct mem_store *m);
+/* store_memory.c: what is done from here on can be undone, rings too; rows stay where they are. */
+void rv_memory_try(struct mem_store *m);
+void rv_memory_undo(struct mem_store *m);
 /* memory_schedule.c: those of the configuration, as they are now. */
 void rv_memory_mirror_schedules(struct mem_store *m, const struct rv_req_mirror *req);
 /* memory_enqueue.c: NOTFOUND with the nearest name. */

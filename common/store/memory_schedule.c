@@ -237,12 +237,14 @@ static int fire(struct mem_store *m, struct rv_schedule_view *v, struct rv_req_f
 		v->skipped++;
 	} else {
 		req->became = RV_FIRED_JOB;
+		rv_memory_try(m);
 		err = enqueue(m, v, req, previous, why);
 		v->fired += err == RV_OK;
 	}
 	if (err != RV_OK && (f.by_person || !rv_rules_schedule_refused(err)))
 		return err;
 	if (err != RV_OK) {
+		rv_memory_undo(m);
 		req->became = RV_FIRED_REFUSED;
 		req->job = 0;
 		(void)snprintf(req->error, sizeof req->error, "%s", rv_why_text(why, err));

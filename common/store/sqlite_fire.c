@@ -110,11 +110,13 @@ static int enqueue(struct rv_sqlite *s, const struct rv_schedule_view *view,
 }
 
 /* What was done for the job is undone; what is wrong is about it, so the slot is over. */
-static int refuse(struct rv_sqlite *s, struct rv_req_fire *fire, int err, struct rv_why *why)
+static int refuse(struct rv_sqlite *s, struct rv_req_fire *fire, size_t nrings, int err,
+		  struct rv_why *why)
 {
 	PRE(err != RV_OK);
 	s->nfallen = 0;
 	s->ngates = 0;
+	s->base.nrings = nrings;
 	if (sqlite3_get_autocommit(s->db)) /* SQLite itself has given the transaction up */
 		return RV_E_IO;
 	fire->became = RV_FIRED_REFUSED;
@@ -129,6 +131,7 @@ static int refuse(struct rv_sqlite *s, struct rv_req_fire *fire, int err, struct
 static int make_job(struct rv_sqlite *s, const struct rv_schedule_view *view,
 		    struct rv_req_fire *fire, int64_t previous, struct rv_why *why)
 {
+	size_t nrings = s->base.nrings;
 	int err = rv_sqlite_run(s, RV_SQL_ROW_SAVEPOINT, NULL, "");
 
 	if (err != RV_OK)
@@ -137,7 +140,7 @@ static int make_job(struct rv_sqlite *s, const struct rv_schedule_view *view,
 	fire->became = RV_FIRED_JOB;
 	err = enqueue(s, view, fire, previous, why);
 	if (err != RV_OK && fire->id != 0 && rv_rules_schedule_refused(err))
-		err = refuse(s, fire, err, why);
+		err = refuse(s, fire, nrings, err, why);
 	return err == RV_OK ? rv_sqlite_run(s, RV_SQL_ROW_RELEASE, NULL, "") : err;
 }
 

@@ -43,6 +43,18 @@ static void copy_state(struct mem_state *to, const struct mem_state *from)
 	to->schedules_given = from->schedules_given;
 }
 
+void rv_memory_try(struct mem_store *m)
+{
+	copy_state(&m->tried, &m->now);
+	m->tried_rings = m->base.nrings;
+}
+
+void rv_memory_undo(struct mem_store *m)
+{
+	copy_state(&m->now, &m->tried);
+	m->base.nrings = m->tried_rings;
+}
+
 static void free_state(struct mem_state *state)
 {
 #define T(name) free(state->name.rows);
@@ -73,6 +85,7 @@ static void memory_close(struct rv_store *store)
 	free_state(&m->now);
 	free_state(&m->begun);
 	free_state(&m->saved);
+	free_state(&m->tried);
 	rv_arena_reset(&m->strings);
 	free(m);
 }

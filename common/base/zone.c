@@ -106,7 +106,7 @@ static bool take_time(const char **at, int64_t max_hours, int64_t *ret_s)
 		if (!take_number(at, 59, &seconds))
 			return false;
 	}
-	*ret_s = sign * (hours * 3600 + minutes * 60 + seconds);
+	*ret_s = sign * (hours * 3600LL + minutes * 60LL + seconds);
 	return true;
 }
 
@@ -239,7 +239,7 @@ static bool read_body(struct rv_zone *z, const unsigned char *body, const struct
 		z->times[i] = number_at(body + i * (size_t)width, width);
 		if (kinds[i] >= h->type || (i > 0 && z->times[i] <= z->times[i - 1]))
 			return false;
-		z->offsets[i] = (int32_t)number_at(types + kinds[i] * 6u, 4);
+		z->offsets[i] = (int32_t)number_at(types + (size_t)kinds[i] * 6, 4);
 	}
 	return true;
 }

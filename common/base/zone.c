@@ -134,7 +134,7 @@ static bool take_rule(const char **at, struct rule *rule)
 	if (**at != ',')
 		return false;
 	(*at)++;
-	rule->time_s = 2 * 3600;
+	rule->time_s = 7200;
 	if (**at == 'M') {
 		(*at)++;
 		rule->kind = RULE_MONTH;

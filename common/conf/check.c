@@ -137,30 +137,58 @@ static void check_words(struct rv_builder *b, const struct rv_instance *in,
 	rv_arena_reset(&arena);
 }
 
+static void check_command(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+
+	if (strlen(task->command) > COMMAND_MAX)
+		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
+				  "command is longer than %u bytes", COMMAND_MAX);
+	else if (task->handler == RV_CONF_HANDLER_PIPE && strstr(task->command, "${arg."))
+		rv_conf_error_add(
+			b->errors, rv_build_where(in, "command"),
+			"command: a pipe handler gets the arguments of its jobs as lines, "
+			"not as ${arg.NAME}");
+	else
+		check_words(b, in, task);
+}
+
+/* Keys that only one kind of handler has. */
+static void check_pipe_keys(struct rv_builder *b, const struct rv_instance *in)
+{
+	static const char *const keys[] = {"ready_timeout", "recycle_jobs", "recycle_age",
+					   "recycle_rss"};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) {
+		if (rv_build_is_set(in, keys[i]))
+			rv_conf_error_add(b->errors, rv_build_where(in, keys[i]),
+					  "%s is for handler = pipe", keys[i]);
+	}
+}
+
 static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 {
 	const struct rv_conf_task *task = in->base;
-	bool exec = task->handler == RV_CONF_HANDLER_EXEC;
+	bool builtin = task->handler == RV_CONF_HANDLER_BUILTIN;
 
 	if (rv_build_is_bad(in, "handler") || rv_build_is_bad(in, "builtin") ||
 	    rv_build_is_bad(in, "command"))
 		return;
-	if (exec && !task->command)
+	if (task->handler != RV_CONF_HANDLER_PIPE && !b->from_text) /* a dump says every key */
+		check_pipe_keys(b, in);
+	if (!builtin && !task->command)
 		rv_conf_error_add(b->errors, &in->where, "[%s] needs a command", in->title);
-	if (exec && task->builtin != RV_CONF_BUILTIN_NONE)
+	if (!builtin && task->builtin != RV_CONF_BUILTIN_NONE)
 		rv_conf_error_add(b->errors, rv_build_where(in, "builtin"),
 				  "builtin is for handler = builtin");
-	if (!exec && task->builtin == RV_CONF_BUILTIN_NONE)
+	if (builtin && task->builtin == RV_CONF_BUILTIN_NONE)
 		rv_conf_error_add(b->errors, &in->where, "[%s] needs builtin = noop, sleep or fail",
 				  in->title);
-	if (!exec && task->command)
+	if (builtin && task->command)
 		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
-				  "command is for handler = exec");
-	if (exec && task->command && strlen(task->command) > COMMAND_MAX)
-		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
-				  "command is longer than %u bytes", COMMAND_MAX);
-	else if (exec && task->command)
-		check_words(b, in, task);
+				  "command is for handler = exec or pipe");
+	if (!builtin && task->command)
+		check_command(b, in);
 }
 
 static void check_codes(struct rv_builder *b, const struct rv_instance *in)
@@ -337,7 +365,7 @@ static void check_program(struct rv_builder *b, const struct rv_instance *in)
 	struct rv_arena arena;
 	int err;
 
-	if (task->handler != RV_CONF_HANDLER_EXEC || !task->command || task->shell)
+	if (task->handler == RV_CONF_HANDLER_BUILTIN || !task->command || task->shell)
 		return;
 	rv_arena_init(&arena);
 	err = rv_words_split(task->command, &arena, &words, NULL);

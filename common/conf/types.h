@@ -30,7 +30,7 @@ static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int cod
 #define RV_CONF_UNSET    (-1LL)
 #define RV_CONF_INFINITY INT64_MAX
 
-enum rv_conf_handler { RV_CONF_HANDLER_EXEC, RV_CONF_HANDLER_BUILTIN };
+enum rv_conf_handler { RV_CONF_HANDLER_EXEC, RV_CONF_HANDLER_BUILTIN, RV_CONF_HANDLER_PIPE };
 enum rv_conf_builtin {
 	RV_CONF_BUILTIN_NONE,
 	RV_CONF_BUILTIN_NOOP,

@@ -72,6 +72,7 @@ int rv_memory_do_promote(struct mem_store *m, struct rv_req_promote *req, struct
 static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *ack)
 {
 	int64_t due_us = rv_rules_later(m->wall_us, ack->retry_us);
+	char says[RV_ERROR_MAX];
 
 	PRE(j->place == MEM_LEASE && !j->cancel_requested);
 	switch (ack->outcome) {
@@ -100,6 +101,16 @@ static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *
 		break;
 	case RV_OUTCOME_LATER:
 		break;
+	case RV_OUTCOME_CRASHED:
+		j->crashes++;
+		(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, "handler", j->crashes,
+			       ack->error);
+		if (rv_retry_after_crash(j->crashes, j->max_crashes) != RV_VERDICT_AGAIN) {
+			rv_memory_to_final(m, j, RV_JOB_DEAD, says);
+			return;
+		}
+		due_us = m->wall_us;
+		break;
 	default:
 		IMPOSSIBLE("an outcome that was looked at before");
 	}
@@ -117,7 +128,7 @@ static int ack_one(struct mem_store *m, uint64_t who, const struct rv_ack *ack)
 
 	if (!j || j->place != MEM_LEASE || j->fence != ack->fence || j->incarnation != who)
 		return RV_E_STALE;
-	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CANCELLED)
+	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CRASHED)
 		return RV_E_USAGE;
 	ran = j->started || ack->started_us != 0 ||
 	      (ack->outcome != RV_OUTCOME_INTERRUPTED && ack->outcome != RV_OUTCOME_CANCELLED);

@@ -68,7 +68,8 @@ static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_ex
 		rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_CANCELLED);
 	} else {
 		j->crashes += charged;
-		(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, j->crashes, how->words);
+		(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, "worker", j->crashes,
+			       how->words);
 		if (charged && rv_retry_after_crash(j->crashes, j->max_crashes) != RV_VERDICT_AGAIN)
 			rv_memory_to_final(m, j, RV_JOB_DEAD, says);
 		else

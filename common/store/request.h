@@ -90,8 +90,8 @@ enum rv_outcome {
 	RV_OUTCOME_LATER,       /* try later: burns no attempt, waits retry_us */
 	RV_OUTCOME_INTERRUPTED, /* drain, stop: back to ready, burns nothing */
 	RV_OUTCOME_CANCELLED,   /* stopped because of cancel_requested */
-	RV_OUTCOME_CRASHED,     /* set by EXPIRE only: burns no attempt, counts a crash */
-	RV_OUTCOME_EXPIRED,     /* ttl; set by the store only */
+	RV_OUTCOME_CRASHED, /* its worker (EXPIRE) or handler (ack) died: counts a crash alone */
+	RV_OUTCOME_EXPIRED, /* ttl; set by the store only */
 };
 
 struct rv_ack {

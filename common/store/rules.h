@@ -34,7 +34,7 @@ struct rv_need;
 #define RV_SAYS_CANCELLED   "cancelled"
 #define RV_SAYS_REPLACED    "replaced by job %lld"
 #define RV_SAYS_DROPPED     "dropped: queue full"
-#define RV_SAYS_CRASHES     "crashed its worker %d times: %s"
+#define RV_SAYS_CRASHES     "crashed its %s %d times: %.320s" /* worker, or handler */
 
 /* "" means "not said", as NULL does; never NULL. */
 const char *rv_rules_task(const struct rv_job_new *job);

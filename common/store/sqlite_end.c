@@ -93,6 +93,34 @@ static int after_failure(struct rv_sqlite *s, const struct rv_sqlite_place *plac
 	return RV_OK;
 }
 
+static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
+		       const char *what, const struct rv_sqlite_run *run)
+{
+	char says[RV_ERROR_MAX];
+	sqlite3_stmt *stmt;
+	int max_crashes;
+	int err;
+
+	PRE(run && run->error && run->outcome == RV_OUTCOME_CRASHED);
+	place->crashes++;
+#ifdef RV_MUTANT_CRASH_BURNS_ATTEMPT
+	place->attempts++;
+#endif
+	err = rv_sqlite_start(s, RV_SQL_JOB_LIMITS, &stmt, "i", place->id);
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	max_crashes = sqlite3_column_int(stmt, 1);
+	rv_sqlite_end(stmt);
+	if (max_crashes < 0)
+		return RV_E_CORRUPT;
+	if (rv_retry_after_crash(place->crashes, max_crashes) == RV_VERDICT_AGAIN)
+		return again(s, place, from, s->now_us, run);
+	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, what, place->crashes, run->error);
+	return rv_sqlite_to_done(s, place, from, RV_JOB_DEAD, says, run);
+}
+
 /* The job was not cancelled: where its outcome takes it. */
 static int settle(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
 		  const struct rv_ack *ack, const struct rv_sqlite_run *run)
@@ -121,6 +149,8 @@ static int settle(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_jo
 		return again(s, place, from, rv_rules_later(s->now_us, ack->retry_us), run);
 	case RV_OUTCOME_INTERRUPTED:
 		return again(s, place, from, s->now_us, run);
+	case RV_OUTCOME_CRASHED:
+		return after_crash(s, place, from, "handler", run);
 	default:
 		IMPOSSIBLE("an outcome that was looked at before");
 	}
@@ -215,7 +245,7 @@ int rv_sqlite_ack(struct rv_sqlite *s, uint64_t incarnation, const char *worker,
 		ack->err = RV_E_STALE;
 		return RV_OK;
 	}
-	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CANCELLED) {
+	if (ack->outcome < RV_OUTCOME_SUCCEEDED || ack->outcome > RV_OUTCOME_CRASHED) {
 		ack->err = RV_E_USAGE;
 		return RV_OK;
 	}
@@ -227,34 +257,6 @@ struct death {
 	const char *worker;
 	const struct rv_expire_one *how;
 };
-
-static int after_crash(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
-		       const struct death *death, const struct rv_sqlite_run *run)
-{
-	char says[RV_ERROR_MAX];
-	sqlite3_stmt *stmt;
-	int max_crashes;
-	int err;
-
-	PRE(rv_rules_is_crash(death->how->died));
-	place->crashes++;
-#ifdef RV_MUTANT_CRASH_BURNS_ATTEMPT
-	place->attempts++;
-#endif
-	err = rv_sqlite_start(s, RV_SQL_JOB_LIMITS, &stmt, "i", place->id);
-	if (err == RV_OK)
-		err = rv_sqlite_step(s, stmt);
-	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	max_crashes = sqlite3_column_int(stmt, 1);
-	rv_sqlite_end(stmt);
-	if (max_crashes < 0)
-		return RV_E_CORRUPT;
-	if (rv_retry_after_crash(place->crashes, max_crashes) == RV_VERDICT_AGAIN)
-		return again(s, place, from, s->now_us, run);
-	(void)snprintf(says, sizeof says, RV_SAYS_CRASHES, place->crashes, death->how->words);
-	return rv_sqlite_to_done(s, place, from, RV_JOB_DEAD, says, run);
-}
 
 static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *death)
 {
@@ -290,7 +292,7 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 		err = rv_sqlite_to_done(s, &lease.place, from, RV_JOB_CANCELLED, RV_SAYS_CANCELLED,
 					ran ? &run : NULL);
 	else if (charged)
-		err = after_crash(s, &lease.place, from, death, &run);
+		err = after_crash(s, &lease.place, from, "worker", &run);
 	else
 		err = again(s, &lease.place, from, s->now_us, ran ? &run : NULL);
 	return err == RV_OK && ran ? counted(s, &lease, &run) : err;

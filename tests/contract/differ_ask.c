@@ -150,7 +150,7 @@ static void some_ack(struct world *w, struct rv_ack *ack, const struct lease *le
 {
 	ack->job = lease->job;
 	ack->fence = chance(w, 3) ? lease->fence + below(w, 3) - 1 : lease->fence;
-	ack->outcome = chance(w, 2) ? below(w, 12) - 2 : below(w, RV_OUTCOME_CANCELLED + 1);
+	ack->outcome = chance(w, 2) ? below(w, 12) - 2 : below(w, RV_OUTCOME_CRASHED + 1);
 	if (chance(w, 30))
 		ack->outcome = RV_OUTCOME_SUCCEEDED;
 	ack->exit_code = below(w, 4) - 1;

@@ -280,7 +280,7 @@ CONTRACT(turn, interrupted_goes_back_to_its_place)
 
 CONTRACT(turn, outcomes_that_a_worker_cannot_report)
 {
-	static const int32_t bad[] = {RV_OUTCOME_CRASHED, RV_OUTCOME_EXPIRED, -1, 77};
+	static const int32_t bad[] = {RV_OUTCOME_EXPIRED, -1, 77};
 	int64_t id = add_task(f, "t");
 	int64_t fence = claim(f, W1, id);
 

@@ -113,6 +113,28 @@ CONTRACT(workers, crashes_count_and_burn_nothing)
 	STATE(id, "ready");
 }
 
+/* A handler that dies under a worker that lives: the worker says so itself. */
+CONTRACT(workers, a_crash_of_a_handler_counts_as_one)
+{
+	int64_t id = add_task(f, "t"); /* two crashes, three attempts */
+
+	for (int i = 1; i <= 3; i++) {
+		struct rv_ack crash = {.job = id,
+				       .outcome = RV_OUTCOME_CRASHED,
+				       .exit_code = 3,
+				       .retry_us = S(60),
+				       .started_us = START_US,
+				       .error = "its handler ended with exit code 3"};
+
+		crash.fence = claim(f, W1, id);
+		ERR(ack_with(f, W1, crash), RV_OK);
+		IS(see(f, id)->crashes, i);
+		IS(see(f, id)->attempt, 0);
+		STATE(id, i < 3 ? "ready" : "dead"); /* at once: there is nothing to wait for */
+	}
+	HAS(see(f, id)->error, "crashed its handler 3 times: its handler ended with exit code 3");
+}
+
 CONTRACT(workers, one_crash_is_too_many_for_some)
 {
 	int64_t id = add_task(f, "frail");

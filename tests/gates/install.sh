@@ -42,6 +42,10 @@ usr/share/doc/reeve/examples/c/enqueue.c
 usr/share/doc/reeve/examples/c/list.c
 usr/share/doc/reeve/examples/c/wait.c
 usr/share/doc/reeve/examples/node/enqueue.js
+usr/share/doc/reeve/examples/pipe/handler.c
+usr/share/doc/reeve/examples/pipe/handler.js
+usr/share/doc/reeve/examples/pipe/handler.py
+usr/share/doc/reeve/examples/pipe/handler.sh
 usr/share/doc/reeve/examples/reeve.ini
 usr/share/fish/vendor_completions.d/reeve.fish
 usr/share/zsh/vendor-completions/_reeve

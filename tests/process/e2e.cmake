@@ -2,12 +2,15 @@
 add_executable(rv_testjob testjob.c)
 set_target_properties(rv_testjob PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_link_libraries(rv_testjob PRIVATE rv_flags)
+add_executable(rv_pipejob pipejob.c)
+set_target_properties(rv_pipejob PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_libraries(rv_pipejob PRIVATE rv_flags)
 add_library(rv_e2e STATIC e2e.c e2e_store.c)
 target_link_libraries(rv_e2e PUBLIC rv_testhelp rv_client rv_store rv_conf rv_wire rv_os rv_base
   PkgConfig::JANSSON PRIVATE rv_flags)
-add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob)
+add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob rv_pipejob)
 
-foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait)
+foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait pipe pipe_ahead)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
 rv_test(process_e2e_lib ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_lib.c)

@@ -40,6 +40,8 @@ install(FILES conf/reeve.ini DESTINATION ${data}/doc/reeve/examples)
 file(GLOB examples CONFIGURE_DEPENDS conf/examples/c/*.c)
 install(FILES ${examples} DESTINATION ${data}/doc/reeve/examples/c)
 install(FILES conf/examples/node/enqueue.js DESTINATION ${data}/doc/reeve/examples/node)
+file(GLOB handlers CONFIGURE_DEPENDS conf/examples/pipe/*)
+install(FILES ${handlers} DESTINATION ${data}/doc/reeve/examples/pipe)
 install(FILES README.md CHANGELOG.md DESTINATION ${data}/doc/reeve)
 install(FILES LICENSE DESTINATION ${data}/doc/reeve RENAME copyright)
 

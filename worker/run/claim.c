@@ -130,6 +130,8 @@ static void take_claims(struct rv_worker *worker, const struct rv_req_turn *turn
 	unsigned count = turn->nclaimed <= RV_TURN_MAX ? turn->nclaimed : RV_TURN_MAX;
 
 	worker->next = 0;
+	worker->sent = 0;
+	worker->unwanted = 0;
 	worker->nclaimed = count;
 	worker->prefetched = turn->prefetch != 0;
 	worker->more = turn->more;
@@ -273,16 +275,26 @@ static void give_back(struct rv_worker *worker, unsigned place, enum rv_outcome 
 	};
 }
 
+/* The first that nobody has: what was sent ahead to a handler is its, though its turn is to come.
+ */
+static unsigned first_waiting(const struct rv_worker *worker)
+{
+	return worker->sent > worker->next ? worker->sent : worker->next;
+}
+
 void rv_claim_release(struct rv_worker *worker)
 {
-	for (unsigned i = worker->next; i < worker->nclaimed; i++)
+	unsigned first = first_waiting(worker);
+
+	for (unsigned i = first; i < worker->nclaimed; i++)
 		give_back(worker, i, RV_OUTCOME_INTERRUPTED);
-	worker->nclaimed = worker->next;
+	if (worker->nclaimed > first)
+		worker->nclaimed = first;
 }
 
 bool rv_claim_is_stale(const struct rv_worker *worker)
 {
-	return worker->prefetched && worker->next < worker->nclaimed &&
+	return worker->prefetched && first_waiting(worker) < worker->nclaimed &&
 	       rv_mono_us() - worker->claimed_us > RV_BATCH_US && someone_idle(worker);
 }
 
@@ -293,6 +305,10 @@ bool rv_claim_cancel(struct rv_worker *worker, int64_t job, int64_t fence)
 
 		if (worker->claimed[i].job != job || worker->claimed[i].fence != fence)
 			continue;
+		if (i < worker->sent) {
+			worker->unwanted |= UINT64_C(1) << i;
+			return true;
+		}
 		give_back(worker, i, RV_OUTCOME_CANCELLED);
 		/* The words keep their places: those behind it move up one, words and all. */
 		for (unsigned k = i; k < last; k++) {

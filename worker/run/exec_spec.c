@@ -11,6 +11,7 @@
 #include "base/spec.h"
 #include "conf/env.h"
 #include "conf/words.h"
+#include "run/pipe_line.h"
 #include "store/request.h"
 #include "wire/json.h"
 
@@ -252,14 +253,38 @@ static int shell_env(const json_t *spec, struct env *env, struct rv_why *why)
 	return err;
 }
 
+char *rv_exec_idem_key(const char *instance, const struct rv_claimed *claim, const char *own,
+		       struct rv_arena *arena)
+{
+	if (own && own[0] != '\0')
+		return rv_arena_strdup(arena, own);
+	/* The same for each run of this job, another for the same number in another store. */
+	return rv_arena_printf(arena, "%s-%lld-%llx", instance, (long long)claim->job,
+			       (unsigned long long)claim->created_us);
+}
+
 static char *idempotency(const struct rv_exec_input *in, struct rv_arena *arena)
 {
-	if (in->idem_key && in->idem_key[0] != '\0')
-		return rv_arena_printf(arena, "REEVE_IDEMPOTENCY_KEY=%s", in->idem_key);
-	/* The same for each run of this job, another for the same number in another store. */
-	return rv_arena_printf(arena, "REEVE_IDEMPOTENCY_KEY=%s-%lld-%llx", in->instance_name,
-			       (long long)in->claim->job,
-			       (unsigned long long)in->claim->created_us);
+	const char *key = rv_exec_idem_key(in->instance_name, in->claim, in->idem_key, arena);
+
+	return key ? rv_arena_printf(arena, "REEVE_IDEMPOTENCY_KEY=%s", key) : NULL;
+}
+
+/* Of a handler that is there for any job of its task. */
+static int handler_env(const struct rv_exec_input *in, struct env *env, struct rv_why *why)
+{
+	struct rv_arena *arena = env->arena;
+	char *pairs[] = {
+		rv_arena_printf(arena, "REEVE_TASK=%s", in->task->name),
+		rv_arena_printf(arena, "REEVE_PIPE=%d", RV_PIPE_VERSION),
+		rv_arena_printf(arena, "REEVE_ANSWER_FD=%d", RV_PROGRESS_FD),
+		rv_arena_printf(arena, "REEVE_INSTANCE=%s", in->mark),
+	};
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(pairs); i++)
+		err = env_put(env, pairs[i], why);
+	return err;
 }
 
 static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_why *why)
@@ -319,7 +344,7 @@ static int build_env(const struct rv_exec_input *in, const json_t *spec, struct 
 	if (err == RV_OK && !in->adhoc && in->task->shell)
 		err = shell_env(spec, &env, why);
 	if (err == RV_OK)
-		err = own_env(in, &env, why);
+		err = in->claim ? own_env(in, &env, why) : handler_env(in, &env, why);
 	if (err == RV_OK)
 		*ret_envp = env.items;
 	return err;

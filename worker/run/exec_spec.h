@@ -27,8 +27,8 @@ struct rv_exec_input {
 	const struct rv_conf_task *task; /* of an ad-hoc job the defaults */
 	bool adhoc;                      /* the job carries its command */
 	bool adhoc_allowed;
-	const char *spec; /* the job's JSON; NULL or "": none */
-	const struct rv_claimed *claim;
+	const char *spec;               /* the job's JSON; NULL or "": none */
+	const struct rv_claimed *claim; /* NULL: a handler, for any job of the task */
 	const char *queue;
 	const char *instance_name; /* of the daemon: part of a made idempotency key */
 	const char *idem_key;      /* the job's own; NULL: made of instance, job and creation */
@@ -59,6 +59,11 @@ struct rv_exec_spec {
 int rv_exec_spec_build(const struct rv_exec_input *in, struct rv_arena *arena,
 		       struct rv_exec_spec *ret_spec, struct rv_why *why) RV_MUST_CHECK;
 void rv_exec_spec_fini(struct rv_exec_spec *spec);
+
+/* REEVE_IDEMPOTENCY_KEY: ${own}, or one that is the same for each run of the job; NULL: no memory.
+ */
+char *rv_exec_idem_key(const char *instance, const struct rv_claimed *claim, const char *own,
+		       struct rv_arena *arena) RV_MUST_CHECK;
 
 /* The spawn of it, descriptors left to the caller.  Borrows from ${spec} and ${task}. */
 void rv_exec_spec_spawn(const struct rv_exec_spec *spec, const struct rv_conf_task *task,

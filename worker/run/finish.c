@@ -48,6 +48,7 @@ static enum rv_outcome outcome_of(const struct rv_turn *turn)
 		return RV_OUTCOME_CANCELLED;
 	case RV_STOP_DRAIN:
 	case RV_STOP_FENCED:
+	case RV_STOP_BEHIND:
 		return RV_OUTCOME_INTERRUPTED;
 	}
 	return turn->result.kind == RV_RESULT_OUTCOME ? turn->result.outcome : by_exit(turn);
@@ -98,6 +99,10 @@ static void describe(const struct rv_turn *turn, enum rv_outcome outcome, char *
 	case RV_STOP_FENCED:
 		(void)snprintf(out, RV_ERROR_MAX, "interrupted: its worker was out of time");
 		break;
+	case RV_STOP_BEHIND:
+		(void)snprintf(out, RV_ERROR_MAX,
+			       "interrupted: others waited behind it; it will be alone");
+		break;
 	}
 }
 
@@ -135,6 +140,7 @@ static void log_end(const struct rv_turn *turn, const struct rv_ack *ack)
 		[RV_OUTCOME_LATER] = {RV_LOG_INFO, RV_EV_job_released, "is to be tried later"},
 		[RV_OUTCOME_INTERRUPTED] = {RV_LOG_INFO, RV_EV_job_released, "was given back"},
 		[RV_OUTCOME_CANCELLED] = {RV_LOG_INFO, RV_EV_job_cancelled, "was cancelled"},
+		[RV_OUTCOME_CRASHED] = {RV_LOG_WARN, RV_EV_job_failed, "crashed"},
 	};
 
 	if (!rv_log_wants(says[ack->outcome].level))

@@ -104,7 +104,7 @@ static void on_sweep(struct rv_loop_timer *timer);
 /* Kills and reaps what the job left behind.  True: nothing of it is there any more. */
 static bool swept(const struct rv_turn *turn)
 {
-	const struct rv_sweep all = {0};
+	const struct rv_sweep all = {.keep = rv_pipe_keeps};
 	struct rv_sweep_left left = {0};
 	bool done;
 

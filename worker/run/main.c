@@ -68,8 +68,8 @@ static void run_claimed(struct rv_worker *worker)
 	while (!worker->ending && worker->turn.phase == RV_TURN_NONE &&
 	       worker->next < worker->nclaimed) {
 		if (worker->draining || worker->quiet || rv_claim_is_stale(worker))
-			rv_claim_release(worker);
-		else
+			rv_claim_release(worker); /* not what a handler has already */
+		if (worker->next < worker->nclaimed)
 			rv_start(worker);
 		if (worker->turn.phase == RV_TURN_ENDED)
 			rv_finish(worker);

@@ -13,7 +13,8 @@
 static bool is_about_us(const struct rv_turn *turn)
 {
 	return turn->reason != RV_STOP_CANCEL && turn->reason != RV_STOP_DRAIN &&
-	       turn->reason != RV_STOP_FENCED && turn->result.kind == RV_RESULT_EXIT;
+	       turn->reason != RV_STOP_FENCED && turn->reason != RV_STOP_BEHIND &&
+	       turn->result.kind == RV_RESULT_EXIT;
 }
 
 bool rv_ruling(const struct rv_turn *turn, struct rv_ruling *ret_ruling)

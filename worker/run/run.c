@@ -17,17 +17,26 @@
 
 #define OVERTIME_US (5 * RV_S_US) /* past its limit and kill_after a run hangs (DESIGN §3) */
 #define SOON_US     RV_MS_US      /* the least time before the rest of a batch goes back */
+#define BEHIND_US   (5 * RV_S_US) /* a job that was sent ahead waits at most so long */
 #define END_US      (5 * RV_S_US) /* patience with processes that do not die while we end */
 
 /* One job at a time, so one of each. */
 static struct {
-	struct rv_loop_timer timeout, idle, kill, overdue;
+	struct rv_loop_timer timeout, idle, kill, overdue, behind;
 	struct rv_output output;
 } run = {.output = {.head_fd = -1, .tail_fd = -1}};
 
 bool rv_run_on(const struct rv_worker *worker)
 {
 	return worker->turn.phase == RV_TURN_RUNNING || worker->turn.phase == RV_TURN_STOPPING;
+}
+
+static void set_limit(struct rv_turn *turn)
+{
+	turn->limit_mono_us = 0;
+	if (turn->task && turn->claim.timeout_us > 0)
+		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +
+				      turn->task->kill_after_us + OVERTIME_US;
 }
 
 void rv_run_begin(struct rv_worker *worker)
@@ -44,10 +53,7 @@ void rv_run_begin(struct rv_worker *worker)
 
 	rv_output_open(&run.output, &how);
 	rv_told_begin();
-	turn->limit_mono_us = 0;
-	if (turn->task && turn->claim.timeout_us > 0)
-		turn->limit_mono_us = turn->started_mono_us + turn->claim.timeout_us +
-				      turn->task->kill_after_us + OVERTIME_US;
+	set_limit(turn);
 }
 
 static void shorten_limit(struct rv_worker *worker)
@@ -114,6 +120,14 @@ static void on_idle(struct rv_loop_timer *timer)
 	rv_turn_stop(worker, turn, RV_STOP_IDLE, false);
 }
 
+/* What its handler has got already cannot be taken back, but the job in front can be stopped. */
+static void on_behind(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+
+	rv_turn_stop(worker, &worker->turn, RV_STOP_BEHIND, false);
+}
+
 /*
  * A batch that is not quick after all: the others shall not wait behind it.  Its age counts, not
  * that of the job that runs: 64 jobs of 19 ms each are slow as well.
@@ -124,6 +138,8 @@ static void on_overdue(struct rv_loop_timer *timer)
 
 	rv_claim_took(worker, 0, false);
 	rv_claim_release(worker);
+	if (worker->sent > worker->next)
+		rv_loop_timer_start(worker->loop, &run.behind, BEHIND_US, on_behind, worker);
 	if (worker->nacks > 0 && rv_claim(worker) != RV_OK)
 		rv_log(RV_LOG_DEBUG, RV_EV_job_released, "prefetched jobs are given back later");
 }
@@ -132,10 +148,10 @@ void rv_run_watch(struct rv_worker *worker)
 {
 	struct rv_turn *turn = &worker->turn;
 
-	if (turn->claim.timeout_us > 0)
+	if (turn->claim.timeout_us > 0 && !turn->booting)
 		rv_loop_timer_start(worker->loop, &run.timeout, turn->claim.timeout_us, on_timeout,
 				    worker);
-	if (turn->task->idle_timeout_us > 0)
+	if (turn->task->idle_timeout_us > 0 && !turn->booting)
 		rv_loop_timer_start(worker->loop, &run.idle, turn->task->idle_timeout_us, on_idle,
 				    worker);
 	if (turn->prefetched && worker->next < worker->nclaimed) {
@@ -152,6 +168,31 @@ static void stop_clocks(void)
 	rv_loop_timer_stop(&run.idle);
 	rv_loop_timer_stop(&run.kill);
 	rv_loop_timer_stop(&run.overdue);
+	rv_loop_timer_stop(&run.behind);
+}
+
+void rv_run_boot(struct rv_worker *worker, int64_t timeout_us)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	stop_clocks();
+	turn->booting = true;
+	turn->limit_mono_us = rv_mono_us() + timeout_us + turn->task->kill_after_us + OVERTIME_US;
+	atomic_store_explicit(&worker->hint->limit_us, turn->limit_mono_us, memory_order_relaxed);
+}
+
+void rv_run_booted(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	turn->booting = false;
+	turn->started_us = rv_wall_us();
+	turn->started_mono_us = rv_mono_us();
+	turn->heard_mono_us = turn->started_mono_us;
+	set_limit(turn);
+	atomic_store_explicit(&worker->hint->started_us, turn->started_mono_us,
+			      memory_order_relaxed);
+	atomic_store_explicit(&worker->hint->limit_us, turn->limit_mono_us, memory_order_relaxed);
 }
 
 void rv_turn_heard(struct rv_turn *turn, int stream, const void *data, size_t size)

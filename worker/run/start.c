@@ -47,7 +47,7 @@ void rv_start_close(struct rv_worker *worker)
 	}
 }
 
-static int damaged(struct rv_why *why, const char *what)
+int rv_turn_damaged(struct rv_why *why, const char *what)
 {
 	return rv_fail(why, RV_E_CORRUPT,
 		       "damaged in the store: the %s is not what was enqueued; nothing was run",
@@ -64,7 +64,7 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 			       "cannot read the job: %s", rv_err_text(err));
 	/* The task as the claim had it: that is what would run. */
 	if (rv_job_sum_said(turn->claim.task, view.spec) != RV_JOB_SUM_SAID(view.sum))
-		return damaged(why, "task or its arguments");
+		return rv_turn_damaged(why, "task or its arguments");
 	turn->payload_size = view.payload_size;
 	turn->batch = view.batch;
 	turn->payload_sum = RV_JOB_SUM_PAYLOAD(view.sum);
@@ -109,7 +109,7 @@ int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 	if (err != RV_OK)
 		return rv_fail(why, RV_E_BUSY, "cannot read the payload: %s", rv_err_text(err));
 	if (payload.sum != turn->payload_sum)
-		return damaged(why, "payload");
+		return rv_turn_damaged(why, "payload");
 	*ret_fd = rv_fd_take(&fd);
 	return RV_OK;
 }
@@ -139,6 +139,8 @@ static void begin(struct rv_worker *worker)
 	turn->batch = 0;
 	turn->payload_size = 0;
 	turn->reason = RV_STOP_NONE;
+	turn->booting = false;
+	turn->retold = false;
 	turn->settled = false;
 	turn->limit_mono_us = 0;
 	turn->result = (struct rv_result){.kind = RV_RESULT_EXIT, .exit_code = -1};
@@ -154,7 +156,7 @@ static bool take_word(struct rv_worker *worker)
 {
 	uint32_t waiting = RV_WORD_WAITING;
 
-	return !worker->turn.prefetched ||
+	return !worker->turn.prefetched || worker->turn.place < worker->sent ||
 	       atomic_compare_exchange_strong(&worker->words[worker->turn.place].word, &waiting,
 					      RV_WORD_STARTED);
 }
@@ -169,7 +171,7 @@ static void publish(struct rv_worker *worker)
 	atomic_store_explicit(&hint->job, turn->claim.job, memory_order_release);
 }
 
-static void unstartable(struct rv_worker *worker, int err, const struct rv_why *why)
+void rv_turn_unstartable(struct rv_worker *worker, int err, const struct rv_why *why)
 {
 	struct rv_turn *turn = &worker->turn;
 	const struct rv_claimed *claim = &turn->claim;
@@ -185,6 +187,19 @@ static void unstartable(struct rv_worker *worker, int err, const struct rv_why *
 	rv_log_with(RV_LOG_WARN, RV_EV_job_unstartable, RV_FIELDS(RV_INT("job", claim->job)),
 		    "job %lld was not started: %s", (long long)claim->job, turn->result.text);
 	turn->phase = RV_TURN_ENDED;
+}
+
+/* A job that was sent ahead cannot be taken back: it is stopped when its turn has come. */
+static void stop_unwanted(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	if (turn->phase != RV_TURN_RUNNING)
+		return;
+	if (worker->unwanted >> turn->place & 1)
+		rv_turn_stop(worker, turn, RV_STOP_CANCEL, false);
+	else if (worker->stopping)
+		rv_turn_stop(worker, turn, RV_STOP_DRAIN, false);
 }
 
 void rv_start(struct rv_worker *worker)
@@ -204,21 +219,22 @@ void rv_start(struct rv_worker *worker)
 	if (!take_word(worker))
 		return;
 	if (!turn->task || !turn->handler) {
-		unstartable(worker,
-			    rv_fail(&why, RV_E_NOTFOUND, "the task %s is not configured here",
-				    turn->claim.task),
-			    &why);
+		rv_turn_unstartable(worker,
+				    rv_fail(&why, RV_E_NOTFOUND,
+					    "the task %s is not configured here", turn->claim.task),
+				    &why);
 		return;
 	}
 	publish(worker);
 	turn->phase = RV_TURN_RUNNING;
 	err = turn->handler->start(worker, turn, &why);
 	if (err != RV_OK) {
-		unstartable(worker, err, &why);
+		rv_turn_unstartable(worker, err, &why);
 		return;
 	}
 	if (RV_FAULT(worker_started) != RV_OK)
 		rv_log(RV_LOG_DEBUG, RV_EV_worker_failed, "fault point worker_started");
 	if (turn->phase == RV_TURN_RUNNING)
 		rv_run_watch(worker);
+	stop_unwanted(worker);
 }

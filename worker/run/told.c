@@ -79,10 +79,8 @@ static void on_timer(struct rv_loop_timer *timer)
 		send_progress(worker);
 }
 
-static void on_said(void *ctx, const struct rv_said *said)
+void rv_told_said(struct rv_worker *worker, const struct rv_said *said)
 {
-	struct rv_worker *worker = ctx;
-
 	if (said->retry_us >= 0)
 		told.retry_us = said->retry_us;
 	if (said->result && said->result_size <= sizeof(told.result)) {
@@ -103,6 +101,11 @@ static void on_said(void *ctx, const struct rv_said *said)
 		rv_loop_timer_start(worker->loop, &told.timer,
 				    told.sent_us + EVERY_US - rv_mono_us(), on_timer, worker);
 	told.fresh = true;
+}
+
+static void on_said(void *ctx, const struct rv_said *said)
+{
+	rv_told_said(ctx, said);
 }
 
 void rv_told_heard(struct rv_worker *worker, int stream, const void *data, size_t size)

@@ -32,6 +32,7 @@ enum rv_stop_reason {
 	RV_STOP_CANCEL, /* a person */
 	RV_STOP_DRAIN,  /* the supervisor */
 	RV_STOP_FENCED, /* we could not beat for a lease's length */
+	RV_STOP_BEHIND, /* jobs that were sent ahead wait behind it */
 };
 
 /* How a run ended, as the handler saw it; finish.c makes an outcome of it. */
@@ -66,6 +67,8 @@ struct rv_turn {
 	int64_t started_mono_us;
 	/* run */
 	enum rv_stop_reason reason;
+	bool booting; /* pipe: its handler is not ready; no clock of the run ticks */
+	bool retold;  /* pipe: it was given to a second handler, the first has not read it */
 	bool settled; /* how it ended is known, though something of it may be left: no reason now */
 	int64_t limit_mono_us;             /* past it the run hangs; 0 none */
 	int64_t heard_mono_us;             /* last output */
@@ -84,6 +87,9 @@ int rv_turn_load(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 /* start.c: the payload in a memfd at its start; -1 when there is none.  RV_E_CORRUPT as above. */
 int rv_turn_payload(struct rv_worker *worker, struct rv_turn *turn, int *ret_fd,
 		    struct rv_why *why) RV_MUST_CHECK;
+
+/* start.c: RV_E_CORRUPT with the sentence for a ${what} that is not what was enqueued. */
+int rv_turn_damaged(struct rv_why *why, const char *what);
 
 /*
  * run.c, for handlers: the job printed something on ${stream} (enum rv_output_stream); the job is

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct rv_area_hint;
 struct rv_area_word;
@@ -19,6 +20,7 @@ struct rv_child;
 struct rv_conf;
 struct rv_conf_pool;
 struct rv_loop;
+struct rv_said;
 struct rv_store;
 struct rv_sup_msg;
 
@@ -41,6 +43,8 @@ struct rv_worker {
 	uint16_t order[RV_QUEUES_MAX];   /* in which the last claim looked at the pool's queues */
 	const char *queues[RV_TURN_MAX]; /* of each of those */
 	unsigned nclaimed, next;
+	unsigned sent;     /* pipe: those at places below it have gone to their handler */
+	uint64_t unwanted; /* of those behind the turn's, by place: cancel was asked for */
 	bool prefetched;
 	int64_t claimed_us;              /* mono, of those */
 	struct rv_ack acks[RV_TURN_MAX]; /* waiting for the next round */
@@ -82,12 +86,20 @@ int rv_start_open(struct rv_worker *worker, struct rv_why *why) RV_MUST_CHECK;
 void rv_start_close(struct rv_worker *worker);
 /* start.c: starts the next claimed job. */
 void rv_start(struct rv_worker *worker);
+/* start.c: the job's handler could not be had, as if its start had returned ${err}. */
+void rv_turn_unstartable(struct rv_worker *worker, int err, const struct rv_why *why);
 
 /* run.c: works out when the run is over at the latest; opens its output, which makes no file yet.
  */
 void rv_run_begin(struct rv_worker *worker);
 /* run.c: the clocks of a run that goes on. */
 void rv_run_watch(struct rv_worker *worker);
+/*
+ * run.c, for a handler that has yet to become ready, which takes at most ${timeout_us}: the run's
+ * clocks stand until rv_run_booted, and begin then.
+ */
+void rv_run_boot(struct rv_worker *worker, int64_t timeout_us);
+void rv_run_booted(struct rv_worker *worker);
 /* run.c: stops them, closes the output and notes how much there was. */
 void rv_run_end(struct rv_worker *worker);
 /* run.c: kills the job with all its processes and waits for their end: the worker is ending. */
@@ -100,12 +112,16 @@ bool rv_run_on(const struct rv_worker *worker);
  * most once a second and at its end, its result just before a successful end.  begin: a job begins;
  * heard: it printed something on ${stream} (enum rv_output_stream); retry_us: how long it wants to
  * wait for its next attempt, -1 not said; end: its ack comes next.  What fails here is logged: a
- * job's end is more than its words.
+ * job's end is more than its words.  said: the same from a handler that has its own protocol.
  */
 void rv_told_begin(void);
 void rv_told_heard(struct rv_worker *worker, int stream, const void *data, size_t size);
+void rv_told_said(struct rv_worker *worker, const struct rv_said *said);
 int64_t rv_told_retry_us(void);
 void rv_told_end(struct rv_worker *worker, bool succeeded);
+
+/* pipe_proc.c, for rv_sweep: this child of ours is a handler that lives. */
+bool rv_pipe_keeps(void *ctx, pid_t pid);
 
 /* finish.c: the ack of a run that has ended, or that could not start. */
 void rv_finish(struct rv_worker *worker);

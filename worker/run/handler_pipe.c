@@ -1,0 +1,543 @@
+/*
+ * The pipe handler: a process that stays and gets its jobs as lines (docs/PROTOCOL.md, Pipe
+ * handlers).  Worker processes.  One process a task, and the next one beside it while it is
+ * replaced.  An answer counts only for the very run it names, and only while that run is on; what
+ * a handler does can cost the job it has, never another one.
+ * (Wider than it should be: it is where processes, lines and the turn meet.)
+ */
+#include "run/handler.h"
+
+#include "base/check.h"
+#include "base/seam.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "obs/output.h"
+#include "os/self.h"
+#include "run/pipe.h"
+#include "run/pipe_line.h"
+#include "run/worker.h"
+#include "wire/area.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_US   RV_S_US          /* between two looks at the memory of a handler */
+#define CLOSED_US (200 * RV_MS_US) /* for a handler that has closed its answers to end */
+#define AGAIN_US  (10 * RV_S_US)   /* until the next try at a replacement */
+
+/* A task's handlers. */
+struct pipe {
+	const struct rv_conf_task *task;
+	struct rv_pipe_proc *now;  /* gets the jobs; NULL none */
+	struct rv_pipe_proc *next; /* is to replace it; NULL none */
+	int64_t next_try_us;
+};
+
+static struct {
+	struct pipe *pipes;
+	size_t count;
+} all;
+
+static struct rv_pipe_proc *front; /* has the turn's job, or is to get it; NULL none */
+
+static struct pipe *pipe_of(const struct rv_conf_task *task)
+{
+	for (size_t i = 0; i < all.count; i++) {
+		if (all.pipes[i].task == task)
+			return &all.pipes[i];
+	}
+	IMPOSSIBLE("a pipe task without a place");
+}
+
+static int open_pipes(struct rv_worker *worker, struct rv_why *why)
+{
+	const struct rv_conf *conf = worker->conf;
+
+	all.pipes = calloc(conf->ntasks + 1, sizeof(*all.pipes));
+	if (!all.pipes)
+		return rv_fail(why, RV_E_NOMEM, "no memory for the handlers");
+	for (size_t i = 0; i < conf->ntasks; i++) {
+		if (conf->tasks[i].handler == RV_CONF_HANDLER_PIPE)
+			all.pipes[all.count++].task = &conf->tasks[i];
+	}
+	return RV_OK;
+}
+
+static void close_pipes(struct rv_worker *worker)
+{
+	rv_pipe_end_all(worker);
+	free(all.pipes);
+	all.pipes = NULL;
+	all.count = 0;
+	front = NULL;
+}
+
+/* ---- the job's end */
+
+static void give(struct rv_turn *turn, enum rv_outcome outcome, const char *text)
+{
+	turn->result.kind = RV_RESULT_OUTCOME;
+	turn->result.outcome = outcome;
+	(void)snprintf(turn->result.text, sizeof(turn->result.text), "%s", text);
+}
+
+/* No answer will come to what was sent ahead: it is as if it had not been. */
+static void unsend(struct rv_worker *worker)
+{
+	for (unsigned i = worker->next; i < worker->sent && worker->prefetched; i++)
+		atomic_store(&worker->words[i].word, RV_WORD_WAITING);
+	if (worker->sent > worker->next)
+		worker->sent = worker->next;
+}
+
+/* What it printed before the job is what may tell why it died in it. */
+static void keep_tail(struct rv_pipe_proc *p, struct rv_turn *turn)
+{
+	static char text[RV_TAIL_MAX];
+	size_t size = rv_tail_copy(&p->tail, text);
+
+	if (size > p->tail_job)
+		rv_turn_heard(turn, RV_OUTPUT_STDERR, text, size - p->tail_job);
+}
+
+static void crashed(struct rv_pipe_proc *p, struct rv_turn *turn)
+{
+	char text[RV_ERROR_MAX];
+
+	rv_pipe_describe(p, text, sizeof(text));
+	give(turn, RV_OUTCOME_CRASHED, text);
+	turn->result.exit_code = p->exit.code;
+	turn->result.signo = p->exit.signo;
+	if (turn->reason == RV_STOP_NONE)
+		keep_tail(p, turn);
+	rv_turn_ended(turn);
+}
+
+/* ---- its words */
+
+/* This line is about the job in front. */
+static bool is_front(const struct rv_pipe_proc *p, const struct rv_pipe_said *said)
+{
+	const struct rv_worker *worker = p->worker;
+	const struct rv_claimed *claim = &worker->turn.claim;
+
+	if (p != front || worker->turn.booting || !rv_run_on(worker))
+		return false;
+#ifdef RV_MUTANT_PIPE_ANSWER_ANY
+	return true;
+#endif
+	return said->job == claim->job && said->run == claim->run;
+}
+
+/* It is about one that was sent ahead, whose turn has not come. */
+static bool is_behind(const struct rv_pipe_proc *p, const struct rv_pipe_said *said)
+{
+	const struct rv_worker *worker = p->worker;
+
+	for (unsigned i = worker->next; i < worker->sent && p == front; i++) {
+		if (said->job == worker->claimed[i].job && said->run == worker->claimed[i].run)
+			return true;
+	}
+	return false;
+}
+
+static void on_word(struct rv_worker *worker, const struct rv_pipe_said *said)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	turn->heard_mono_us = rv_mono_us();
+	rv_told_said(worker, &said->said);
+	if (said->log) {
+		int stream = said->log_stderr ? RV_OUTPUT_STDERR : RV_OUTPUT_STDOUT;
+
+		rv_turn_heard(turn, stream, said->log, strlen(said->log));
+		rv_turn_heard(turn, stream, "\n", 1);
+	}
+}
+
+static void on_answer(struct rv_worker *worker, const struct rv_pipe_said *said)
+{
+	struct rv_turn *turn = &worker->turn;
+
+	rv_told_said(worker, &said->said);
+	give(turn, said->outcome, said->error);
+	if (said->outcome != RV_OUTCOME_SUCCEEDED && said->error[0] == '\0')
+		give(turn, said->outcome, "its handler said that it failed");
+#ifdef RV_MUTANT_PIPE_LATE_COUNTS
+	turn->reason = RV_STOP_NONE;
+#endif
+	rv_turn_ended(turn);
+}
+
+static void begin(struct rv_worker *worker);
+static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why);
+
+/* The next one takes over, unless the present one owes answers. */
+static void take_over(struct pipe *pipe)
+{
+	if (!pipe->next || pipe->next->state != RV_PIPE_READY)
+		return;
+	if (pipe->now && pipe->now == front)
+		return;
+	if (pipe->now)
+		rv_pipe_retire(pipe->now);
+	pipe->now = pipe->next;
+	pipe->next = NULL;
+}
+
+static void on_hello(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
+{
+	struct rv_worker *worker = p->worker;
+	struct pipe *pipe = pipe_of(p->task);
+
+	p->state = RV_PIPE_READY;
+	p->ahead = said->ahead;
+	p->cancels = said->cancels;
+	rv_loop_timer_stop(&p->timer);
+	take_over(pipe);
+	if (p == front && worker->turn.booting)
+		begin(worker);
+}
+
+static void on_said(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
+{
+	struct rv_worker *worker = p->worker;
+
+	if (said->kind == RV_PIPE_HELLO && p->state == RV_PIPE_BOOTING)
+		on_hello(p, said);
+	else if (p->state == RV_PIPE_BOOTING)
+		rv_pipe_kill(p, "its first line is no hello");
+	else if (said->kind == RV_PIPE_HELLO)
+		rv_pipe_kill(p, "it said hello twice");
+	else if (is_front(p, said) && said->kind == RV_PIPE_WORD)
+		on_word(worker, said);
+	else if (is_front(p, said))
+		on_answer(worker, said);
+	else if (is_behind(p, said))
+		rv_pipe_kill(p, "it answers out of order");
+	else if (!p->void_said) {
+		p->void_said = true;
+		rv_log_with(RV_LOG_WARN, RV_EV_handler_void,
+			    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid),
+				      RV_INT("job", said->job)),
+			    "a handler of %s speaks of job %lld, run %lld, which it does not have",
+			    p->task->name, (long long)said->job, (long long)said->run);
+	}
+}
+
+/* Lines can be looked at: not while they may be about a job whose turn is to come. */
+static bool may_take(const struct rv_pipe_proc *p)
+{
+	const struct rv_worker *worker = p->worker;
+
+	if (p->killed)
+		return false;
+	if (p != front || worker->turn.booting)
+		return true;
+	return rv_run_on(worker);
+}
+
+static void take_line(struct rv_pipe_proc *p, const char *line, size_t size)
+{
+	struct rv_pipe_said said;
+	struct rv_why why = {.text = ""};
+	char text[200];
+	int err = rv_pipe_said_parse(line, size, &said, &why);
+
+	if (err == RV_OK) {
+		on_said(p, &said);
+		rv_pipe_said_fini(&said);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "its line cannot be read: %.140s",
+		       rv_why_text(&why, err));
+	rv_pipe_kill(p, text);
+}
+
+static void take_lines(struct rv_pipe_proc *p)
+{
+	while (may_take(p) && p->taken < p->heard.size) {
+		const char *line = p->heard.data + p->taken;
+		size_t left = p->heard.size - p->taken;
+		const char *end = memchr(line, '\n', left);
+		size_t size = end ? (size_t)(end - line) : left;
+
+		if (size > RV_PIPE_LINE_MAX) {
+			rv_pipe_kill(p, "a line of more than 1 MiB");
+			return;
+		}
+		if (!end)
+			return;
+		p->taken += size + 1;
+		take_line(p, line, size);
+	}
+}
+
+static void on_closed(struct rv_loop_timer *timer)
+{
+	rv_pipe_kill(timer->ctx, "it closed its answers");
+}
+
+void rv_pipe_heard(struct rv_pipe_proc *p, int err)
+{
+	take_lines(p);
+	/* Mostly it is about to end, and that says more. */
+	if (err == RV_E_CLOSED && (p->state == RV_PIPE_BOOTING || p->state == RV_PIPE_READY))
+		rv_loop_timer_start(p->worker->loop, &p->timer, CLOSED_US, on_closed, p);
+}
+
+void rv_pipe_printed(struct rv_pipe_proc *p, int stream, const char *data, size_t size)
+{
+	struct rv_worker *worker = p->worker;
+
+	if (p != front || worker->turn.booting || !rv_run_on(worker))
+		return;
+	if (stream == RV_OUTPUT_STDERR)
+		p->tail_job += size;
+	rv_turn_heard(&worker->turn, stream, data, size);
+}
+
+/* ---- its end */
+
+static void not_ready(struct rv_pipe_proc *p)
+{
+	struct rv_worker *worker = p->worker;
+	struct rv_why why = {.text = ""};
+	char text[RV_ERROR_MAX];
+
+	rv_pipe_describe(p, text, sizeof(text));
+	worker->turn.booting = false;
+	keep_tail(p, &worker->turn);
+	(void)rv_fail(&why, RV_E_BUSY, "not ready: %s", text);
+	rv_turn_unstartable(worker, RV_E_BUSY, &why);
+}
+
+bool rv_pipe_owes(const struct rv_pipe_proc *p)
+{
+	const struct rv_worker *worker = p->worker;
+
+	return p == front && worker->sent > worker->next && !rv_run_on(worker);
+}
+
+void rv_pipe_exited(struct rv_pipe_proc *p)
+{
+	struct pipe *pipe = pipe_of(p->task);
+
+	if (pipe->now == p)
+		pipe->now = NULL;
+	if (pipe->next == p) {
+		pipe->next = NULL;
+		pipe->next_try_us = rv_mono_us() + AGAIN_US;
+	}
+	take_over(pipe);
+	if (p != front)
+		return;
+	take_lines(p); /* it may have answered and then died */
+	unsend(p->worker);
+	if (rv_run_on(p->worker))
+		p->worker->turn.settled = true;
+}
+
+/* It ended between two jobs: the one that it was given then it has never seen. */
+static bool has_seen(const struct rv_pipe_proc *p, const struct rv_turn *turn)
+{
+	return p->unread < p->added - p->line_at[turn->place];
+}
+
+/* The same run, with another handler; once. */
+static void once_more(struct rv_worker *worker)
+{
+	struct rv_turn *turn = &worker->turn;
+	struct rv_why why = {.text = ""};
+	int err = RV_E_BUSY;
+
+	if (turn->retold) {
+		(void)rv_fail(&why, err, "two of its handlers have ended without reading it");
+	} else {
+		turn->retold = true;
+		turn->settled = false;
+		worker->sent = turn->place;
+		err = start(worker, turn, &why);
+	}
+	if (err != RV_OK)
+		rv_turn_unstartable(worker, err, &why);
+	else if (turn->phase == RV_TURN_RUNNING)
+		rv_run_watch(worker);
+}
+
+void rv_pipe_gone(struct rv_pipe_proc *p)
+{
+	struct rv_worker *worker = p->worker;
+
+	if (p != front)
+		return;
+	front = NULL;
+	if (!rv_run_on(worker))
+		return;
+	if (worker->turn.booting)
+		not_ready(p);
+	else if (worker->turn.reason == RV_STOP_NONE && !has_seen(p, &worker->turn))
+		once_more(worker);
+	else
+		crashed(p, &worker->turn);
+}
+
+/* ---- replacing it */
+
+static bool too_large(struct rv_pipe_proc *p, int64_t now_us)
+{
+	struct rv_procstat stat;
+
+	if (p->task->recycle_rss_bytes == 0 || now_us - p->looked_us < LOOK_US)
+		return false;
+	p->looked_us = now_us;
+	return rv_procstat(p->pid, &stat) == RV_OK && stat.rss_bytes > p->task->recycle_rss_bytes;
+}
+
+static bool is_due(struct rv_pipe_proc *p)
+{
+	int64_t now_us = rv_mono_us();
+
+	return p->void_said || (p->jobs_max > 0 && p->jobs >= p->jobs_max) ||
+	       (p->age_max_us > 0 && now_us - p->born_us >= p->age_max_us) || too_large(p, now_us);
+}
+
+static void look_after(struct rv_worker *worker, struct rv_pipe_proc *p)
+{
+	struct pipe *pipe = pipe_of(p->task);
+	struct rv_why why = {.text = ""};
+	int err;
+
+	if (p->state != RV_PIPE_READY || pipe->now != p || pipe->next ||
+	    rv_mono_us() < pipe->next_try_us || worker->draining || !is_due(p))
+		return;
+	pipe->next_try_us = rv_mono_us() + AGAIN_US;
+	err = rv_pipe_start(worker, p->task, &pipe->next, &why);
+	if (err != RV_OK)
+		rv_log(RV_LOG_WARN, RV_EV_handler_ended, "no new handler of %s: %s", p->task->name,
+		       rv_why_text(&why, err));
+}
+
+/* ---- the handler's table */
+
+/* The handler is ready: the job goes to it, and what it has said already is taken in. */
+static int hand_over(struct rv_worker *worker, struct rv_why *why)
+{
+	struct rv_pipe_proc *p = front;
+	int err = rv_pipe_send(worker, p, why);
+
+	if (err != RV_OK)
+		return err;
+	p->jobs++;
+	p->tail_job = 0;
+	take_lines(p);
+	return RV_OK;
+}
+
+static void begin(struct rv_worker *worker)
+{
+	struct rv_why why = {.text = ""};
+	int err;
+
+	rv_run_booted(worker);
+	err = hand_over(worker, &why);
+	if (err != RV_OK)
+		rv_turn_unstartable(worker, err, &why);
+	else if (worker->turn.phase == RV_TURN_RUNNING)
+		rv_run_watch(worker);
+}
+
+static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
+{
+	struct pipe *pipe = pipe_of(turn->task);
+	int err = RV_OK;
+
+	/* What was sent ahead went to this one. */
+	if (turn->place >= worker->sent) {
+		front = NULL;
+		take_over(pipe);
+	}
+	if (pipe->now && pipe->now->state == RV_PIPE_KILLED)
+		pipe->now = NULL; /* it ends by itself */
+	if (!pipe->now) {
+		pipe->now = pipe->next;
+		pipe->next = NULL;
+	}
+	if (!pipe->now)
+		err = rv_pipe_start(worker, turn->task, &pipe->now, why);
+	if (err != RV_OK)
+		return err;
+	front = pipe->now;
+	if (front->state == RV_PIPE_READY)
+		return hand_over(worker, why);
+	rv_run_boot(worker, turn->task->ready_timeout_us);
+	return RV_OK;
+}
+
+static void ready(struct rv_turn *turn)
+{
+	(void)turn;
+	if (front)
+		rv_pipe_drain(front);
+}
+
+static void ask(struct rv_turn *turn)
+{
+	const struct rv_seam *seam = rv_seam();
+
+	if (!front->cancels) {
+		(void)seam->signal(seam->ctx, &front->proc, turn->task->stop_signal, 1);
+		(void)seam->signal(seam->ctx, &front->proc, SIGCONT, 1);
+	} else if (rv_pipe_cancel_line(&turn->claim, &front->lines) == RV_OK) {
+		rv_pipe_write(front);
+	}
+}
+
+static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_how how)
+{
+	if (!front)
+		return;
+	if (turn->booting) { /* the job has not come to it */
+		(void)worker;
+		turn->booting = false;
+		rv_turn_ended(turn);
+		return;
+	}
+	if (front->state == RV_PIPE_DEAD)
+		return; /* its end is on the way */
+	if (how == RV_STOP_KILL)
+		rv_pipe_kill(front, NULL);
+	else if (front->state == RV_PIPE_READY)
+		ask(turn);
+}
+
+static void end(struct rv_turn *turn)
+{
+	struct rv_pipe_proc *p = front;
+	struct rv_worker *worker = rv_container_of(turn, struct rv_worker, turn);
+
+	turn->booting = false;
+	if (!p)
+		return;
+	if (worker->next < worker->sent)
+		return; /* it has the next one already */
+	front = NULL;
+	if (p->state == RV_PIPE_READY) {
+		take_lines(p); /* what it says now is void */
+		look_after(worker, p);
+		take_over(pipe_of(p->task));
+	}
+}
+
+const struct rv_handler rv_handler_pipe = {
+	.name = "pipe",
+	.open = open_pipes,
+	.close = close_pipes,
+	.quick = true,
+	.start = start,
+	.ready = ready,
+	.stop = stop,
+	.end = end,
+};

@@ -4,6 +4,7 @@
  */
 #include "process/pipe_scene.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -173,5 +174,73 @@ Test(e2e_pipe_ahead, kill_of_worker_and_of_handler)
 	(void)runs_of(ids, MANY, &crashes_seen);
 	cr_assert(le(i64, crashes_seen, kills));
 	rv_e2e_all_ran(e, ids, MANY);
+	rv_e2e_end(e);
+}
+
+struct use {
+	int fds, children;
+	long memory_kib;
+};
+
+static int entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	while (dir && readdir(dir) != NULL)
+		count++;
+	if (dir)
+		(void)closedir(dir);
+	return count;
+}
+
+static struct use use_of(pid_t pid)
+{
+	struct use use = {.fds = entries(rv_test_path("/proc/%d/fd", (int)pid))};
+	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
+	char *list =
+		rv_test_read_file(rv_test_path("/proc/%d/task/%d/children", (int)pid, (int)pid));
+
+	for (const char *at = list; at && (at = strchr(at, ' ')) != NULL; at++)
+		use.children++;
+	if (status && strstr(status, "RssAnon:"))
+		use.memory_kib = atol(strstr(status, "RssAnon:") + strlen("RssAnon:"));
+	free(status);
+	free(list);
+	return use;
+}
+
+static void rounds_of(size_t rounds)
+{
+	static int64_t ids[1000];
+	int64_t crashes_seen;
+
+	for (size_t i = 0; i < rounds; i++) {
+		add_many(1000, ids, nothing);
+		(void)runs_of(ids, 1000, &crashes_seen);
+	}
+}
+
+/* 10,000 jobs, and 40 handlers that die: as many descriptors, processes and, nearly, bytes. */
+Test(e2e_pipe_ahead, nothing_leaks)
+{
+	struct use before, after;
+	pid_t worker;
+
+	begin("ahead=64", "");
+	worker = rv_e2e_await_child(e, 1);
+	(void)crashes("exit=1", "exit code 1");
+	rounds_of(2);
+	before = use_of(worker);
+	cr_assert(eq(int, before.children, 1));
+	rounds_of(8);
+	for (int i = 0; i < 40; i++)
+		(void)crashes(i % 2 ? "exit=1" : "garbage", "its handler ");
+	(void)succeeds("");
+	after = use_of(worker);
+	cr_assert(eq(int, rv_e2e_child(e, 1), worker), "it is the same worker");
+	cr_assert(eq(int, after.fds, before.fds));
+	cr_assert(eq(int, after.children, before.children));
+	cr_assert(le(long, after.memory_kib, before.memory_kib + 512));
 	rv_e2e_end(e);
 }

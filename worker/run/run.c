@@ -154,7 +154,8 @@ void rv_run_watch(struct rv_worker *worker)
 	if (turn->task->idle_timeout_us > 0 && !turn->booting)
 		rv_loop_timer_start(worker->loop, &run.idle, turn->task->idle_timeout_us, on_idle,
 				    worker);
-	if (turn->prefetched && worker->next < worker->nclaimed) {
+	/* Those before it wait as well: for their acks. */
+	if (turn->prefetched && (worker->next < worker->nclaimed || worker->nacks > 0)) {
 		int64_t left = worker->claimed_us + RV_BATCH_US - rv_mono_us();
 
 		rv_loop_timer_start(worker->loop, &run.overdue, left > SOON_US ? left : SOON_US,

@@ -108,10 +108,16 @@ SELECT 'R8', 'queue ' || q.name || ' has no counts' FROM queue q LEFT JOIN tally
 SELECT 'R8', 'kept: ' || t.deps || ' waits, ' || t.waiters || ' waiters' FROM tally t WHERE t.id = 0
 	AND (t.deps <> (SELECT count(*) FROM dep) OR t.waiters <> (SELECT count(*) FROM waiter));
 
--- and so are the bits that lists are read from
+-- and so are the bits that lists are read from: span, and what is late on top of it
 SELECT 'R8', 'the jobs ' || block * 64 || ' to ' || (block * 64 + 63) || ' of '
 	|| iif(scope > 0, 'queue ' || scope, 'batch ' || -scope) || ' in state ' || state || ' are not those kept'
-	FROM (SELECT scope, state, block, jobs FROM span
+	FROM (SELECT scope, state, block, (sum(jobs) & ~sum(clear)) | sum(put) AS jobs FROM (
+		SELECT scope, state, block, jobs, 0 AS clear, 0 AS put FROM span
+		UNION ALL SELECT reeve_late(late, i, 0), reeve_late(late, i, 1), reeve_late(late, i, 2), 0,
+			reeve_late(late, i, 4), reeve_late(late, i, 3) FROM (
+			WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 63)
+			SELECT i FROM n) JOIN tally ON id = 0 WHERE reeve_late(late, i, 0) IS NOT NULL)
+		GROUP BY scope, state, block HAVING (sum(jobs) & ~sum(clear)) | sum(put) <> 0
 	UNION ALL SELECT scope, state, id >> 6, sum(DISTINCT 1 << (id & 63)) FROM (
 		SELECT s.id, s.state, iif(n.batch, -j.batch, s.queue) AS scope FROM (
 			SELECT id, queue, 0 AS state FROM scheduled UNION ALL SELECT id, queue, 1 FROM ready
@@ -119,7 +125,8 @@ SELECT 'R8', 'the jobs ' || block * 64 || ' to ' || (block * 64 + 63) || ' of '
 			UNION ALL SELECT id, queue, state FROM done) s
 		JOIN job j ON j.id = s.id JOIN (SELECT 0 AS batch UNION ALL SELECT 1) n
 		ON NOT n.batch OR j.batch > 0) GROUP BY 1, 2, 3)
-	GROUP BY scope, state, block HAVING count(*) <> 2 OR min(jobs) <> max(jobs) OR min(jobs) = 0;
+	GROUP BY scope, state, block HAVING count(*) <> 2 OR min(jobs) <> max(jobs);
+SELECT 'R8', 'block ' || block || ' of ' || scope || ' is kept without a job' FROM span WHERE jobs = 0;
 
 -- L1: of each gate is used what is held, by jobs that run or are about to
 SELECT 'L1', 'gate ' || coalesce(g.name, h.gate) || ': ' || coalesce(g.used, 0) || ' used, '

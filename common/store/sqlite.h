@@ -79,8 +79,8 @@ struct rv_sqlite {
 	struct rv_sqlite_ended *ended;
 	size_t nended, ended_before, ended_space;
 	struct rv_buf recent;
-	struct rv_sqlite_span *spans; /* what it changes in span */
-	size_t nspans, spans_before, spans_space;
+	struct rv_sqlite_span *spans, *late; /* what it changes in span; and others before it */
+	size_t nspans, spans_before, spans_space, nlate;
 
 	/* names */
 	int64_t names_seen;             /* tally.names of what follows; -1 none */

@@ -7,6 +7,7 @@
 #include "store/sqlite_log.h"
 #include "store/sqlite_sql.h"
 #include "store/sqlite_stats.h"
+#include "store/sqlite_tally.h"
 
 #include "base/check.h"
 #include "core/job.h"
@@ -27,6 +28,30 @@ static void legal_function(sqlite3_context *context, int count, sqlite3_value **
 	PRE(count == 2);
 	sqlite3_result_int(context, known && rv_job_move_legal((enum rv_job_state)from,
 							       (enum rv_job_state)to));
+}
+
+/* Of the ${values[1]}th late change: 0 scope, 1 state, 2 block, 3 set, 4 clear; NULL: no such. */
+static void late_function(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct rv_sqlite_span late[RV_SPAN_LATE];
+	const void *data = sqlite3_value_blob(values[0]);
+	int64_t i = sqlite3_value_int64(values[1]);
+	size_t n = 0;
+
+	PRE(count == 3);
+	if (data && rv_sqlite_span_decode(data, (size_t)sqlite3_value_bytes(values[0]), late, &n) !=
+			    RV_OK) {
+		sqlite3_result_error_code(context, SQLITE_CORRUPT);
+		return;
+	}
+	if (i < 0 || i >= (int64_t)n)
+		return;
+	const int64_t says[] = {late[i].scope, (int64_t)late[i].state, late[i].block,
+				(int64_t)late[i].set, (int64_t)late[i].clear};
+	int which = sqlite3_value_int(values[2]);
+
+	PRE(which >= 0 && which < (int)RV_ARRAY_LEN(says));
+	sqlite3_result_int64(context, says[which]);
 }
 
 /* Every row of one statement is a violation; the first column its rule, if there are two. */
@@ -66,6 +91,9 @@ int rv_sqlite_check(struct rv_store *store, bool full,
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, 5 * RV_S_US);
 	err = rv_sqlite_error(sqlite3_create_function(s->db, "reeve_legal", 2, SQLITE_UTF8, NULL,
 						      legal_function, NULL, NULL));
+	if (err == RV_OK)
+		err = rv_sqlite_error(sqlite3_create_function(s->db, "reeve_late", 3, SQLITE_UTF8,
+							      NULL, late_function, NULL, NULL));
 	if (err == RV_OK)
 		err = rv_sqlite_start(s, RV_SQL_ROLLBACK, &stmt, "");
 	if (err == RV_OK)

@@ -212,6 +212,7 @@ int rv_guest_enqueue(sqlite3 *db, const struct rv_job_new *job, int64_t *ret_id,
 		free(s->base.rings);
 		free(s->fallen);
 		free(s->spans);
+		free(s->late);
 		free(s->gates);
 		free(s->path);
 		free(s->given);

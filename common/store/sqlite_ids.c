@@ -125,27 +125,59 @@ static int take_block(struct search *f, const struct asked *asked, int64_t block
 	return RV_OK;
 }
 
-/* One state of one queue, or batch. */
+/* The newest of the late changes of a walk in the blocks from ${least} to ${most}, or NULL. */
+static const struct rv_sqlite_span *late_of(const struct search *f, int64_t scope,
+					    enum rv_job_state state, int64_t least, int64_t most)
+{
+	const struct rv_sqlite_span *found = NULL;
+
+	for (size_t i = 0; !f->s->open && i < f->s->nlate; i++) {
+		const struct rv_sqlite_span *span = &f->s->late[i];
+
+		if (span->scope == scope && span->state == state && span->block >= least &&
+		    span->block <= most && (!found || span->block > found->block))
+			found = span;
+	}
+	return found;
+}
+
+/* One state of one queue, or batch: the rows of span, and the late changes on top of them. */
 static int walk(struct search *f, int64_t scope, enum rv_job_state state, const struct asked *asked)
 {
+	int64_t most = (f->before - 1) >> RV_SPAN_SHIFT;
+	int64_t least = (f->above + 1) >> RV_SPAN_SHIFT;
+	const struct rv_sqlite_span *late = late_of(f, scope, state, least, most);
 	sqlite3_stmt *stmt;
 	bool end = false;
-	int err =
-		rv_sqlite_start(f->s, RV_SQL_SPANS_DOWN, &stmt, "iiii", scope, (int64_t)state,
-				(f->before - 1) >> RV_SPAN_SHIFT, (f->above + 1) >> RV_SPAN_SHIFT);
+	int row;
+	int err = rv_sqlite_start(f->s, RV_SQL_SPANS_DOWN, &stmt, "iiii", scope, (int64_t)state,
+				  most, least);
 
 	PRE(state == RV_SPAN_STATE(state));
 	if (err != RV_OK)
 		return err;
-	while (!end && (err = rv_sqlite_step(f->s, stmt)) == RV_OK) {
-		err = take_block(f, asked, sqlite3_column_int64(stmt, 0),
-				 (uint64_t)sqlite3_column_int64(stmt, 1), &end);
-		if (err != RV_OK)
-			break;
+	row = rv_sqlite_step(f->s, stmt);
+	while (err == RV_OK && !end && (row == RV_OK || (row == RV_E_NOTFOUND && late))) {
+		int64_t block = row == RV_OK ? sqlite3_column_int64(stmt, 0) : -1;
+		uint64_t jobs = row == RV_OK ? (uint64_t)sqlite3_column_int64(stmt, 1) : 0;
+		bool on_top = late && late->block >= block;
+
+		if (on_top) {
+			jobs = late->block > block ? late->set : (jobs & ~late->clear) | late->set;
+			if (late->block == block)
+				row = rv_sqlite_step(f->s, stmt);
+			block = late->block;
+			late = late_of(f, scope, state, least, block - 1);
+		} else {
+			row = rv_sqlite_step(f->s, stmt);
+		}
+		err = take_block(f, asked, block, jobs, &end);
 	}
 	rv_sqlite_end(stmt);
 	merge(f);
-	return err == RV_E_NOTFOUND ? RV_OK : err;
+	if (err == RV_OK && row != RV_OK && row != RV_E_NOTFOUND)
+		err = row;
+	return err;
 }
 
 /* The rows of a statement: id, and whether it fits. */
@@ -245,8 +277,8 @@ int rv_sqlite_ids(struct rv_sqlite *s, const struct rv_job_filter *filter, int64
 	search.best = space;
 	search.found = space + limit;
 	search.merged = space + 2 * limit;
-	if (err == RV_OK && s->open)
-		err = rv_sqlite_span_flush(s);
+	if (err == RV_OK) /* within a transaction none are late */
+		err = s->open ? rv_sqlite_span_flush(s) : rv_sqlite_span_read(s);
 	if (err == RV_OK && filter->queue)
 		err = rv_sqlite_number(s, RV_SQL_QUEUE_ID, &search.queue, "t", filter->queue);
 	if (err == RV_OK)

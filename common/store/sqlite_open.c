@@ -279,6 +279,7 @@ void rv_sqlite_close(struct rv_store *store)
 	free(s->fallen);
 	free(s->ended);
 	free(s->spans);
+	free(s->late);
 	rv_buf_fini(&s->recent);
 	free(s->gates);
 	free(s->reserver);

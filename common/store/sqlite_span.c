@@ -7,8 +7,10 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "core/varint.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BACK 4 /* entries looked at for the same row: jobs of a request mostly are neighbours */
 
@@ -83,6 +85,7 @@ int rv_sqlite_span_moved(struct rv_sqlite *s, const struct rv_sqlite_place *plac
 	if (is == RV_JOB_SUCCEEDED)
 		return RV_OK;
 #endif
+	s->tally.dirty = true;
 	err = note_scope(s, place->queue->id, place->id, was, is);
 	if (err != RV_OK || !(place->marks & RV_MARK_BATCH))
 		return err;
@@ -135,25 +138,143 @@ static bool same_row(const struct rv_sqlite_span *a, const struct rv_sqlite_span
 	return a->scope == b->scope && a->state == b->state && a->block == b->block;
 }
 
+/* ${later} on top of ${row}. */
+static void fold(struct rv_sqlite_span *row, const struct rv_sqlite_span *later)
+{
+	PRE(same_row(row, later));
+	row->set = (row->set & ~later->clear) | later->set;
+	row->clear = (row->clear & ~later->set) | later->clear;
+	row->written = false;
+}
+
+static int put_late(struct rv_sqlite *s)
+{
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && i < s->nlate; i++)
+		err = put(s, &s->late[i]);
+	s->nlate = 0;
+	return err;
+}
+
+/* Too many to be kept: each row once. */
+static int put_all(struct rv_sqlite *s)
+{
+	int err = put_late(s);
+
+	qsort(s->spans, s->nspans, sizeof *s->spans, by_row);
+	for (size_t i = 0; err == RV_OK && i < s->nspans; i++) {
+		struct rv_sqlite_span row = s->spans[i];
+
+		while (i + 1 < s->nspans && same_row(&row, &s->spans[i + 1]))
+			fold(&row, &s->spans[++i]);
+		err = put(s, &row);
+	}
+	return err;
+}
+
+static int keep(struct rv_sqlite *s, const struct rv_sqlite_span *span)
+{
+	int err = RV_OK;
+
+	INV(s->late && s->nlate <= RV_SPAN_LATE);
+	for (size_t i = 0; i < s->nlate; i++) {
+		if (same_row(&s->late[i], span)) {
+			fold(&s->late[i], span);
+			return RV_OK;
+		}
+	}
+	if (s->nlate == RV_SPAN_LATE)
+		err = put_late(s);
+	s->late[s->nlate] = *span;
+	s->late[s->nlate++].written = false;
+	return err;
+}
+
 int rv_sqlite_span_store(struct rv_sqlite *s)
 {
 	int err = RV_OK;
 
 	PRE(s->open);
-	if (s->nspans > 1)
-		qsort(s->spans, s->nspans, sizeof *s->spans, by_row);
-	for (size_t i = 0; err == RV_OK && i < s->nspans; i++) {
-		struct rv_sqlite_span row = s->spans[i];
-
-		for (; i + 1 < s->nspans && same_row(&row, &s->spans[i + 1]); i++) {
-			const struct rv_sqlite_span *later = &s->spans[i + 1];
-
-			row.set = (row.set & ~later->clear) | later->set;
-			row.clear = (row.clear & ~later->set) | later->clear;
-		}
-		err = put(s, &row);
-	}
+	if (s->nspans > RV_SPAN_LATE)
+		err = put_all(s);
+	else
+		for (size_t i = 0; err == RV_OK && i < s->nspans; i++)
+			err = keep(s, &s->spans[i]);
 	s->nspans = s->spans_before = 0;
+	return err;
+}
+
+size_t rv_sqlite_span_encode(const struct rv_sqlite *s, unsigned char ret_data[RV_SPAN_LATE_SPACE])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->nlate; i++) {
+		const struct rv_sqlite_span *span = &s->late[i];
+
+		ret_data[n++] = (unsigned char)((unsigned)span->state << 1 | (span->scope < 0));
+		n += rv_varint_put(ret_data + n,
+				   (uint64_t)(span->scope < 0 ? -span->scope : span->scope));
+		n += rv_varint_put(ret_data + n, (uint64_t)span->block);
+		n += rv_varint_put(ret_data + n, span->set);
+		n += rv_varint_put(ret_data + n, span->clear);
+	}
+	POST(n <= RV_SPAN_LATE_SPACE);
+	return n;
+}
+
+int rv_sqlite_span_decode(const unsigned char *data, size_t size,
+			  struct rv_sqlite_span ret_late[RV_SPAN_LATE], size_t *ret_n)
+{
+	const unsigned char *at = data;
+	const unsigned char *end = data + size;
+	size_t n = 0;
+
+	for (; at < end; n++) {
+		struct rv_sqlite_span *span = &ret_late[n];
+		unsigned char first = *at++;
+
+		if (n == RV_SPAN_LATE || first >> 1 >= RV_JOB_STATES)
+			return RV_E_CORRUPT;
+		*span = (struct rv_sqlite_span){.state = (enum rv_job_state)(first >> 1)};
+		if (rv_varint_int(&at, end, &span->scope) != RV_OK ||
+		    rv_varint_int(&at, end, &span->block) != RV_OK ||
+		    rv_varint_get(&at, end, &span->set) != RV_OK ||
+		    rv_varint_get(&at, end, &span->clear) != RV_OK ||
+		    span->block > INT64_MAX >> RV_SPAN_SHIFT)
+			return RV_E_CORRUPT;
+		span->scope = first & 1 ? -span->scope : span->scope;
+	}
+	*ret_n = n;
+	return RV_OK;
+}
+
+int rv_sqlite_span_load(struct rv_sqlite *s, sqlite3_stmt *stmt, int column)
+{
+	const void *data = sqlite3_column_blob(stmt, column);
+	int size = sqlite3_column_bytes(stmt, column);
+
+	s->nspans = s->spans_before = s->nlate = 0;
+	if (!s->late)
+		s->late = calloc(RV_SPAN_LATE, sizeof *s->late);
+	if (!s->late)
+		return RV_E_NOMEM;
+	return data ? rv_sqlite_span_decode(data, (size_t)size, s->late, &s->nlate) : RV_OK;
+}
+
+int rv_sqlite_span_read(struct rv_sqlite *s)
+{
+	sqlite3_stmt *stmt;
+	int err;
+
+	PRE(!s->open);
+	err = rv_sqlite_start(s, RV_SQL_SPAN_LATE, &stmt, "");
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	err = rv_sqlite_span_load(s, stmt, 0);
+	rv_sqlite_end(stmt);
 	return err;
 }
 
@@ -163,11 +284,13 @@ int rv_sqlite_span_flush(struct rv_sqlite *s)
 	int err = RV_OK;
 
 	PRE(s->open);
-	for (size_t i = 0; err == RV_OK && i < s->nspans; i++) {
-		if (s->spans[i].written)
+	for (size_t i = 0; err == RV_OK && i < s->nlate + s->nspans; i++) {
+		struct rv_sqlite_span *span = i < s->nlate ? &s->late[i] : &s->spans[i - s->nlate];
+
+		if (span->written)
 			continue;
-		err = put(s, &s->spans[i]);
-		s->spans[i].written = err == RV_OK;
+		err = put(s, span);
+		span->written = err == RV_OK;
 	}
 	return err;
 }
@@ -180,6 +303,8 @@ void rv_sqlite_span_restore(struct rv_sqlite *s)
 #endif
 	for (size_t i = 0; i < s->nspans; i++)
 		s->spans[i].written = false;
+	for (size_t i = 0; i < s->nlate; i++)
+		s->late[i].written = false;
 }
 
 /* The lowest bit of ${jobs} that stands for a job which no worker has. */

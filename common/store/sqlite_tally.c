@@ -26,7 +26,6 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	t->dirty = false;
-	s->nspans = s->spans_before = 0;
 	t->event = t->begun = sqlite3_column_int64(stmt, 0);
 	t->job = sqlite3_column_int64(stmt, 1);
 	t->fence = sqlite3_column_int64(stmt, 2);
@@ -36,6 +35,8 @@ int rv_sqlite_tally_load(struct rv_sqlite *s)
 	t->waiters = sqlite3_column_int64(stmt, 6);
 	t->batches = sqlite3_column_int64(stmt, 7);
 	err = rv_sqlite_ended_load(s, stmt, 8);
+	if (err == RV_OK)
+		err = rv_sqlite_span_load(s, stmt, 9);
 	rv_sqlite_end(stmt);
 	if (err != RV_OK)
 		return err;
@@ -65,6 +66,7 @@ static int store_queue(struct rv_sqlite *s, struct rv_sqlite_queue *queue)
 int rv_sqlite_tally_store(struct rv_sqlite *s)
 {
 	const struct rv_sqlite_tally *t = &s->tally;
+	unsigned char late[RV_SPAN_LATE_SPACE];
 	int err;
 
 	PRE(s->open);
@@ -85,9 +87,9 @@ int rv_sqlite_tally_store(struct rv_sqlite *s)
 	err = rv_sqlite_ended_store(s);
 	if (err != RV_OK)
 		return err;
-	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiiiib", t->event, t->job, t->fence, t->epoch,
-			     t->names, t->deps, t->waiters, t->batches, s->recent.data,
-			     s->recent.size);
+	err = rv_sqlite_run1(s, RV_SQL_TALLY_SET, "iiiiiiiibb", t->event, t->job, t->fence,
+			     t->epoch, t->names, t->deps, t->waiters, t->batches, s->recent.data,
+			     s->recent.size, late, rv_sqlite_span_encode(s, late));
 	if (err == RV_OK)
 		s->tally.dirty = false;
 	return err;

@@ -95,7 +95,22 @@ struct rv_sqlite_place;
 /* The job has moved, RV_JOB_NONE: from or to nowhere.  Its row in job must be there. */
 int rv_sqlite_span_moved(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 			 enum rv_job_state from, enum rv_job_state to) RV_MUST_CHECK;
-/* With the kept numbers: all is written; a request failed. */
+/*
+ * Changes of few rows stay in the store's own row of tally, which is written anyway, until they are
+ * too many: what a list reads is span, and these on top of it.  In s->late, one for each row.
+ */
+#define RV_SPAN_LATE       RV_LIMIT(24, 2)
+#define RV_SPAN_LATE_SPACE (RV_SPAN_LATE * 41) /* bytes: numbers of 10, the state of 1 */
+
+/* From a column; what nobody of ours wrote is RV_E_CORRUPT. */
+int rv_sqlite_span_load(struct rv_sqlite *s, sqlite3_stmt *stmt, int column) RV_MUST_CHECK;
+size_t rv_sqlite_span_encode(const struct rv_sqlite *s, unsigned char ret_data[RV_SPAN_LATE_SPACE]);
+int rv_sqlite_span_decode(const unsigned char *data, size_t size,
+			  struct rv_sqlite_span ret_late[RV_SPAN_LATE],
+			  size_t *ret_n) RV_MUST_CHECK;
+/* For lists, in a snapshot: s->late as it is there. */
+int rv_sqlite_span_read(struct rv_sqlite *s) RV_MUST_CHECK;
+/* With the kept numbers: all goes to s->late or is written; a request failed. */
 int rv_sqlite_span_store(struct rv_sqlite *s) RV_MUST_CHECK;
 void rv_sqlite_span_restore(struct rv_sqlite *s);
 /* For whoever reads spans within the transaction: what it has changed is there now. */

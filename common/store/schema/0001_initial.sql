@@ -27,7 +27,8 @@ CREATE TABLE tally (
 	dead       INTEGER,
 	cancelled  INTEGER,
 	prefetched INTEGER, -- and how many of the ready ones are leased already
-	recent     BLOB     -- store only: runs that ended and are not in stat yet (sqlite_stats.c)
+	recent     BLOB,    -- store only: runs that ended and are not in stat yet (sqlite_stats.c)
+	late       BLOB     -- store only: changes that are not in span yet (sqlite_span.c)
 ) STRICT;
 INSERT INTO tally(id, n, job, fence, epoch, names, deps, waiters, batches) VALUES (0, 0, 0, 0, 1, 1, 0, 0, 0);
 

@@ -233,7 +233,7 @@ CREATE TABLE done (
 
 -- For lists: which of the jobs block * 64 to block * 64 + 63 are in a state, a bit each, the lowest id in
 -- the lowest bit; never 0.  A running job counts as ready, so that a claim changes nothing here.
--- scope n > 0 queue n, n < 0 the members of batch -n.
+-- scope n > 0 queue n, n < 0 the members of batch -n.  The newest changes are in tally.late, on top.
 CREATE TABLE span (
 	scope INTEGER NOT NULL,
 	state INTEGER NOT NULL,

@@ -100,7 +100,7 @@ int rv_sqlite_span_moved(struct rv_sqlite *s, const struct rv_sqlite_place *plac
  * too many: what a list reads is span, and these on top of it.  In s->late, one for each row.
  */
 #define RV_SPAN_LATE       RV_LIMIT(24, 2)
-#define RV_SPAN_LATE_SPACE (RV_SPAN_LATE * 41) /* bytes: numbers of 10, the state of 1 */
+#define RV_SPAN_LATE_SPACE ((size_t)RV_SPAN_LATE * 41) /* bytes: numbers of 10, the state of 1 */
 
 /* From a column; what nobody of ours wrote is RV_E_CORRUPT. */
 int rv_sqlite_span_load(struct rv_sqlite *s, sqlite3_stmt *stmt, int column) RV_MUST_CHECK;

@@ -79,6 +79,14 @@ void rv_offers_plan(struct rv_keeper *keeper)
 	rv_loop_timer_start(keeper->loop, &offers->turn, wait_us, on_turn, keeper);
 }
 
+static void want(struct rv_offer_peer *peer, int events)
+{
+	if (peer->wants == events)
+		return;
+	peer->wants = events;
+	rv_loop_io_want(&peer->io, events);
+}
+
 static int send_out(struct rv_offer_peer *peer)
 {
 	return rv_control_flush(peer->fd, &peer->out, &peer->sent);
@@ -92,7 +100,7 @@ static void say_last(struct rv_offer_peer *peer, int err, const struct rv_why *w
 	    send_out(peer) != RV_E_BUSY)
 		rv_offers_drop(peer);
 	else
-		rv_loop_io_want(&peer->io, RV_LOOP_WRITE);
+		want(peer, RV_LOOP_WRITE);
 }
 
 /* The next line, if it is there already. */
@@ -109,11 +117,10 @@ static void take_line(struct rv_offer_peer *peer)
 	case RV_OK:
 		peer->is_due = true;
 		peer->keeper->offers->ndue++;
-		rv_loop_io_want(&peer->io, 0);
 		rv_offers_plan(peer->keeper);
 		break;
 	case RV_E_BUSY:
-		rv_loop_io_want(&peer->io, RV_LOOP_READ);
+		want(peer, RV_LOOP_READ);
 		break;
 	case RV_E_TOOBIG:
 		(void)rv_fail(&why, err, "a line of more than %u bytes", RV_OFFER_LINE);
@@ -130,7 +137,7 @@ static void flush(struct rv_offer_peer *peer)
 	int err = send_out(peer);
 
 	if (err == RV_E_BUSY) {
-		rv_loop_io_want(&peer->io, RV_LOOP_WRITE);
+		want(peer, RV_LOOP_WRITE);
 		return;
 	}
 	if (err != RV_OK || peer->is_last) {
@@ -144,7 +151,10 @@ static void flush(struct rv_offer_peer *peer)
 		forget(&peer->out);
 	if (peer->in.size == 0 && peer->in.space > KEPT)
 		forget(&peer->in);
-	take_line(peer);
+	if (peer->in.size > 0)
+		take_line(peer);
+	else
+		want(peer, RV_LOOP_READ);
 }
 
 void rv_offers_answered(struct rv_offer_peer *peer)
@@ -165,8 +175,10 @@ static void on_peer(struct rv_loop_io *io, int events)
 	struct rv_offer_peer *peer = io->ctx;
 
 	(void)events;
-	INV(peer->fd >= 0 && !peer->is_due);
-	if (peer->out.size > 0)
+	INV(peer->fd >= 0);
+	if (peer->is_due) /* more, or the end: not before the line that is there is done with */
+		want(peer, 0);
+	else if (peer->out.size > 0)
 		flush(peer);
 	else
 		take_line(peer);
@@ -245,7 +257,8 @@ void rv_keep_on_submit(struct rv_keeper *keeper, int fd)
 		rv_fd_close(&fd);
 		return;
 	}
-	*peer = (struct rv_offer_peer){.keeper = keeper, .fd = fd, .since_us = rv_mono_us()};
+	*peer = (struct rv_offer_peer){
+		.keeper = keeper, .fd = fd, .wants = RV_LOOP_READ, .since_us = rv_mono_us()};
 	rv_buf_init(&peer->in);
 	rv_buf_init(&peer->out);
 	rv_loop_io_start(keeper->loop, &peer->io, fd, RV_LOOP_READ, on_peer, peer);

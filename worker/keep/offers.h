@@ -22,6 +22,7 @@ struct rv_offer_peer {
 	int fd; /* -1: a free place */
 	uid_t uid;
 	struct rv_loop_io io;
+	int wants; /* of io: what it waits for */
 	struct rv_buf in, out;
 	size_t sent;      /* of out */
 	size_t length;    /* of the line that is due */

@@ -108,6 +108,11 @@ typedef void rv_conf_change_fn(void *ctx, const struct rv_conf_change *change);
 int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_change_fn *fn,
 		 void *ctx) RV_MUST_CHECK;
 
+static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int code)
+{
+	return code >= 0 && code <= 255 && (codes->bits[code / 64] >> (code % 64) & 1);
+}
+
 /* NULL when there is none.  Borrowed from ${conf}. */
 const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name);

@@ -6,11 +6,12 @@
 
 #include "base/check.h"
 #include "base/fmt.h"
+#include "conf/conf.h"
 #include "conf/text.h"
 
 #include <ctype.h>
-#include <regex.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

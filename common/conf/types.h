@@ -21,11 +21,6 @@ struct rv_conf_codes {
 	uint64_t bits[4]; /* exit codes 0..255 */
 };
 
-static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int code)
-{
-	return code >= 0 && code <= 255 && (codes->bits[code / 64] >> (code % 64) & 1);
-}
-
 /* limit_*: RV_CONF_UNSET leaves the daemon's own, RV_CONF_INFINITY is RLIM_INFINITY. */
 #define RV_CONF_UNSET    (-1LL)
 #define RV_CONF_INFINITY INT64_MAX

@@ -10,6 +10,7 @@
 #include "conf/text.h"
 #include "conf/value.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,6 +91,8 @@ static int fail_section(const char *title, const char *kind, struct rv_why *why)
 {
 	const char *names[RV_SECTIONS];
 	const char *near;
+	char all[32 * RV_SECTIONS];
+	size_t used = 0;
 
 	for (size_t i = 0; i < RV_SECTIONS; i++)
 		names[i] = rv_conf_sections[i].name;
@@ -100,11 +103,12 @@ static int fail_section(const char *title, const char *kind, struct rv_why *why)
 				       "unknown section [%s]; did you mean [%s%s]?", title, near,
 				       rv_conf_sections[i].named ? ":NAME" : "");
 	}
-	return rv_fail(
-		why, RV_E_NOTFOUND,
-		"unknown section [%s]; this release has [reeve], [store], [log], [defaults], "
-		"[pool:NAME], [queue:NAME] and [task:NAME]",
-		title);
+	for (size_t i = 0; i < RV_SECTIONS && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s[%s%s]",
+					 i > 0 ? ", " : "", rv_conf_sections[i].name,
+					 rv_conf_sections[i].named ? ":NAME" : "");
+	INV(used < sizeof(all));
+	return rv_fail(why, RV_E_NOTFOUND, "unknown section [%s]; this release has %s", title, all);
 }
 
 int rv_build_section(const char *title, enum rv_conf_section *ret_section, const char **ret_name,

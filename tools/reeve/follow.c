@@ -112,23 +112,29 @@ int rv_follow_run(struct rv_follow *follow, int run, bool *ret_any)
 	return err ? err : drain(follow, ret_any);
 }
 
-/* Once for each run that did not end it. */
-static int note_retry(struct rv_follow *follow, struct rv_job_view *view)
+/* Once for each run that did not end it, also when the next one began before we could look. */
+static int note_retries(struct rv_follow *follow, const struct rv_job_view *view)
 {
-	char due[RV_VIEW_AGO_SPACE];
-	char words[RV_VIEW_LAST_SPACE];
-	int err;
+	bool waits = view->state == RV_JOB_SCHEDULED;
+	int ended = waits ? view->runs : view->runs - 1;
+	int err = RV_OK;
 
-	if (view->state != RV_JOB_SCHEDULED || view->runs == follow->noted)
-		return RV_OK;
-	follow->noted = view->runs;
-	if (follow->emit.silent || view->runs == 0)
-		return RV_OK;
-	view->error = follow->error; /* the store's own goes with the next call */
-	err = rv_view_last(follow->cli->client.store, view, words);
-	if (!err)
-		rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job, words,
-			    rv_view_due(due, view->run_at_us));
+	while (!err && follow->noted < ended) {
+		int run = ++follow->noted;
+		char due[RV_VIEW_AGO_SPACE] = "now";
+		char words[RV_VIEW_LAST_SPACE];
+
+		if (follow->emit.silent)
+			continue;
+		err = rv_view_last(follow->cli->client.store, view, run, words);
+		if (!err && waits && run == ended)
+			(void)rv_view_due(due, view->run_at_us);
+		if (!err)
+			rv_cli_note("job %lld: %s; the next run is due %s", (long long)follow->job,
+				    words, due);
+		else if (err == RV_E_NOTFOUND)
+			err = RV_OK; /* not kept */
+	}
 	return err;
 }
 
@@ -151,7 +157,7 @@ static int look(struct rv_follow *follow, int *ret_runs, enum rv_job_state *stat
 	follow->exit_code = view.exit_code;
 	follow->signo = view.signo;
 	(void)snprintf(follow->error, sizeof(follow->error), "%s", view.error ? view.error : "");
-	return note_retry(follow, &view);
+	return note_retries(follow, &view);
 }
 
 /* Prints until nothing more comes from this run, and goes on to the next one if there is one. */

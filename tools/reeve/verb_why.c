@@ -104,7 +104,7 @@ static void why_scheduled(struct why *why)
 	(void)rv_view_ago(ago, view->run_at_us, why->now_us);
 	if (view->runs > 0) {
 		char words[RV_VIEW_LAST_SPACE];
-		int err = rv_view_last(why->cli->client.store, view, words);
+		int err = rv_view_last(why->cli->client.store, view, view->runs, words);
 
 		if (err)
 			why->err = err;

@@ -55,12 +55,12 @@ int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limi
 		 void *ctx) RV_MUST_CHECK;
 
 /*
- * Why ${view}'s job is SCHEDULED after a run: "attempt 1 of 5 failed: exit code 1", or, when it
- * asked for it, "it asked to be tried later (exit code 75); no attempt was used".  Reads the store:
- * ${view}'s texts must be copies.  In view_last.c.
+ * How ${run} of ${view}'s job ended so that another follows: "attempt 1 of 5 failed: exit code 1",
+ * or, when it asked for it, "it asked to be tried later (exit code 75); no attempt was used".
+ * RV_E_NOTFOUND: that run is not kept, or has not ended.  In view_last.c.
  */
 #define RV_VIEW_LAST_SPACE 640
-int rv_view_last(struct rv_store *store, const struct rv_job_view *view,
+int rv_view_last(struct rv_store *store, const struct rv_job_view *view, int run,
 		 char out[RV_VIEW_LAST_SPACE]) RV_MUST_CHECK;
 
 #endif

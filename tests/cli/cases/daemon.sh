@@ -13,6 +13,10 @@ cat >r.ini <<-INI
 	max_attempts = 4
 	[task:greet]
 	command = /bin/echo "hello \${arg.name}"
+	[task:again]
+	command = /bin/sh -c "test -e again || { touch again; echo no >&2; exit 3; }; echo yes"
+	cwd = $work
+	backoff = none
 INI
 export REEVE_CONFIG=$work/r.ini
 unset NOTIFY_SOCKET
@@ -138,6 +142,10 @@ errs "it asked to be tried later (exit code 75"
 is "$(grep -c "tried later" .err)" 1
 [[ $err != *"failed"* ]] || fail "nothing failed: $err"
 is "$(reeve jobs --limit 1 --json | sed 's/.*"attempt":\([0-9]*\).*/\1/')" 1
+# The words are there also when the next run has begun before anybody looked.
+expect 0 reeve run again
+is "$out" yes
+is "$(grep -c 'attempt 1 of 4 failed: exit code 3' .err)" 1
 id=$(reeve add -- sh -c 'exit 75')
 until reeve show "$id" --json | grep -q '"state":"scheduled"'; do :; done
 expect 0 reeve why "$id"

@@ -161,9 +161,19 @@ static uint32_t keep_pace(const struct many *many, size_t n, uint32_t most)
 	return rv_pace_next((uint32_t)n, held.worked_us, most);
 }
 
+/* A rate is kept in small steps, not in bursts: what it gives in 50 ms. */
+static uint32_t most_at_once(const struct many *many)
+{
+	int64_t most = many->rate > 0 ? many->rate * (RV_S_US / 20) / many->per_us : BATCH;
+
+	if (most < 1)
+		return 1;
+	return most < BATCH ? (uint32_t)most : BATCH;
+}
+
 static int change_all(struct many *many)
 {
-	uint32_t most = many->rate > 0 && many->rate < BATCH ? (uint32_t)many->rate : BATCH;
+	uint32_t most = most_at_once(many);
 	uint32_t count = RV_PACE_FIRST < most ? RV_PACE_FIRST : most;
 	int err = RV_OK;
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -184,6 +185,9 @@ static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 	if (builtin && task->builtin == RV_CONF_BUILTIN_NONE)
 		rv_conf_error_add(b->errors, &in->where, "[%s] needs builtin = noop, sleep or fail",
 				  in->title);
+	if (builtin && !b->from_text && rv_build_is_set(in, "soft_timeout"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "soft_timeout"),
+				  "soft_timeout is for handler = exec or pipe");
 	if (builtin && task->command)
 		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
 				  "command is for handler = exec or pipe");
@@ -242,6 +246,21 @@ static void check_env(struct rv_builder *b, const struct rv_instance *in)
 				  "env: %zu bytes in all; the most is %u", size, ENV_MAX);
 }
 
+/* Said in one section, it is meant; a task with a shorter timeout than [defaults] has no use for
+ * it. */
+static void check_soft(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+
+	if (rv_build_is_set(in, "soft_timeout") && task->soft_timeout_us > 0 &&
+	    task->timeout_us > 0 && !b->from_text) /* a dump says every key */
+		check_less(b, in, "soft_timeout", task->soft_timeout_us, "timeout",
+			   task->timeout_us);
+	if (rv_build_is_set(in, "soft_signal") && task->soft_signal == SIGKILL)
+		rv_conf_error_add(b->errors, rv_build_where(in, "soft_signal"),
+				  "soft_signal = KILL: no job can heed that");
+}
+
 /* What a task takes must exist, and be enough. */
 static void check_resources(struct rv_builder *b, const struct rv_conf *conf,
 			    const struct rv_instance *in)
@@ -277,6 +296,7 @@ static void check_task(struct rv_builder *b, const struct rv_conf *conf,
 		check_handler(b, in);
 	check_codes(b, in);
 	check_env(b, in);
+	check_soft(b, in);
 	check_resources(b, conf, in);
 	if (in->section == RV_SECTION_DEFAULTS && !rv_build_is_set(in, "queue"))
 		return;

@@ -110,7 +110,8 @@ static const char *reads(const char *line)
 		       said.said.result ? said.said.result : "", said.log ? said.log : "-",
 		       said.log_stderr ? "!" : "");
 	if (said.kind == RV_PIPE_HELLO)
-		(void)snprintf(text, sizeof(text), "hello %u %d", said.ahead, said.cancels);
+		(void)snprintf(text, sizeof(text), "hello %u %d%s", said.ahead, said.cancels,
+			       said.softs ? " soft" : "");
 	rv_pipe_said_fini(&said);
 	return text;
 }
@@ -119,6 +120,8 @@ Test(pipe_line, what_a_handler_says)
 {
 	static const char *const rows[][2] = {
 		{"{\"reeve\":1}", "hello 1 0"},
+		{"{\"reeve\":1,\"soft_timeout\":true}", "hello 1 0 soft"},
+		{"{\"reeve\":1,\"soft_timeout\":\"yes\"}", "error"},
 		{"{\"reeve\":1,\"ahead\":64,\"cancel\":true,\"name\":\"x\"}", "hello 64 1"},
 		{"{\"reeve\":2}", "error"},
 		{"{\"reeve\":\"1\"}", "error"},

@@ -68,6 +68,13 @@ static void describe_end(const struct rv_turn *turn, enum rv_outcome outcome, ch
 		(void)snprintf(out, RV_ERROR_MAX, "killed by signal %d", result->signo);
 	else
 		(void)snprintf(out, RV_ERROR_MAX, "exit code %d", result->exit_code);
+	if (turn->warned) {
+		char text[RV_FMT_SPACE];
+
+		rv_utf8_add_line(out, RV_ERROR_MAX, ", told after its soft timeout of ");
+		rv_utf8_add_line(out, RV_ERROR_MAX,
+				 rv_fmt_duration(text, turn->task->soft_timeout_us));
+	}
 	if (result->text[0] == '\0')
 		return;
 	rv_utf8_add_line(out, RV_ERROR_MAX, ": ");

@@ -33,6 +33,8 @@ struct rv_handler {
 	/* Takes in what the job has for us, without waiting; also called while the writer waits. */
 	void (*ready)(struct rv_turn *turn);
 	void (*stop)(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_how how);
+	/* Its soft_timeout has come: tells the job, which goes on.  False: it cannot be told. */
+	bool (*warn)(struct rv_turn *turn);
 	/* The turn is over: frees what start made, fills the rest of turn->result. */
 	void (*end)(struct rv_turn *turn);
 };

@@ -253,6 +253,12 @@ static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_ho
 	signal_group(exec, SIGCONT); /* a stopped process must be able to end */
 }
 
+static bool warn(struct rv_turn *turn)
+{
+	signal_group(&job, turn->task->soft_signal);
+	return true;
+}
+
 /* The last line of stderr that is not empty, cut at its beginning if need be. */
 static void last_line(const struct rv_exec *exec, char *out, size_t space)
 {
@@ -305,5 +311,6 @@ const struct rv_handler rv_handler_exec = {
 	.start = start,
 	.ready = ready,
 	.stop = stop,
+	.warn = warn,
 	.end = end,
 };

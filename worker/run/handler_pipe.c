@@ -195,6 +195,7 @@ static void on_hello(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 	p->state = RV_PIPE_READY;
 	p->ahead = said->ahead;
 	p->cancels = said->cancels;
+	p->softs = said->softs;
 	rv_loop_timer_stop(&p->timer);
 	take_over(pipe);
 	if (p == front && worker->turn.booting)
@@ -513,6 +514,16 @@ static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_ho
 		ask(turn);
 }
 
+/* No signal: it would end what other jobs are still to come to. */
+static bool warn(struct rv_turn *turn)
+{
+	if (!front || front->state != RV_PIPE_READY || !front->softs ||
+	    rv_pipe_soft_line(&turn->claim, &front->lines) != RV_OK)
+		return false;
+	rv_pipe_write(front);
+	return true;
+}
+
 static void end(struct rv_turn *turn)
 {
 	struct rv_pipe_proc *p = front;
@@ -539,5 +550,6 @@ const struct rv_handler rv_handler_pipe = {
 	.start = start,
 	.ready = ready,
 	.stop = stop,
+	.warn = warn,
 	.end = end,
 };

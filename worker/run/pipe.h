@@ -49,8 +49,8 @@ struct rv_pipe_proc {
 	uint64_t line_at[RV_TURN_MAX]; /* of those, before the line of the job at this place */
 	uint64_t unread;               /* what it had not read when its stdin was closed */
 	unsigned ahead;                /* hello */
-	bool cancels;
-	bool void_said; /* it answered what it was not asked: to be replaced */
+	bool cancels, softs;           /* hello */
+	bool void_said;                /* it answered what it was not asked: to be replaced */
 	unsigned jobs, jobs_max;
 	int64_t born_us, age_max_us, looked_us; /* mono; looked: at its memory */
 	int64_t dead_us;                        /* mono, when it was collected */

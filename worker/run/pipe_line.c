@@ -143,6 +143,12 @@ int rv_pipe_cancel_line(const struct rv_claimed *claim, struct rv_buf *out)
 			     (int)claim->run);
 }
 
+int rv_pipe_soft_line(const struct rv_claimed *claim, struct rv_buf *out)
+{
+	return rv_buf_printf(out, "{\"soft_timeout\":%lld,\"run\":%d}\n", (long long)claim->job,
+			     (int)claim->run);
+}
+
 /* ---- what a handler says */
 
 /* A member that need not be there; RV_E_NOTFOUND is none of our errors then. */
@@ -161,6 +167,8 @@ static int read_hello(struct rv_pipe_said *said, struct rv_why *why)
 		err = optional(rv_json_get_int(said->json, "ahead", &ahead, why));
 	if (err == RV_OK)
 		err = optional(rv_json_get_bool(said->json, "cancel", &said->cancels, why));
+	if (err == RV_OK)
+		err = optional(rv_json_get_bool(said->json, "soft_timeout", &said->softs, why));
 	if (err != RV_OK)
 		return err;
 	if (version != RV_PIPE_VERSION)

@@ -35,8 +35,9 @@ struct rv_pipe_job {
 /* Appends the line.  RV_E_NOMEM; RV_E_PARSE: the job's own JSON is none, it can never be sent. */
 int rv_pipe_job_line(const struct rv_pipe_job *job, struct rv_buf *out,
 		     struct rv_why *why) RV_MUST_CHECK;
-/* The same for a request to stop. */
+/* The same for a request to stop, and for the word that its time runs out. */
 int rv_pipe_cancel_line(const struct rv_claimed *claim, struct rv_buf *out) RV_MUST_CHECK;
+int rv_pipe_soft_line(const struct rv_claimed *claim, struct rv_buf *out) RV_MUST_CHECK;
 
 enum rv_pipe_kind {
 	RV_PIPE_HELLO,
@@ -49,7 +50,7 @@ struct rv_pipe_said {
 	enum rv_pipe_kind kind;
 	/* HELLO */
 	unsigned ahead; /* 1 … RV_TURN_MAX */
-	bool cancels;
+	bool cancels, softs;
 	/* the others: about which job */
 	int64_t job, run;
 	enum rv_outcome outcome; /* ANSWER: SUCCEEDED, FAILED, FATAL or LATER */

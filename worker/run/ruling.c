@@ -21,7 +21,9 @@ bool rv_ruling(const struct rv_turn *turn, struct rv_ruling *ret_ruling)
 {
 	const struct rv_conf_list *rules = &turn->task->outcome;
 	const struct rv_result *result = &turn->result;
-	bool timed_out = turn->reason == RV_STOP_TIMEOUT || turn->reason == RV_STOP_IDLE;
+	/* What dies of the signal of its soft timeout has had its time as well. */
+	bool timed_out = turn->reason == RV_STOP_TIMEOUT || turn->reason == RV_STOP_IDLE ||
+			 (turn->warned && result->signo == turn->task->soft_signal);
 	struct rv_rule rule;
 
 	for (size_t i = 0; i < rules->count && is_about_us(turn); i++) {

@@ -22,7 +22,7 @@
 
 /* One job at a time, so one of each. */
 static struct {
-	struct rv_loop_timer timeout, idle, kill, overdue, behind;
+	struct rv_loop_timer soft, timeout, idle, kill, overdue, behind;
 	struct rv_output output;
 } run = {.output = {.head_fd = -1, .tail_fd = -1}};
 
@@ -86,12 +86,27 @@ void rv_turn_stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_r
 	turn->phase = RV_TURN_STOPPING;
 	turn->reason = reason;
 	shorten_limit(worker);
+	rv_loop_timer_stop(&run.soft);
 	rv_loop_timer_stop(&run.timeout);
 	rv_loop_timer_stop(&run.idle);
 	if (!now)
 		rv_loop_timer_start(worker->loop, &run.kill, turn->task->kill_after_us, on_kill,
 				    worker);
 	turn->handler->stop(worker, turn, now ? RV_STOP_KILL : RV_STOP_ASK);
+}
+
+static void on_soft(struct rv_loop_timer *timer)
+{
+	struct rv_worker *worker = timer->ctx;
+	struct rv_turn *turn = &worker->turn;
+
+	if (turn->phase != RV_TURN_RUNNING || turn->settled || !turn->handler->warn)
+		return;
+	turn->warned = turn->handler->warn(turn);
+	rv_log_with(RV_LOG_INFO, RV_EV_job_soft_timeout, RV_FIELDS(RV_INT("job", turn->claim.job)),
+		    "job %lld %s", (long long)turn->claim.job,
+		    turn->warned ? "was told that its time runs out"
+				 : "runs out of time, and has no ear for it");
 }
 
 static void on_timeout(struct rv_loop_timer *timer)
@@ -148,6 +163,9 @@ void rv_run_watch(struct rv_worker *worker)
 {
 	struct rv_turn *turn = &worker->turn;
 
+	if (turn->task->soft_timeout_us > 0 && !turn->booting)
+		rv_loop_timer_start(worker->loop, &run.soft, turn->task->soft_timeout_us, on_soft,
+				    worker);
 	if (turn->claim.timeout_us > 0 && !turn->booting)
 		rv_loop_timer_start(worker->loop, &run.timeout, turn->claim.timeout_us, on_timeout,
 				    worker);
@@ -165,6 +183,7 @@ void rv_run_watch(struct rv_worker *worker)
 
 static void stop_clocks(void)
 {
+	rv_loop_timer_stop(&run.soft);
 	rv_loop_timer_stop(&run.timeout);
 	rv_loop_timer_stop(&run.idle);
 	rv_loop_timer_stop(&run.kill);

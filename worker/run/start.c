@@ -141,6 +141,7 @@ static void begin(struct rv_worker *worker)
 	turn->reason = RV_STOP_NONE;
 	turn->booting = false;
 	turn->retold = false;
+	turn->warned = false;
 	turn->settled = false;
 	turn->limit_mono_us = 0;
 	turn->result = (struct rv_result){.kind = RV_RESULT_EXIT, .exit_code = -1};

@@ -69,6 +69,7 @@ struct rv_turn {
 	enum rv_stop_reason reason;
 	bool booting; /* pipe: its handler is not ready; no clock of the run ticks */
 	bool retold;  /* pipe: it was given to a second handler, the first has not read it */
+	bool warned;  /* of its soft_timeout */
 	bool settled; /* how it ended is known, though something of it may be left: no reason now */
 	int64_t limit_mono_us;             /* past it the run hangs; 0 none */
 	int64_t heard_mono_us;             /* last output */

@@ -21,8 +21,8 @@
 #define WAITED    8
 #define RAN       16
 
-_Static_assert(RV_STATS_SPACE >= 2 * RV_HISTOGRAM_SPACE + 7 * RV_VARINT_MAX,
-	       "two histograms and seven numbers");
+_Static_assert(RV_STATS_SPACE >= 4 * RV_HISTOGRAM_SPACE + 10 * RV_VARINT_MAX,
+	       "four histograms and ten numbers");
 
 static void sum(int64_t *to, int64_t value)
 {
@@ -53,6 +53,9 @@ void rv_stats_add(struct rv_stats *to, const struct rv_ended *ended)
 		return;
 	rv_histogram_add(&to->run, ended->run_us);
 	sum(&to->run_us, ended->run_us);
+	rv_histogram_add(&to->cpu, positive(ended->cpu_us));
+	if (kib > 0)
+		rv_histogram_add(&to->rss, kib);
 }
 
 void rv_stats_merge(struct rv_stats *to, const struct rv_stats *from)
@@ -66,6 +69,8 @@ void rv_stats_merge(struct rv_stats *to, const struct rv_stats *from)
 		to->maxrss_kib = from->maxrss_kib;
 	rv_histogram_merge(&to->wait, &from->wait);
 	rv_histogram_merge(&to->run, &from->run);
+	rv_histogram_merge(&to->cpu, &from->cpu);
+	rv_histogram_merge(&to->rss, &from->rss);
 }
 
 int64_t rv_stats_finished(const struct rv_stats *of)
@@ -73,31 +78,50 @@ int64_t rv_stats_finished(const struct rv_stats *of)
 	return of->succeeded + of->dead;
 }
 
+int64_t rv_stats_runs(const struct rv_stats *of)
+{
+	return of->succeeded + of->failed; /* a job succeeds once */
+}
+
+int rv_stats_failed_per_mille(const struct rv_stats *of)
+{
+	int64_t runs = rv_stats_runs(of);
+
+	if (runs == 0)
+		return -1;
+	return (int)(runs > SUM_MAX / 1000 ? of->failed / (runs / 1000) : of->failed * 1000 / runs);
+}
+
 bool rv_stats_same(const struct rv_stats *a, const struct rv_stats *b)
 {
 	return a->succeeded == b->succeeded && a->dead == b->dead && a->failed == b->failed &&
 	       a->cpu_us == b->cpu_us && a->run_us == b->run_us && a->maxrss_kib == b->maxrss_kib &&
 	       memcmp(&a->wait, &b->wait, sizeof a->wait) == 0 &&
-	       memcmp(&a->run, &b->run, sizeof a->run) == 0;
+	       memcmp(&a->run, &b->run, sizeof a->run) == 0 &&
+	       memcmp(&a->cpu, &b->cpu, sizeof a->cpu) == 0 &&
+	       memcmp(&a->rss, &b->rss, sizeof a->rss) == 0;
 }
 
-/* Six numbers, the size of the first histogram, the first, the second. */
+/* Six numbers, then each histogram behind its size. */
 size_t rv_stats_encode(const struct rv_stats *of, unsigned char *out)
 {
 	const int64_t numbers[] = {of->succeeded, of->dead,   of->failed,
 				   of->cpu_us,    of->run_us, of->maxrss_kib};
-	unsigned char waits[RV_HISTOGRAM_SPACE];
-	size_t size = rv_histogram_encode(&of->wait, waits);
+	const struct rv_histogram *const parts[] = {&of->wait, &of->run, &of->cpu, &of->rss};
+	unsigned char part[RV_HISTOGRAM_SPACE];
 	size_t n = 0;
 
 	for (size_t i = 0; i < RV_ARRAY_LEN(numbers); i++) {
 		PRE(numbers[i] >= 0);
 		n += rv_varint_put(out + n, (uint64_t)numbers[i]);
 	}
-	n += rv_varint_put(out + n, size);
-	memcpy(out + n, waits, size);
-	n += size;
-	n += rv_histogram_encode(&of->run, out + n);
+	for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+		size_t size = rv_histogram_encode(parts[i], part);
+
+		n += rv_varint_put(out + n, size);
+		memcpy(out + n, part, size);
+		n += size;
+	}
 	POST(n <= RV_STATS_SPACE);
 	return n;
 }
@@ -105,6 +129,7 @@ size_t rv_stats_encode(const struct rv_stats *of, unsigned char *out)
 int rv_stats_decode(const unsigned char *data, size_t size, struct rv_stats *to)
 {
 	int64_t *const sums[] = {&to->succeeded, &to->dead, &to->failed, &to->cpu_us, &to->run_us};
+	struct rv_histogram *const parts[] = {&to->wait, &to->run, &to->cpu, &to->rss};
 	const unsigned char *end = data + size;
 	int64_t number;
 
@@ -117,11 +142,13 @@ int rv_stats_decode(const unsigned char *data, size_t size, struct rv_stats *to)
 		return RV_E_CORRUPT;
 	if (number > to->maxrss_kib)
 		to->maxrss_kib = number;
-	if (rv_varint_int(&data, end, &number) != RV_OK || number > end - data ||
-	    rv_histogram_decode(data, (size_t)number, &to->wait) != RV_OK)
-		return RV_E_CORRUPT;
-	data += number;
-	return rv_histogram_decode(data, (size_t)(end - data), &to->run);
+	for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+		if (rv_varint_int(&data, end, &number) != RV_OK || number > end - data ||
+		    rv_histogram_decode(data, (size_t)number, parts[i]) != RV_OK)
+			return RV_E_CORRUPT;
+		data += number;
+	}
+	return data == end ? RV_OK : RV_E_CORRUPT;
 }
 
 size_t rv_ended_encode(const struct rv_ended *ended, unsigned char *out)

@@ -26,16 +26,21 @@ struct rv_stats {
 	int64_t cpu_us, run_us;  /* sums */
 	int64_t maxrss_kib;      /* the most of any run */
 	struct rv_histogram wait, run;
+	struct rv_histogram cpu; /* as long as run: of the runs that are in it */
+	struct rv_histogram rss; /* the same, in KiB; a run without a process is not in it */
 };
 
 void rv_stats_add(struct rv_stats *to, const struct rv_ended *ended);
 void rv_stats_merge(struct rv_stats *to, const struct rv_stats *from);
 /* Jobs that ended by themselves: succeeded or dead. */
 int64_t rv_stats_finished(const struct rv_stats *of);
+/* Runs that succeeded or failed, and how many of a thousand of them failed; -1 of none. */
+int64_t rv_stats_runs(const struct rv_stats *of);
+int rv_stats_failed_per_mille(const struct rv_stats *of);
 bool rv_stats_same(const struct rv_stats *a, const struct rv_stats *b);
 
 /* As bytes; decode adds to ${to}.  RV_E_CORRUPT: it is none, ${to} may have got some. */
-#define RV_STATS_SPACE 15060
+#define RV_STATS_SPACE 30060
 size_t rv_stats_encode(const struct rv_stats *of, unsigned char *out);
 int rv_stats_decode(const unsigned char *data, size_t size, struct rv_stats *to) RV_MUST_CHECK;
 

@@ -66,6 +66,12 @@ CONTRACT(stats, a_run_counts_for_its_queue_and_its_task)
 	IS(got.ever.cpu_us, 3 * 500);
 	IS(got.ever.run_us, 14000);
 	IS(got.ever.maxrss_kib, 3 << 10);
+	IS(rv_histogram_count(&got.ever.cpu), 3);
+	IS(rv_histogram_quantile(&got.ever.cpu, 950),
+	   rv_histogram_middle(rv_histogram_bucket(500)));
+	IS(rv_histogram_count(&got.ever.rss), 3);
+	IS(rv_histogram_quantile(&got.ever.rss, 950),
+	   rv_histogram_middle(rv_histogram_bucket(3 << 10)));
 	IS(got.minute, 3);
 	cr_assert(rv_stats_same(&got.hour, &got.ever));
 	of(f, RV_STATS_TASKS, "t");

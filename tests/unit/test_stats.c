@@ -50,6 +50,11 @@ Test(stats, a_run_counts_once)
 	cr_assert(eq(i64, s.maxrss_kib, 1024));
 	cr_assert(eq(i64, rv_histogram_count(&s.wait), 1));
 	cr_assert(eq(i64, rv_histogram_count(&s.run), 2));
+	cr_assert(eq(i64, rv_histogram_count(&s.cpu), 2), "as long as run");
+	cr_assert(eq(i64, rv_histogram_count(&s.rss), 1), "the stopped one and the one without");
+	cr_assert(eq(i64, rv_histogram_quantile(&s.rss, 950), 4), "KiB");
+	cr_assert(eq(i64, rv_stats_runs(&s), 3));
+	cr_assert(eq(int, rv_stats_failed_per_mille(&s), 666));
 	cr_assert(eq(i64, rv_stats_finished(&s), 2));
 }
 
@@ -99,6 +104,37 @@ Test(stats, a_run_comes_back_from_its_bytes)
 		at = data;
 		cr_assert(eq(int, rv_ended_decode(&at, data + size - 1, &back), RV_E_CORRUPT));
 	}
+}
+
+Test(stats, a_rate_needs_runs)
+{
+	static struct rv_stats s;
+
+	cr_assert(eq(int, rv_stats_failed_per_mille(&s), -1));
+	s.succeeded = 1;
+	cr_assert(eq(int, rv_stats_failed_per_mille(&s), 0));
+	s = (struct rv_stats){.failed = 1};
+	cr_assert(eq(int, rv_stats_failed_per_mille(&s), 1000));
+	s = (struct rv_stats){.succeeded = INT64_MAX / 256, .failed = INT64_MAX / 256};
+	cr_assert(eq(int, rv_stats_failed_per_mille(&s), 500));
+}
+
+/* Bytes behind the last histogram are as wrong as bytes that are missing. */
+Test(stats, neither_more_nor_less)
+{
+	static unsigned char data[RV_STATS_SPACE + 1];
+	static struct rv_stats s;
+	static struct rv_stats back;
+	struct rv_ended run = {
+		.wait_us = 5, .run_us = 7, .cpu_us = 3, .maxrss_bytes = 4096, .succeeded = true};
+	size_t size;
+
+	rv_stats_add(&s, &run);
+	size = rv_stats_encode(&s, data);
+	cr_assert(eq(int, rv_stats_decode(data, size, &back), RV_OK));
+	for (size_t n = 0; n < size; n++)
+		cr_assert(eq(int, rv_stats_decode(data, n, &back), RV_E_CORRUPT));
+	cr_assert(eq(int, rv_stats_decode(data, size + 1, &back), RV_E_CORRUPT));
 }
 
 /* What a damaged store or a lying worker says must not end a process. */

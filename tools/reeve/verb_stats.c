@@ -22,6 +22,7 @@
 struct scope {
 	char name[RV_NAME_MAX];
 	int64_t counts[RV_JOB_STATES], oldest_ready_us; /* of a queue */
+	int64_t key;                                    /* of --sort */
 };
 
 struct listing {
@@ -30,8 +31,12 @@ struct listing {
 	int64_t now_us;
 	struct scope *scopes; /* owned */
 	size_t count;
-	struct rv_stats_view view; /* of the one in question */
-	json_t *list;              /* owned; NULL: a table */
+	bool ever; /* not the last hour */
+	int (*sort)(const void *a, const void *b);
+	int64_t (*key)(const struct rv_stats *of); /* NULL: by name */
+	int64_t cpu_us;                            /* of all of them together */
+	struct rv_stats_view view;                 /* of the one in question */
+	json_t *list;                              /* owned; NULL: a table */
 };
 
 static struct scope *new_scope(struct listing *listing, const char *name)
@@ -59,21 +64,35 @@ static int each_queue(void *ctx, const struct rv_queue_view *view)
 	return RV_OK;
 }
 
-static bool known(const struct listing *listing, const char *name)
+static struct scope *find(const struct listing *listing, const char *name)
 {
 	for (size_t i = 0; i < listing->count; i++) {
 		if (strcmp(listing->scopes[i].name, name) == 0)
-			return true;
+			return &listing->scopes[i];
 	}
-	return false;
+	return NULL;
+}
+
+static const struct rv_stats *span_of(const struct listing *listing,
+				      const struct rv_stats_view *view)
+{
+	return listing->ever ? &view->ever : &view->hour;
 }
 
 /* A task that is gone, or jobs without one, may have been counted. */
 static int each_counted(void *ctx, const struct rv_stats_view *view)
 {
 	struct listing *listing = ctx;
+	const struct rv_stats *span = span_of(listing, view);
+	struct scope *scope = find(listing, view->name);
 
-	return known(listing, view->name) || new_scope(listing, view->name) ? RV_OK : RV_E_NOMEM;
+	if (!scope)
+		scope = new_scope(listing, view->name);
+	if (!scope)
+		return RV_E_NOMEM;
+	scope->key = listing->key ? listing->key(span) : 0;
+	listing->cpu_us += span->cpu_us;
+	return RV_OK;
 }
 
 static int each_task(void *ctx, const struct rv_task_def *task)
@@ -84,12 +103,14 @@ static int each_task(void *ctx, const struct rv_task_def *task)
 static int gather(struct listing *listing)
 {
 	struct rv_store *store = listing->cli->client.store;
-	int err;
+	int err = listing->of == RV_STATS_QUEUES ? rv_store_queues(store, each_queue, listing)
+						 : rv_store_tasks(store, each_task, listing);
 
-	if (listing->of == RV_STATS_QUEUES)
-		return rv_store_queues(store, each_queue, listing);
-	err = rv_store_tasks(store, each_task, listing);
-	return err ? err : rv_store_statistics(store, RV_STATS_TASKS, NULL, each_counted, listing);
+	if (!err)
+		err = rv_store_statistics(store, listing->of, NULL, each_counted, listing);
+	if (!err && listing->sort && listing->count > 0)
+		qsort(listing->scopes, listing->count, sizeof(*listing->scopes), listing->sort);
+	return err;
 }
 
 /* Only ${name} is left; NOTFOUND with the nearest. */
@@ -154,11 +175,9 @@ static void add_row(struct listing *listing, const struct scope *scope, struct r
 		rv_table_text(table, rv_view_ago(ago, scope->oldest_ready_us, listing->now_us),
 			      RV_STYLE_NONE);
 	}
-	rv_stats_cells(table, &listing->view);
-	if (listing->of == RV_STATS_QUEUES)
-		return;
-	rv_stats_time_cell(table, listing->view.hour.cpu_us);
-	rv_table_printf(table, RV_STYLE_NONE, "%lldK", (long long)listing->view.hour.maxrss_kib);
+	rv_stats_cells(table, &listing->view, listing->ever);
+	if (listing->of == RV_STATS_TASKS)
+		rv_stats_use_cells(table, span_of(listing, &listing->view), listing->cpu_us);
 }
 
 static int each_scope(struct listing *listing, struct rv_table *table)
@@ -183,7 +202,7 @@ static int each_scope(struct listing *listing, struct rv_table *table)
 static int print_table(struct listing *listing)
 {
 	static const char *const of_queues[] = {"QUEUE", ">READY", "OLDEST", RV_STATS_CELLS};
-	static const char *const of_tasks[] = {"TASK", RV_STATS_CELLS, ">CPU", ">MEMORY"};
+	static const char *const of_tasks[] = {"TASK", RV_STATS_CELLS, RV_STATS_USE_CELLS};
 	struct rv_table table;
 	int err;
 
@@ -240,6 +259,82 @@ static int print_one(struct listing *listing)
 	return rv_stats_detail(&listing->view, &listing->cli->out);
 }
 
+/* What a list can be sorted by: the most first; of equals, and by name, the alphabet decides. */
+static int64_t key_cpu(const struct rv_stats *of)
+{
+	return of->cpu_us;
+}
+
+static int64_t key_memory(const struct rv_stats *of)
+{
+	return of->maxrss_kib;
+}
+
+static int64_t key_runs(const struct rv_stats *of)
+{
+	return rv_stats_runs(of);
+}
+
+static int64_t key_failed(const struct rv_stats *of)
+{
+	return of->failed;
+}
+
+static int64_t key_rate(const struct rv_stats *of)
+{
+	return rv_stats_failed_per_mille(of);
+}
+
+static int64_t key_wait(const struct rv_stats *of)
+{
+	return rv_histogram_quantile(&of->wait, 950);
+}
+
+static int64_t key_run(const struct rv_stats *of)
+{
+	return rv_histogram_quantile(&of->run, 950);
+}
+
+static const struct {
+	const char *name;
+	int64_t (*key)(const struct rv_stats *of);
+} sorts[] = {
+	{"name", NULL},         {"cpu", key_cpu},   {"memory", key_memory}, {"runs", key_runs},
+	{"failed", key_failed}, {"rate", key_rate}, {"wait", key_wait},     {"run", key_run},
+};
+
+static int most_first(const void *a, const void *b)
+{
+	const struct scope *x = a;
+	const struct scope *y = b;
+
+	return x->key != y->key ? (x->key < y->key) - (x->key > y->key) : strcmp(x->name, y->name);
+}
+
+static int read_options(struct listing *listing)
+{
+	const char *by = rv_args_value(&listing->cli->args, RV_OPT_SORT);
+	const char *names[RV_ARRAY_LEN(sorts)];
+	const char *near;
+
+	listing->ever = rv_args_has(&listing->cli->args, RV_OPT_EVER);
+	for (size_t i = 0; by && i < RV_ARRAY_LEN(sorts); i++) {
+		names[i] = sorts[i].name;
+		if (strcmp(by, sorts[i].name) != 0)
+			continue;
+		listing->key = sorts[i].key;
+		listing->sort = most_first;
+		return RV_OK;
+	}
+	if (!by)
+		return RV_OK;
+	near = rv_near(by, names, RV_ARRAY_LEN(names));
+	return rv_fail(
+		&listing->cli->why, RV_E_USAGE,
+		"--sort %s is none of name, cpu, memory, runs, failed, rate, wait, run%s%s%s", by,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
 int rv_verb_stats(struct rv_cli *cli)
 {
 	const char *task = rv_args_value(&cli->args, RV_OPT_TASK);
@@ -247,14 +342,18 @@ int rv_verb_stats(struct rv_cli *cli)
 	bool tasks = task || rv_args_has(&cli->args, RV_OPT_TASKS);
 	struct listing *listing = calloc(1, sizeof(*listing));
 	int code = 0;
-	int err = listing ? rv_cli_store(cli, RV_CLIENT_READ) : RV_E_NOMEM;
+	int err = RV_E_NOMEM;
 
-	if (!err) {
+	if (listing) {
 		listing->cli = cli;
 		listing->of = tasks ? RV_STATS_TASKS : RV_STATS_QUEUES;
 		listing->now_us = rv_wall_us();
-		err = gather(listing);
+		err = read_options(listing);
 	}
+	if (!err)
+		err = rv_cli_store(cli, RV_CLIENT_READ);
+	if (!err)
+		err = gather(listing);
 	if (!err && name)
 		err = narrow(listing, name);
 	if (!err && cli->json)

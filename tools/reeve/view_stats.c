@@ -34,7 +34,8 @@ int rv_stats_of_one(struct rv_store *store, int of, const char *name,
 	return err;
 }
 
-static json_t *lengths(const struct rv_histogram *of)
+/* Each shown one times ${unit}: what a bucket counts in. */
+static json_t *quantiles_of(const struct rv_histogram *of, int64_t unit)
 {
 	json_t *object = json_object();
 	int err = object ? rv_json_set_int(object, "count", rv_histogram_count(of)) : RV_E_NOMEM;
@@ -43,7 +44,7 @@ static json_t *lengths(const struct rv_histogram *of)
 		int64_t us = rv_histogram_quantile(of, shown[i].per_mille);
 
 		err = rv_json_set_new(object, shown[i].name,
-				      us < 0 ? json_null() : json_integer(us));
+				      us < 0 ? json_null() : json_integer(us * unit));
 	}
 	if (!err)
 		return object;
@@ -53,14 +54,20 @@ static json_t *lengths(const struct rv_histogram *of)
 
 static json_t *span(const struct rv_stats *of)
 {
+	int per_mille = rv_stats_failed_per_mille(of);
 	json_t *object =
 		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "succeeded", (json_int_t)of->succeeded,
 			  "dead", (json_int_t)of->dead, "failed_runs", (json_int_t)of->failed,
 			  "cpu_us", (json_int_t)of->cpu_us, "busy_us", (json_int_t)of->run_us,
 			  "maxrss_bytes", (json_int_t)of->maxrss_kib << 10);
 
-	if (object && rv_json_set_new(object, "wait_us", lengths(&of->wait)) == RV_OK &&
-	    rv_json_set_new(object, "run_us", lengths(&of->run)) == RV_OK)
+	if (object &&
+	    rv_json_set_new(object, "failure_rate",
+			    per_mille < 0 ? json_null() : json_real(per_mille / 1000.0)) == RV_OK &&
+	    rv_json_set_new(object, "wait_us", quantiles_of(&of->wait, 1)) == RV_OK &&
+	    rv_json_set_new(object, "run_us", quantiles_of(&of->run, 1)) == RV_OK &&
+	    rv_json_set_new(object, "run_cpu_us", quantiles_of(&of->cpu, 1)) == RV_OK &&
+	    rv_json_set_new(object, "run_rss_bytes", quantiles_of(&of->rss, 1 << 10)) == RV_OK)
 		return object;
 	json_decref(object);
 	return NULL;
@@ -89,16 +96,45 @@ static void quantile_cells(struct rv_table *table, const struct rv_histogram *of
 		rv_stats_time_cell(table, rv_histogram_quantile(of, shown[i].per_mille));
 }
 
-void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view)
+static void rate_cell(struct rv_table *table, int per_mille)
 {
-	int64_t failed = view->hour.failed;
+	if (per_mille < 0)
+		rv_table_text(table, "", RV_STYLE_DIM);
+	else
+		rv_table_printf(table, per_mille > 0 ? RV_STYLE_RED : RV_STYLE_DIM, "%d.%d%%",
+				per_mille / 10, per_mille % 10);
+}
+
+void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view, bool ever)
+{
+	const struct rv_stats *span = ever ? &view->ever : &view->hour;
 
 	rv_table_int(table, view->minute, RV_STYLE_NONE);
 	rv_table_int(table, rv_stats_finished(&view->hour), RV_STYLE_NONE);
 	rv_table_int(table, rv_stats_finished(&view->ever), RV_STYLE_NONE);
-	rv_table_int(table, failed, failed ? RV_STYLE_RED : RV_STYLE_DIM);
-	quantile_cells(table, &view->hour.wait);
-	quantile_cells(table, &view->hour.run);
+	rv_table_int(table, span->failed, span->failed ? RV_STYLE_RED : RV_STYLE_DIM);
+	rate_cell(table, rv_stats_failed_per_mille(span));
+	quantile_cells(table, &span->wait);
+	quantile_cells(table, &span->run);
+}
+
+static void memory_cell(struct rv_table *table, int64_t kib)
+{
+	char text[RV_FMT_SPACE];
+
+	rv_table_text(table, kib <= 0 ? "" : rv_fmt_size(text, kib << 10),
+		      kib <= 0 ? RV_STYLE_DIM : RV_STYLE_NONE);
+}
+
+void rv_stats_use_cells(struct rv_table *table, const struct rv_stats *span, int64_t cpu_us)
+{
+	int64_t share =
+		cpu_us > 0 ? (int64_t)((double)span->cpu_us * 100 / (double)cpu_us + 0.5) : 0;
+
+	rv_stats_time_cell(table, span->cpu_us);
+	rv_table_printf(table, RV_STYLE_NONE, "%lld%%", (long long)share);
+	memory_cell(table, rv_histogram_quantile(&span->rss, 950));
+	memory_cell(table, span->maxrss_kib);
 }
 
 static void numbers(struct rv_table *table, const char *what, int64_t hour, int64_t ever)
@@ -127,6 +163,13 @@ static void quantiles(struct rv_table *table, const char *what, const struct rv_
 	}
 }
 
+static void memories(struct rv_table *table, const char *what, int64_t hour_kib, int64_t ever_kib)
+{
+	rv_table_text(table, what, RV_STYLE_NONE);
+	memory_cell(table, hour_kib);
+	memory_cell(table, ever_kib);
+}
+
 int rv_stats_detail(const struct rv_stats_view *view, const struct rv_out *out)
 {
 	static const char *const headers[] = {"COUNTED", ">LAST HOUR", ">EVER"};
@@ -139,13 +182,17 @@ int rv_stats_detail(const struct rv_stats_view *view, const struct rv_out *out)
 	numbers(&table, "succeeded", hour->succeeded, ever->succeeded);
 	numbers(&table, "dead", hour->dead, ever->dead);
 	numbers(&table, "failed runs", hour->failed, ever->failed);
+	rv_table_text(&table, "failure rate", RV_STYLE_NONE);
+	rate_cell(&table, rv_stats_failed_per_mille(hour));
+	rate_cell(&table, rv_stats_failed_per_mille(ever));
 	quantiles(&table, "wait", &hour->wait, &ever->wait);
 	quantiles(&table, "run", &hour->run, &ever->run);
 	times(&table, "run, in all", hour->run_us, ever->run_us);
+	quantiles(&table, "CPU", &hour->cpu, &ever->cpu);
 	times(&table, "CPU, in all", hour->cpu_us, ever->cpu_us);
-	rv_table_text(&table, "memory, the most", RV_STYLE_NONE);
-	rv_table_printf(&table, RV_STYLE_NONE, "%lldK", (long long)hour->maxrss_kib);
-	rv_table_printf(&table, RV_STYLE_NONE, "%lldK", (long long)ever->maxrss_kib);
+	memories(&table, "memory, p95", rv_histogram_quantile(&hour->rss, 950),
+		 rv_histogram_quantile(&ever->rss, 950));
+	memories(&table, "memory, the most", hour->maxrss_kib, ever->maxrss_kib);
 	err = rv_table_print(&table, out);
 	rv_table_fini(&table);
 	if (!err)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 struct rv_store;
+struct rv_stats;      /* core/stats.h */
 struct rv_stats_view; /* store/stats.h, as enum rv_stats_of */
 
 /* What is counted of ${name}, all zero if that is nothing. */
@@ -25,12 +26,17 @@ int rv_stats_queue_json(struct rv_store *store, const char *queue, json_t *objec
 int rv_stats_queue_detail(struct rv_store *store, const char *queue,
 			  const struct rv_out *out) RV_MUST_CHECK;
 
-/* Cells of a row: finished in the last minute, hour, ever, failed runs; quantiles of wait and run.
+/*
+ * Cells of a row: finished in the last minute, hour, ever; failed runs and their share, quantiles
+ * of wait and run, of the last hour or of ${ever}.
  */
 #define RV_STATS_CELLS                                                                             \
-	">MINUTE", ">HOUR", ">EVER", ">FAILED", ">WAIT P50", ">P95", ">P99", ">RUN P50", ">P95",   \
-		">P99"
-void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view);
+	">MINUTE", ">HOUR", ">EVER", ">FAILED", ">RATE", ">WAIT P50", ">P95", ">P99", ">RUN P50",  \
+		">P95", ">P99"
+void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view, bool ever);
+/* What its runs used: CPU, its share of ${cpu_us}, memory. */
+#define RV_STATS_USE_CELLS ">CPU", ">SHARE", ">MEM P95", ">MOST"
+void rv_stats_use_cells(struct rv_table *table, const struct rv_stats *span, int64_t cpu_us);
 /* A length of time for people, "-" for -1. */
 void rv_stats_time_cell(struct rv_table *table, int64_t us);
 

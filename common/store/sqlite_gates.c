@@ -80,30 +80,44 @@ int rv_sqlite_read_gates(struct rv_store *store,
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
+/* The next hold of ${job} by the name of its gate, which becomes that of this one; NOTFOUND: no
+ * more. */
+static int next_hold(struct rv_sqlite *s, int64_t job, char gate[RV_GATE_MAX], int64_t *ret_n)
+{
+	sqlite3_stmt *stmt;
+	bool any;
+	int err = rv_sqlite_start(s, RV_SQL_HOLD_NEXT, &stmt, "it", job, gate);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err;
+	any = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
+	if (any) {
+		rv_sqlite_text(stmt, 0, gate, RV_GATE_MAX);
+		*ret_n = sqlite3_column_int64(stmt, 1);
+	}
+	rv_sqlite_end(stmt);
+	return any ? RV_OK : RV_E_NOTFOUND;
+}
+
 int rv_sqlite_read_holds(struct rv_store *store,
 			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
 			 void *ctx)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
-	char gate[RV_GATE_MAX] = "";
 	int64_t job = 0;
+	int err;
 
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
-	for (;;) {
-		sqlite3_stmt *stmt;
+	while ((err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &job, "i", job)) == RV_OK) {
+		char gate[RV_GATE_MAX] = "";
 		int64_t n;
-		int err = rv_sqlite_start(s, RV_SQL_HOLD_NEXT, &stmt, "it", job, gate);
 
-		if (err == RV_OK)
-			err = rv_sqlite_step(s, stmt);
-		if (err != RV_OK)
-			return err == RV_E_NOTFOUND ? RV_OK : err;
-		job = sqlite3_column_int64(stmt, 0);
-		rv_sqlite_text(stmt, 1, gate, sizeof gate);
-		n = sqlite3_column_int64(stmt, 2);
-		rv_sqlite_end(stmt);
-		err = each(ctx, job, gate, n);
-		if (err != RV_OK)
+		while (err == RV_OK && (err = next_hold(s, job, gate, &n)) == RV_OK)
+			err = each(ctx, job, gate, n);
+		if (err != RV_E_NOTFOUND)
 			return err;
 	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

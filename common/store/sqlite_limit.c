@@ -122,7 +122,8 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 		if (need->max < 0)
 			continue;
 		gate->used += need->n;
-		err = rv_sqlite_run1(s, RV_SQL_HOLD_PUT, "iti", place->id, need->gate, need->n);
+		err = rv_sqlite_run1(s, RV_SQL_HOLD_PUT, "iiti", place->id, (int64_t)i, need->gate,
+				     need->n);
 		if (err != RV_OK)
 			return err;
 	}

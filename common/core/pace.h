@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define RV_PACE_HOLD_US 2000 /* what a transaction is to take; 5 ms is what is promised */
+#define RV_PACE_HOLD_US 1000 /* what a transaction is to take; 5 ms is what is promised */
 #define RV_PACE_FIRST   16   /* changes, before anything is known */
 
 /*

@@ -8,27 +8,28 @@
 #include <criterion/new/assert.h>
 
 #define MOST 128
+#define HOLD RV_PACE_HOLD_US
 
 static const struct {
 	uint32_t count;
 	int64_t took_us;
 	uint32_t most, want;
 } steps[] = {
-	{16, 2000, MOST, 16},      /* just right */
-	{16, 1000, MOST, 32},      /* twice as many in twice the time */
-	{16, 1, MOST, 32},         /* but never more than twice as many at once */
-	{16, 0, MOST, 32},         /* a clock that stood still */
-	{16, -5, MOST, 32},        /* or went back */
-	{100, 1000, MOST, MOST},   /* as many as there may be */
-	{100, 100, 10, 10},        /* by a rate as well */
-	{100, 4000, MOST, 50},     /* too long: at once as few as it needs */
-	{100, 20000, MOST, 10},    /* */
-	{100, 900000000, MOST, 1}, /* never none */
-	{1, 900000000, MOST, 1},   /* */
-	{1, INT64_MAX, 1, 1},      /* */
-	{1, 1, MOST, 2},           /* and from one it grows again */
+	{16, HOLD, MOST, 16},        /* just right */
+	{16, HOLD / 2, MOST, 32},    /* twice as many in twice the time */
+	{16, 1, MOST, 32},           /* but never more than twice as many at once */
+	{16, 0, MOST, 32},           /* a clock that stood still */
+	{16, -5, MOST, 32},          /* or went back */
+	{100, HOLD / 2, MOST, MOST}, /* as many as there may be */
+	{100, 100, 10, 10},          /* by a rate as well */
+	{100, 2 * HOLD, MOST, 50},   /* too long: at once as few as it needs */
+	{100, 10 * HOLD, MOST, 10},  /* */
+	{100, 900000000, MOST, 1},   /* never none */
+	{1, 900000000, MOST, 1},     /* */
+	{1, INT64_MAX, 1, 1},        /* */
+	{1, 1, MOST, 2},             /* and from one it grows again */
 	{UINT32_MAX, 1, UINT32_MAX, UINT32_MAX},
-	{UINT32_MAX, 4000, UINT32_MAX, UINT32_MAX / 2},
+	{UINT32_MAX, 2 * HOLD, UINT32_MAX, UINT32_MAX / 2},
 };
 
 Test(pace, each_step)
@@ -67,12 +68,12 @@ Test(pace, no_machine_is_held_for_long)
 /* One slow moment of the disk, and the pace is back after a few transactions. */
 Test(pace, a_slow_moment_passes)
 {
-	uint32_t count = rv_pace_next(100, 100000, MOST);
+	uint32_t count = rv_pace_next(100, 50 * HOLD, MOST);
 	int rounds = 0;
 
 	cr_assert(eq(u32, count, 2));
 	while (count < 100) {
-		count = rv_pace_next(count, 20 * (int64_t)count, MOST);
+		count = rv_pace_next(count, HOLD / 100 * (int64_t)count, MOST);
 		cr_assert(lt(int, rounds++, 10));
 	}
 }

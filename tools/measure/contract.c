@@ -210,7 +210,8 @@ static const struct load {
 	const char *name;
 	struct rv_limits limits; /* of the queue */
 	int task;                /* concurrency of the task */
-	int64_t hot;             /* jobs of one key that is at its limit, before all others */
+	int64_t hot;             /* jobs of one key that is at its limit, before all others; then
+				    beside a queue with the same limit and without them */
 } loads[] = {
 	{"limit", {.concurrency = 64}, 0, 0},
 	{"key-limit", {.key_concurrency = 4}, 0, 0},
@@ -287,7 +288,8 @@ static void fill(struct rv_store *store, enum rv_strategy strategy, const struct
 
 /*
  * The claim from ${argv[2]} jobs by one strategy beside that by fifo, sampled in turn.  The
- * strategy "wide": fifo, but for a worker of 16 queues; those of loads: fifo with limits.
+ * strategy "wide": fifo, but for a worker of 16 queues; those of loads: fifo with limits beside
+ * fifo without, or with jobs over their limit in front beside none in front.
  */
 int rv_measure_order(int argc, char **argv)
 {
@@ -296,6 +298,7 @@ int rv_measure_order(int argc, char **argv)
 	int rounds = (int)rv_measure_number(argv[3]);
 	enum rv_strategy strategy = RV_STRATEGY_FIFO;
 	const struct load *load = NULL;
+	struct load floor = {0};
 	char path[4096];
 
 	(void)argc;
@@ -311,7 +314,9 @@ int rv_measure_order(int argc, char **argv)
 
 	join(fifo);
 	join(other);
-	fill(fifo, RV_STRATEGY_FIFO, NULL, jobs + (int64_t)rounds * SAMPLES);
+	if (load && load->hot > 0)
+		floor.limits = load->limits;
+	fill(fifo, RV_STRATEGY_FIFO, &floor, jobs + (int64_t)rounds * SAMPLES);
 	fill(other, strategy, load, jobs + (int64_t)rounds * SAMPLES);
 	(void)printf("{\"ratio\":[");
 	for (int i = 0; i < rounds; i++) {

@@ -131,6 +131,7 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 {
 	enum rv_proc_kind kind = rv_child_kind(child);
 	bool is_worker = child->pool != RV_POOL_NONE;
+	bool is_quiet = is_worker && sup->pools[child->pool].hold == RV_HOLD_QUIET;
 	/* A keeper with predecessors finds a store, or none that it may make. */
 	const char *third = is_worker ? "--pool" : sup->has_store ? "--highest" : NULL;
 	char slot[16];
@@ -138,11 +139,12 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 	char highest[24];
 	/* execve() takes what it does not change as if it might. */
 	const union {
-		const char *words[10];
-		char *argv[10];
+		const char *words[12];
+		char *argv[12];
 	} line = {{rv_path_base(sup->program[kind]), "--slot", slot, "--incarnation", incarnation,
 		   third, is_worker ? sup->pools[child->pool].name : highest,
-		   is_worker ? "--name" : NULL, child->name, NULL}};
+		   is_worker ? "--name" : NULL, child->name, is_quiet ? "--quiet" : NULL, "yes",
+		   NULL}};
 
 	PRE((kind == RV_PROC_WORKER) == is_worker);
 	(void)snprintf(slot, sizeof slot, "%u", child->slot);

@@ -95,7 +95,8 @@ static void ring(struct rv_sup *sup, uint64_t token)
 		return;
 	}
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (sup->pools[p].is_used && serves(&sup->pools[p], token))
+		if (sup->pools[p].is_used && sup->pools[p].hold == RV_HOLD_NONE &&
+		    serves(&sup->pools[p], token))
 			wake_one(sup, p);
 	}
 }

@@ -20,8 +20,8 @@
 #include "supervisor/child.h"
 #include "supervisor/env.h"
 #include "supervisor/main.h"
+#include "supervisor/pools.h"
 #include "supervisor/step.h"
-#include "wire/sup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,64 +134,6 @@ int rv_reload_load(const struct rv_options *options, struct rv_conf **ret_conf, 
 	return load(options, NULL, NULL, ret_conf, why);
 }
 
-static int find_pool(const struct rv_sup *sup, const char *name)
-{
-	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (sup->pools[p].is_used && strcmp(sup->pools[p].name, name) == 0)
-			return p;
-	}
-	return RV_POOL_NONE;
-}
-
-static int free_pool(const struct rv_sup *sup)
-{
-	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (!sup->pools[p].is_used)
-			return p;
-	}
-	IMPOSSIBLE("more pools than slots");
-}
-
-static void take_pool(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned generation)
-{
-	PRE(from->workers > 0 && from->restart_burst.count <= RV_RESTART_BURST_MAX);
-	if (!pool->is_used) {
-		*pool = (struct rv_pool){.is_used = true, .generation = generation};
-		(void)strncpy(pool->name, from->name, sizeof pool->name - 1);
-	}
-	if (pool->wanted != 0 && pool->wanted != from->workers)
-		rv_log(RV_LOG_INFO, RV_EV_pool_scaled, "pool %s: %d workers, %d before", pool->name,
-		       from->workers, pool->wanted);
-	pool->wanted = from->workers;
-	pool->hang_us = from->hang_timeout_us;
-	pool->boot_us = from->boot_timeout_us;
-	pool->policy = (struct rv_restart_policy){
-		.delay_us = from->restart_delay_us,
-		.delay_max_us = from->restart_delay_max_us,
-		.stable_us = from->stable_after_us,
-		.burst = from->restart_burst.count,
-		.burst_us = from->restart_burst.per_us,
-	};
-	pool->ntokens = 0;
-	for (size_t i = 0; i < from->queues.count && i < RV_QUEUES_MAX; i++)
-		pool->tokens[pool->ntokens++] = rv_ring_token(from->queues.items[i]);
-}
-
-static void take_pools(struct rv_sup *sup, const struct rv_conf *conf)
-{
-	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (sup->pools[p].is_used && !rv_conf_pool_find(conf, sup->pools[p].name))
-			sup->pools[p].wanted = 0;
-	}
-	for (size_t i = 0; i < conf->npools; i++) {
-		int p = find_pool(sup, conf->pools[i].name);
-
-		if (p == RV_POOL_NONE)
-			p = free_pool(sup);
-		take_pool(&sup->pools[p], &conf->pools[i], sup->generation);
-	}
-}
-
 /* A stop waits as long as the most patient task's. */
 static int64_t longest_kill_after(const struct rv_conf *conf)
 {
@@ -269,7 +211,7 @@ int rv_reload_adopt(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why
 	sup->conf = conf;
 	sup->generation++;
 	sup->kill_after_us = longest_kill_after(conf);
-	take_pools(sup, conf);
+	rv_pools_take(sup, conf);
 	sup->is_dirty = true;
 	POST(sup->conf_fd >= 0 && sup->kill_after_us >= 0);
 	return RV_OK;
@@ -332,7 +274,7 @@ static void note_change(void *ctx, const struct rv_conf_change *change)
 		gather->rolls_all = true;
 		return;
 	}
-	p = find_pool(gather->sup, change->pool);
+	p = rv_pools_find(gather->sup, change->pool);
 	if (p != RV_POOL_NONE)
 		gather->rolls[p] = true;
 }

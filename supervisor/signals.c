@@ -1,10 +1,17 @@
-/* What each signal does.  Runs in the supervisor only, in the loop, never in a handler. */
+/*
+ * What each signal does.  Runs in the supervisor only, in the loop, never in a handler.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
+ */
 #include "supervisor/signals.h"
 
+#include "base/check.h"
 #include "base/err.h"
+#include "conf/conf.h"
 #include "obs/log.h"
 #include "supervisor/child.h"
 #include "supervisor/death.h"
+#include "supervisor/pools.h"
 #include "supervisor/reload.h"
 #include "supervisor/step.h"
 #include "wire/sup.h"
@@ -42,6 +49,61 @@ static void reopen(struct rv_sup *sup)
 		rv_log(RV_LOG_ERROR, RV_EV_log_reopened, "%s", why.text);
 }
 
+static void hold_all(struct rv_sup *sup, enum rv_hold hold)
+{
+	struct rv_why why = {0};
+
+	if (rv_pools_hold(sup, RV_POOL_NONE, hold, &why) != RV_OK)
+		rv_log(RV_LOG_WARN, RV_EV_daemon_signal, "%s", why.text);
+}
+
+static void drain_pools(struct rv_sup *sup)
+{
+	hold_all(sup, RV_HOLD_DRAINED);
+}
+
+static void quiet(struct rv_sup *sup)
+{
+	hold_all(sup, RV_HOLD_QUIET);
+}
+
+static void resume(struct rv_sup *sup)
+{
+	hold_all(sup, RV_HOLD_NONE);
+}
+
+/* A signal cannot say which pool. */
+static void scale_by(struct rv_sup *sup, int by)
+{
+	int pool = rv_pools_find(sup, "default");
+	struct rv_why why = {0};
+	int workers;
+
+	PRE(sup->conf->npools > 0);
+	if (pool == RV_POOL_NONE)
+		pool = rv_pools_find(sup, sup->conf->pools[0].name);
+	INV(pool != RV_POOL_NONE);
+	workers = sup->pools[pool].wanted + by;
+	if (workers < 1) {
+		rv_log(RV_LOG_WARN, RV_EV_daemon_signal,
+		       "pool %s keeps its last worker; to have none: reeve pool scale %s 0",
+		       sup->pools[pool].name, sup->pools[pool].name);
+		return;
+	}
+	if (rv_pools_scale(sup, pool, workers, &why) != RV_OK)
+		rv_log(RV_LOG_WARN, RV_EV_daemon_signal, "%s", why.text);
+}
+
+static void more(struct rv_sup *sup)
+{
+	scale_by(sup, 1);
+}
+
+static void fewer(struct rv_sup *sup)
+{
+	scale_by(sup, -1);
+}
+
 static void look(struct rv_sup *sup)
 {
 	/* Every child's own end comes with one as well: the sweep is then due anyhow. */
@@ -59,6 +121,26 @@ static const struct {
 #include "supervisor/signals.def"
 #undef SIGNAL
 };
+
+/*
+ * What a terminal does to those that run in it: a new size of the window says nothing, and ^Z stops
+ * us as it stops any other program.  Our children have sessions of their own.
+ */
+static bool is_terminals(struct rv_sup *sup, const struct rv_sig *sig)
+{
+	if (sig->signo == SIGCONT && sup->is_suspended) {
+		sup->is_suspended = false;
+		return true;
+	}
+	if (!sig->from_kernel)
+		return false;
+	if (sig->signo == SIGTSTP) {
+		sup->is_suspended = true;
+		(void)raise(SIGSTOP);
+	}
+	return sig->signo == SIGTSTP || sig->signo == SIGWINCH || sig->signo == SIGTTIN ||
+	       sig->signo == SIGTTOU;
+}
 
 int rv_signals_reopen(struct rv_sup *sup, struct rv_why *why)
 {
@@ -80,6 +162,8 @@ static void on_signal(struct rv_loop_signals *signals, const struct rv_sig *sig)
 {
 	struct rv_sup *sup = signals->ctx;
 
+	if (is_terminals(sup, sig))
+		return;
 	for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
 		if (table[i].signo != sig->signo)
 			continue;

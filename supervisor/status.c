@@ -16,6 +16,7 @@
 #include "os/notify.h"
 #include "os/self.h"
 #include "supervisor/control.h"
+#include "supervisor/pools.h"
 #include "wire/area.h"
 
 #include <errno.h>
@@ -27,8 +28,9 @@
 #define AREA_STABLE_US (60 * RV_SECOND_US) /* as in step.c: then its failures are history */
 
 struct tally {
-	int alive;   /* RUNNING */
-	int present; /* with a place in the table */
+	int processes; /* all, those that leave included */
+	int alive;     /* RUNNING */
+	int present;   /* with a place in the table */
 	int held;
 	int degraded;
 	int unsettled; /* neither RUNNING nor failed at least once */
@@ -44,7 +46,10 @@ static struct tally tally(const struct rv_sup *sup, int pool)
 	for (size_t i = 1; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
-		if (child->pool != pool || child->is_leaving)
+		if (child->pool != pool)
+			continue;
+		sum.processes += rv_life_has_process(child->life);
+		if (child->is_leaving)
 			continue;
 		sum.present++;
 		sum.alive += child->life == RV_LIFE_RUNNING;
@@ -65,13 +70,17 @@ const char *rv_status_pool(const struct rv_sup *sup, int pool, enum rv_reason *r
 	struct tally sum = tally(sup, pool);
 
 	*ret_reason = sum.reason;
-	if (sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW || sup->pools[pool].wanted == 0)
+	if (sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW || sup->pools[pool].is_gone)
 		return "stopping";
+	if (sup->pools[pool].hold == RV_HOLD_DRAINED && sum.processes > 0)
+		return "draining";
+	if (sup->pools[pool].hold != RV_HOLD_NONE)
+		return rv_pools_hold_name(sup->pools[pool].hold);
 	if (sum.held > 0)
 		return "failed";
 	if (sum.degraded > 0)
 		return "degraded";
-	return sum.alive < sup->pools[pool].wanted ? "starting" : "ok";
+	return sum.alive < rv_pools_target(&sup->pools[pool]) ? "starting" : "ok";
 }
 
 static void say(rv_status_fn *fn, void *ctx, int *count, const char *text)
@@ -196,7 +205,7 @@ static bool is_settled(const struct rv_sup *sup)
 		if (!sup->pools[p].is_used)
 			continue;
 		sum = tally(sup, p);
-		if (sum.present < sup->pools[p].wanted || sum.unsettled > 0)
+		if (sum.present < rv_pools_target(&sup->pools[p]) || sum.unsettled > 0)
 			return false;
 	}
 	return true;
@@ -210,7 +219,21 @@ static void count_workers(const struct rv_sup *sup, int *ret_alive, int *ret_wan
 		if (!sup->pools[p].is_used)
 			continue;
 		*ret_alive += tally(sup, p).alive;
-		*ret_wanted += sup->pools[p].wanted;
+		*ret_wanted += rv_pools_target(&sup->pools[p]);
+	}
+}
+
+/* ", pool bulk is quiet", the first of them. */
+static void put_hold(const struct rv_sup *sup, char *text, size_t space)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		const struct rv_pool *pool = &sup->pools[p];
+
+		if (!pool->is_used || pool->hold == RV_HOLD_NONE)
+			continue;
+		(void)snprintf(text, space, ", pool %.40s is %s", pool->name,
+			       rv_pools_hold_name(pool->hold));
+		return;
 	}
 }
 
@@ -226,6 +249,7 @@ static void make_line(const struct rv_sup *sup, char *line, size_t space)
 {
 	char degraded[120] = "";
 	char queue[80] = "";
+	char hold[80] = "";
 	int alive;
 	int wanted;
 
@@ -238,8 +262,9 @@ static void make_line(const struct rv_sup *sup, char *line, size_t space)
 			       (unsigned long long)sup->pulse.depth,
 			       rv_fmt_about(age, (int64_t)sup->pulse.oldest_us));
 	}
-	(void)snprintf(line, space, "%s: %d/%d workers%s%.100s", rv_status_daemon(sup), alive,
-		       wanted, queue, degraded);
+	put_hold(sup, hold, sizeof hold);
+	(void)snprintf(line, space, "%s: %d/%d workers%s%s%.80s", rv_status_daemon(sup), alive,
+		       wanted, queue, hold, degraded);
 }
 
 static void log_pools(struct rv_sup *sup)
@@ -311,7 +336,7 @@ static json_t *pool_json(const struct rv_sup *sup, int p)
 	const char *state = rv_status_pool(sup, p, &reason);
 
 	if (json && rv_json_set_text(json, "name", pool->name) == RV_OK &&
-	    rv_json_set_int(json, "target", pool->wanted) == RV_OK &&
+	    rv_json_set_int(json, "target", rv_pools_target(pool)) == RV_OK &&
 	    rv_json_set_int(json, "alive", sum.alive) == RV_OK &&
 	    rv_json_set_text(json, "state", state) == RV_OK &&
 	    rv_json_set_int(json, "restarts", (int64_t)sum.restarts) == RV_OK &&
@@ -337,7 +362,9 @@ static json_t *worker_json(const struct rv_sup *sup, const struct rv_child *chil
 
 	PRE(child->pool != RV_POOL_NONE && child->slot != RV_PLAN_KEEPER);
 	if (child->life == RV_LIFE_RUNNING)
-		state = busy ? "busy" : "idle";
+		state = busy                                            ? "busy"
+			: sup->pools[child->pool].hold == RV_HOLD_QUIET ? "quiet"
+									: "idle";
 	if (rv_life_has_process(child->life) && rv_procstat(child->pid, &stat) != RV_OK)
 		stat.rss_bytes = 0; /* it has just ended */
 	good = json && rv_json_set_text(json, "id", child->name) == RV_OK &&

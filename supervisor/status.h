@@ -5,7 +5,8 @@
 
 #include "supervisor/sup.h"
 
-/* "ok", "starting", "degraded", "failed" or "stopping"; ${*ret_reason}: why, RV_REASON_NONE. */
+/* "ok", "starting", "quiet", "draining", "drained", "degraded", "failed" or "stopping";
+ * ${*ret_reason}: why, RV_REASON_NONE. */
 const char *rv_status_pool(const struct rv_sup *sup, int pool, enum rv_reason *ret_reason);
 /* "starting", "ready", "degraded", "draining" or "stopping". */
 const char *rv_status_daemon(const struct rv_sup *sup);

@@ -18,6 +18,7 @@
 #include "supervisor/control.h"
 #include "supervisor/death.h"
 #include "supervisor/judge.h"
+#include "supervisor/pools.h"
 #include "supervisor/status.h"
 #include "wire/area.h"
 
@@ -124,7 +125,7 @@ static void forget_pools(struct rv_sup *sup)
 			lives[sup->children[i].pool] = true;
 	}
 	for (size_t p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (sup->pools[p].is_used && sup->pools[p].wanted == 0 && !lives[p])
+		if (sup->pools[p].is_used && sup->pools[p].is_gone && !lives[p])
 			sup->pools[p].is_used = false;
 	}
 }
@@ -145,7 +146,7 @@ static void make_plan(struct rv_sup *sup, int64_t now_us, struct rv_plan *ret_pl
 	};
 
 	for (size_t p = 0; p < RV_PLAN_SLOTS_MAX; p++)
-		wanted[p] = sup->pools[p].is_used ? sup->pools[p].wanted : 0;
+		wanted[p] = rv_pools_target(&sup->pools[p]);
 	for (size_t i = 0; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 		unsigned generation = child->pool == RV_POOL_NONE

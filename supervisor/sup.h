@@ -43,6 +43,7 @@ struct rv_sup {
 	bool has_store;     /* some keeper of ours has been ready: its successors make none */
 	bool living_due;    /* the keeper has not got the whole list of the living */
 	bool reload_failed; /* the last one was refused */
+	bool is_suspended;  /* by the terminal: the CONT that comes is the shell's */
 	int exit_code;
 	char exit_words[RV_LAST_WORDS + 1]; /* why the first start failed */
 
@@ -83,7 +84,7 @@ struct rv_sup {
 	struct rv_control *control; /* owned */
 	int64_t watchdog_us;        /* interval of pings; 0: none */
 	int64_t watchdog_due_us;
-	char status[160]; /* the STATUS line last sent */
+	char status[300]; /* the STATUS line last sent */
 	int64_t status_us;
 };
 

@@ -20,6 +20,14 @@ enum rv_proc_kind {
 	RV_PROC_KINDS
 };
 
+/* What somebody asked of a pool until he takes it back (pools.h). */
+enum rv_hold {
+	RV_HOLD_NONE,
+	RV_HOLD_QUIET,   /* its workers claim nothing more */
+	RV_HOLD_DRAINED, /* it has no workers */
+	RV_HOLDS
+};
+
 #define RV_CHILD_LINE 4096               /* longest line of a child's stderr that stays whole */
 #define RV_CHILD_NAME (RV_NAME_MAX + 16) /* "default/0" */
 #define RV_SECOND_US  1000000LL
@@ -27,8 +35,11 @@ enum rv_proc_kind {
 /* What the supervisor needs of a pool, copied out of the configuration. */
 struct rv_pool {
 	bool is_used; /* a place in the table that is not free */
+	bool is_gone; /* from the configuration: its last workers are ending */
 	char name[RV_NAME_MAX];
-	int wanted;          /* workers; 0: the pool is gone and its last workers are ending */
+	int configured;      /* workers, as the configuration said last */
+	int wanted;          /* workers: the same, or what somebody scaled it to since */
+	enum rv_hold hold;   /* pools.h */
 	unsigned generation; /* of the configuration that its workers should have */
 	int64_t hang_us;
 	int64_t boot_us;

@@ -10,6 +10,7 @@
 #include "supervisor/child.h"
 #include "supervisor/control.h"
 #include "supervisor/judge.h"
+#include "supervisor/pools.h"
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
 #include "supervisor/step.h"
@@ -100,6 +101,82 @@ static int verb_kick(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, str
 	if (!rv_child_tell(child, RV_SUP_CANCEL, (uint64_t)job, (uint64_t)fence))
 		return rv_fail(why, RV_E_BUSY, "%s does not read", rv_child_title(child));
 	return RV_OK;
+}
+
+/* The pool that is named, or RV_POOL_NONE for all where ${optional}. */
+static int get_pool(struct rv_sup *sup, const json_t *request, bool optional, int *ret_pool,
+		    struct rv_why *why)
+{
+	const char *name = NULL;
+	int err = rv_json_get_text(request, "pool", &name, why);
+
+	*ret_pool = RV_POOL_NONE;
+	if (err == RV_E_NOTFOUND)
+		return optional ? RV_OK : rv_fail(why, RV_E_USAGE, "which pool?");
+	if (err != RV_OK)
+		return err;
+	*ret_pool = rv_pools_find(sup, name);
+	if (*ret_pool == RV_POOL_NONE || sup->pools[*ret_pool].is_gone)
+		return rv_pools_unknown(sup, name, why);
+	return RV_OK;
+}
+
+static int verb_scale(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	int64_t workers = 0;
+	int64_t by = 0;
+	int pool;
+	int from;
+	int err = get_pool(sup, ask->request, false, &pool, why);
+
+	if (err != RV_OK)
+		return err;
+	from = sup->pools[pool].wanted;
+	err = rv_json_get_int(ask->request, "workers", &workers, why);
+	if (err == RV_E_NOTFOUND) {
+		err = rv_json_get_int(ask->request, "by", &by, why);
+		if (err == RV_E_NOTFOUND)
+			return rv_fail(why, RV_E_USAGE, "scale needs workers or by");
+		if (by < -RV_PLAN_SLOTS_MAX || by > RV_PLAN_SLOTS_MAX)
+			return rv_fail(why, RV_E_USAGE, "%lld is no number of workers",
+				       (long long)by);
+		workers = from + by;
+	}
+	if (err != RV_OK)
+		return err;
+	if (workers < 0 || workers > RV_PLAN_SLOTS_MAX)
+		return rv_fail(why, RV_E_USAGE, "%lld is no number of workers", (long long)workers);
+	err = rv_pools_scale(sup, pool, (int)workers, why);
+	if (err == RV_OK && (rv_json_set_int(answer, "from", from) != RV_OK ||
+			     rv_json_set_int(answer, "to", workers) != RV_OK))
+		err = RV_E_NOMEM;
+	return err;
+}
+
+static int hold(struct rv_sup *sup, struct rv_ask *ask, enum rv_hold hold, struct rv_why *why)
+{
+	int pool;
+	int err = get_pool(sup, ask->request, true, &pool, why);
+
+	return err == RV_OK ? rv_pools_hold(sup, pool, hold, why) : err;
+}
+
+static int verb_quiet(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	(void)answer;
+	return hold(sup, ask, RV_HOLD_QUIET, why);
+}
+
+static int verb_drain(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	(void)answer;
+	return hold(sup, ask, RV_HOLD_DRAINED, why);
+}
+
+static int verb_resume(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	(void)answer;
+	return hold(sup, ask, RV_HOLD_NONE, why);
 }
 
 /* We read no job: the keeper gets the connection and answers; we forget it. */

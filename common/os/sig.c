@@ -56,7 +56,11 @@ int rv_sig_read(int fd, struct rv_sig *ret_sig)
 	if (n != sizeof info)
 		return n < 0 ? rv_err_from_errno(errno) : RV_E_IO;
 	*ret_sig = (struct rv_sig){
-		.signo = (int)info.ssi_signo, .pid = (pid_t)info.ssi_pid, .uid = info.ssi_uid};
+		.signo = (int)info.ssi_signo,
+		.pid = (pid_t)info.ssi_pid,
+		.uid = info.ssi_uid,
+		.from_kernel = info.ssi_code == SI_KERNEL,
+	};
 	return RV_OK;
 }
 

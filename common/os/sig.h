@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,6 +27,7 @@ struct rv_sig {
 	int signo;
 	pid_t pid; /* who sent it; 0: the kernel.  For the log only, never to act upon */
 	uid_t uid;
+	bool from_kernel; /* a key of the terminal, its new size: nobody sent it */
 };
 
 /* One pending signal; RV_E_BUSY when there is none. */

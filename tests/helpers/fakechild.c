@@ -486,6 +486,8 @@ int main(int argc, char **argv)
 	const char *base = rv_path_base(argv[0]);
 	static const int list[] = {SIGUSR1};
 	struct rv_why why = {0};
+	const char *name = "";
+	bool is_quiet = false;
 	char file[32];
 	char path[RV_PATH_MAX];
 	int signals = -1;
@@ -497,6 +499,10 @@ int main(int argc, char **argv)
 			fake.slot = (unsigned)atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--incarnation") == 0)
 			fake.incarnation = strtoull(argv[i + 1], NULL, 16);
+		else if (strcmp(argv[i], "--name") == 0)
+			name = argv[i + 1];
+		else if (strcmp(argv[i], "--quiet") == 0)
+			is_quiet = true;
 	}
 	if (!fake.dir || snprintf(path, sizeof path, "%s/log", fake.dir) >= (int)sizeof path)
 		return 94;
@@ -504,7 +510,7 @@ int main(int argc, char **argv)
 	/* As real children are: what they leave behind becomes the supervisor's when they die. */
 	if (fake.log < 0 || rv_sig_open(list, 1, &signals) != RV_OK || rv_subreaper() != RV_OK)
 		return 93;
-	note("start %s", argc > 8 ? argv[argc - 1] : "");
+	note("start %s%s", is_quiet ? "quiet " : "", name);
 	if (rv_area_map(RV_AREA_FD, &fake.area, &why) != RV_OK)
 		note("area: %s", why.text);
 	(void)snprintf(file, sizeof file, "%s.%u", fake.is_keeper ? "keeper" : "worker", fake.slot);

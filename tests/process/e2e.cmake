@@ -13,6 +13,10 @@ add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper rv_testjob rv_pip
 foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait pipe pipe_ahead exec)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
+# Supervision: what signals and verbs of the daemon do to work.
+foreach(test IN ITEMS pools)
+  rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
+endforeach()
 rv_test(process_e2e_lib ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_lib.c)
 rv_test(process_e2e_events ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_events.c)
 rv_test(process_e2e_offer ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_offer.c)

@@ -9,6 +9,7 @@
 #include "base/near.h"
 #include "verb.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -433,7 +434,8 @@ int rv_args_parse(struct rv_args *args, int argc, char **argv, struct rv_why *wh
 			dashes = true;
 			break;
 		}
-		if (text[0] == '-' && text[1] != '\0')
+		/* No option is a digit: -1 is a number. */
+		if (text[0] == '-' && text[1] != '\0' && !isdigit((unsigned char)text[1]))
 			err = take_option(args, argc, argv, &at, why);
 		else
 			err = take_word(args, argc, argv, &at, why);

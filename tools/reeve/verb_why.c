@@ -234,6 +234,30 @@ static struct workers count_workers(const struct why *why, const char *queue)
 	return count;
 }
 
+/* Pools that serve it and that somebody has made quiet, or drained; whether there is one. */
+static bool why_held(struct why *why, const char *queue)
+{
+	const struct rv_conf *conf = why->cli->client.conf;
+	bool any = false;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(why->status, "pools"), i, item)
+	{
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *state = json_string_value(json_object_get(item, "state"));
+		const struct rv_conf_pool *pool = name ? rv_conf_pool_find(conf, name) : NULL;
+
+		if (!pool || !state || !serves(pool, queue) ||
+		    (strcmp(state, "quiet") != 0 && strcmp(state, "draining") != 0 &&
+		     strcmp(state, "drained") != 0))
+			continue;
+		add(why, "pool_held", "pool %s is %s: reeve pool resume %s", name, state, name);
+		any = true;
+	}
+	return any;
+}
+
 static void why_degraded(struct why *why)
 {
 	const json_t *reason;
@@ -288,8 +312,12 @@ static void why_queue(struct why *why, const struct queue_look *look)
 		return;
 	}
 	count = count_workers(why, look->queue);
+	bool held = why_held(why, look->queue);
+
 	if (state && (strcmp(state, "draining") == 0 || strcmp(state, "stopping") == 0))
 		add(why, "stopping", "reeved is %s: it starts no more jobs", state);
+	else if (held)
+		; /* what its workers do says nothing more */
 	else if (json_array_size(why->reasons) == before && count.total == 0)
 		add(why, "no_worker",
 		    "no worker of the running daemon serves queue %s: reeve reload, or see reeve "

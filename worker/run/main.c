@@ -126,6 +126,7 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 		return RV_E_CONF;
 	}
 	worker->pool = pool;
+	worker->quiet = child.quiet;
 	rv_claim_init(worker);
 	err = rv_loop_new(&worker->loop);
 	if (err == RV_OK)
@@ -145,7 +146,6 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 
 static void work(struct rv_worker *worker)
 {
-	rv_loop_hook(worker->loop, act, worker);
 	control = (struct rv_child_link){
 		.child = &child,
 		.loop = worker->loop,
@@ -158,6 +158,11 @@ static void work(struct rv_worker *worker)
 	if (rv_child_send(worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
 		return; /* nobody there: the link would say so too */
 	rv_log(RV_LOG_DEBUG, RV_EV_worker_ready, "ready");
+	/* What it was told while it booted comes before its first claim. */
+	rv_loop_turn(worker->loop, false);
+	if (worker->ending)
+		return;
+	rv_loop_hook(worker->loop, act, worker);
 	rv_loop_run(worker->loop);
 }
 

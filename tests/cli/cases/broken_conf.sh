@@ -12,6 +12,7 @@ while read -r verb; do
 	edit) word="--priority 1 1" ;;
 	"batch show" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;
 	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
+	"pool scale") word="default 2" ;;
 	"dlq import") word=file ;;
 	"cron ls") ;;
 	"cron add") word="x @daily job" ;;

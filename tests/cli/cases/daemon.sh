@@ -286,6 +286,35 @@ says "is paused"
 expect 0 reeve queue resume default
 expect 0 reeve wait "$id"
 
+# The pools.
+expect 0 reeve pool quiet default
+says "pool default is quiet"
+expect 0 reeve pool quiet --json
+json ok:bool=true
+expect 0 reeve add -- true
+id=$out
+expect 0 reeve why "$id"
+says "pool default is quiet: reeve pool resume default"
+expect 0 reeve why "$id" --json
+json 'reasons[0].code:text=pool_held'
+expect 0 reeve pool resume
+says "every pool goes on"
+expect 0 reeve pool resume --json
+expect 0 reeve wait "$id"
+expect 0 reeve pool scale default -1
+says "1 workers, 2 before"
+expect 0 reeve pool scale default 2 --json
+json from:int=1 to:int=2
+expect 2 reeve pool scale default x
+errs "not a number of workers"
+expect 3 reeve pool scale defualt 2
+errs "did you mean default?"
+expect 6 reeve pool scale default 200
+errs "room for"
+expect 0 reeve pool drain default
+expect 0 reeve pool drain --json
+expect 0 reeve pool resume
+
 # The daemon's own verbs.
 expect 0 reeve reopen
 expect 0 reeve reopen --json

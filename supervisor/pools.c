@@ -1,0 +1,200 @@
+/*
+ * The pools of the table.  Runs in the supervisor only; must never start or end a child by itself
+ * (plan.c does), nor let one configuration's pool be taken for another's: a place in the table is
+ * free only when its last worker is gone.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
+ */
+#include "supervisor/pools.h"
+
+#include "base/attr.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/near.h"
+#include "conf/conf.h"
+#include "obs/log.h"
+#include "supervisor/child.h"
+#include "wire/sup.h"
+
+#include <string.h>
+
+int rv_pools_find(const struct rv_sup *sup, const char *name)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && strcmp(sup->pools[p].name, name) == 0)
+			return p;
+	}
+	return RV_POOL_NONE;
+}
+
+int rv_pools_unknown(const struct rv_sup *sup, const char *name, struct rv_why *why)
+{
+	const char *names[RV_PLAN_SLOTS_MAX];
+	const char *near;
+	size_t n = 0;
+
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && !sup->pools[p].is_gone)
+			names[n++] = sup->pools[p].name;
+	}
+	near = rv_near(name, names, n);
+	return rv_fail(why, RV_E_NOTFOUND, "there is no pool %.60s%s%s%s", name,
+		       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static int free_place(const struct rv_sup *sup)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (!sup->pools[p].is_used)
+			return p;
+	}
+	IMPOSSIBLE("more pools than slots");
+}
+
+static void want(struct rv_pool *pool, int workers)
+{
+	PRE(workers >= 0);
+	if (pool->wanted != workers)
+		rv_log(RV_LOG_INFO, RV_EV_pool_scaled, "pool %s: %d workers, %d before", pool->name,
+		       workers, pool->wanted);
+	pool->wanted = workers;
+}
+
+static void take(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned generation)
+{
+	PRE(from->workers > 0 && from->restart_burst.count <= RV_RESTART_BURST_MAX);
+	if (!pool->is_used) {
+		*pool = (struct rv_pool){.is_used = true,
+					 .generation = generation,
+					 .configured = from->workers,
+					 .wanted = from->workers};
+		(void)strncpy(pool->name, from->name, sizeof pool->name - 1);
+	}
+	/* Who scaled it wants that number, not that of a file which has not changed. */
+	if (pool->is_gone || pool->configured != from->workers)
+		want(pool, from->workers);
+	pool->is_gone = false;
+	pool->configured = from->workers;
+	pool->hang_us = from->hang_timeout_us;
+	pool->boot_us = from->boot_timeout_us;
+	pool->policy = (struct rv_restart_policy){
+		.delay_us = from->restart_delay_us,
+		.delay_max_us = from->restart_delay_max_us,
+		.stable_us = from->stable_after_us,
+		.burst = from->restart_burst.count,
+		.burst_us = from->restart_burst.per_us,
+	};
+	pool->ntokens = 0;
+	for (size_t i = 0; i < from->queues.count && i < RV_QUEUES_MAX; i++)
+		pool->tokens[pool->ntokens++] = rv_ring_token(from->queues.items[i]);
+}
+
+void rv_pools_take(struct rv_sup *sup, const struct rv_conf *conf)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && !rv_conf_pool_find(conf, sup->pools[p].name))
+			sup->pools[p].is_gone = true;
+	}
+	for (size_t i = 0; i < conf->npools; i++) {
+		int p = rv_pools_find(sup, conf->pools[i].name);
+
+		if (p == RV_POOL_NONE)
+			p = free_place(sup);
+		take(&sup->pools[p], &conf->pools[i], sup->generation);
+	}
+}
+
+int rv_pools_target(const struct rv_pool *pool)
+{
+	if (!pool->is_used || pool->is_gone || pool->hold == RV_HOLD_DRAINED)
+		return 0;
+	return pool->wanted;
+}
+
+static int may_change(const struct rv_sup *sup, struct rv_why *why)
+{
+	if (sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW)
+		return rv_fail(why, RV_E_CONFLICT, "reeved is ending");
+	return RV_OK;
+}
+
+int rv_pools_scale(struct rv_sup *sup, int pool, int workers, struct rv_why *why)
+{
+	size_t others = 0;
+	int err = may_change(sup, why);
+
+	PRE(pool >= 0 && pool < RV_PLAN_SLOTS_MAX && sup->pools[pool].is_used && workers >= 0);
+	if (err != RV_OK)
+		return err;
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (p != pool && sup->pools[p].is_used && !sup->pools[p].is_gone)
+			others += (size_t)sup->pools[p].wanted;
+	}
+	if (others + (size_t)workers > sup->nslots - 1)
+		return rv_fail(why, RV_E_REFUSED,
+			       "this daemon has room for %zu workers, and the other pools have "
+			       "%zu; restart reeved to have more",
+			       sup->nslots - 1, others);
+	want(&sup->pools[pool], workers);
+	sup->is_dirty = true;
+	return RV_OK;
+}
+
+const char *rv_pools_hold_name(enum rv_hold hold)
+{
+	static const char *const names[RV_HOLDS] = {
+		[RV_HOLD_QUIET] = "quiet", [RV_HOLD_DRAINED] = "drained"};
+
+	PRE(hold < RV_HOLDS);
+	return names[hold];
+}
+
+/* To those that are there; who is started from now on is told at its start. */
+static void tell_all(struct rv_sup *sup, int pool, unsigned kind)
+{
+	for (size_t i = 1; i < sup->nslots; i++) {
+		struct rv_child *child = &sup->children[i];
+
+		if (child->pool == pool && rv_life_has_process(child->life))
+			(void)rv_child_tell(child, kind, 0, 0);
+	}
+}
+
+/* The one function that changes what is asked of a pool. */
+static void change(struct rv_sup *sup, int p, enum rv_hold hold)
+{
+	struct rv_pool *pool = &sup->pools[p];
+	enum rv_hold was = pool->hold;
+
+	INV(pool->is_used);
+	if (was == hold)
+		return;
+	pool->hold = hold;
+	sup->is_dirty = true;
+	if (hold == RV_HOLD_QUIET)
+		tell_all(sup, p, RV_SUP_QUIET);
+	else if (was == RV_HOLD_QUIET && hold == RV_HOLD_NONE)
+		tell_all(sup, p, RV_SUP_RESUME);
+	if (hold == RV_HOLD_NONE)
+		rv_log(RV_LOG_INFO, RV_EV_pool_resumed, "pool %s goes on", pool->name);
+	else
+		rv_log(RV_LOG_INFO, RV_EV_pool_held, "pool %s is %s: %s", pool->name,
+		       rv_pools_hold_name(hold),
+		       hold == RV_HOLD_QUIET ? "it begins no more jobs"
+					     : "its workers finish what they run, and end");
+}
+
+int rv_pools_hold(struct rv_sup *sup, int pool, enum rv_hold hold, struct rv_why *why)
+{
+	int err = may_change(sup, why);
+
+	PRE(hold < RV_HOLDS && (pool == RV_POOL_NONE || sup->pools[pool].is_used));
+	if (err != RV_OK)
+		return err;
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && !sup->pools[p].is_gone &&
+		    (pool == RV_POOL_NONE || p == pool))
+			change(sup, p, hold);
+	}
+	return RV_OK;
+}

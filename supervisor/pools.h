@@ -1,0 +1,34 @@
+#ifndef RV_SUPERVISOR_POOLS_H
+#define RV_SUPERVISOR_POOLS_H
+
+/*
+ * The pools: taken from a configuration, and changed by people while the daemon runs (signals.c,
+ * verbs.c).  What changes a pool's workers only says what is wanted; plan.c brings it about.
+ */
+
+#include "supervisor/sup.h"
+
+/* The place of the pool of that name, or RV_POOL_NONE. */
+int rv_pools_find(const struct rv_sup *sup, const char *name);
+/* RV_E_NOTFOUND with the nearest name. */
+int rv_pools_unknown(const struct rv_sup *sup, const char *name, struct rv_why *why) RV_MUST_CHECK;
+
+/* The pools of ${conf}; those that it does not have any more go, with their last worker. */
+void rv_pools_take(struct rv_sup *sup, const struct rv_conf *conf);
+
+/* How many workers it should have now; 0 for a free place. */
+int rv_pools_target(const struct rv_pool *pool);
+/* "quiet" or "drained"; NULL: nothing is asked of it. */
+const char *rv_pools_hold_name(enum rv_hold hold);
+
+/*
+ * ${workers} from now on, until a configuration says another number than the last one did.
+ * RV_E_REFUSED: there is no room for so many; RV_E_CONFLICT: the daemon is ending.
+ */
+int rv_pools_scale(struct rv_sup *sup, int pool, int workers, struct rv_why *why) RV_MUST_CHECK;
+
+/* The pool, or all (RV_POOL_NONE).  RV_E_CONFLICT: the daemon is ending. */
+int rv_pools_hold(struct rv_sup *sup, int pool, enum rv_hold hold,
+		  struct rv_why *why) RV_MUST_CHECK;
+
+#endif

@@ -377,6 +377,32 @@ static void check_user(struct rv_builder *b, const struct rv_instance *in, const
 				    user);
 }
 
+/* What only root can give is said here; the kernel would refuse each job. */
+static void check_rights(struct rv_builder *b, const struct rv_instance *in,
+			 const struct rv_conf_task *task)
+{
+	long count = sysconf(_SC_NPROCESSORS_CONF);
+	bool root = geteuid() == 0;
+
+	for (int cpu = 0; cpu < RV_CONF_CPUS_MAX && rv_build_is_set(in, "cpus"); cpu++) {
+		if (cpu < count || (task->cpus.bits[cpu / 64] >> (cpu % 64) & 1) == 0)
+			continue;
+		rv_conf_error_add(b->errors, rv_build_where(in, "cpus"),
+				  "cpus: this machine has no CPU %d", cpu);
+		break;
+	}
+	if (!root && rv_build_is_set(in, "nice") && task->nice < 0)
+		rv_conf_warning_add(b->errors, rv_build_where(in, "nice"),
+				    "nice = %d: only a daemon of root can do that", task->nice);
+	if (!root && rv_build_is_set(in, "ionice") && task->ionice >> 13 == RV_CONF_IO_REALTIME)
+		rv_conf_warning_add(b->errors, rv_build_where(in, "ionice"),
+				    "ionice = realtime: only a daemon of root can do that");
+	if (!root && rv_build_is_set(in, "oom_score_adj") && task->oom_score_adj < 0)
+		rv_conf_warning_add(b->errors, rv_build_where(in, "oom_score_adj"),
+				    "oom_score_adj = %d: only a daemon of root can do that",
+				    task->oom_score_adj);
+}
+
 /* A program that is not there may still come: a warning. */
 static void check_program(struct rv_builder *b, const struct rv_instance *in)
 {
@@ -434,6 +460,7 @@ void rv_check_machine(struct rv_builder *b)
 
 			check_user(b, in, task->user);
 			check_group(b, in, task->group);
+			check_rights(b, in, task);
 			if (in->section == RV_SECTION_TASK)
 				check_program(b, in);
 		}

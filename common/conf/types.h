@@ -25,6 +25,15 @@ struct rv_conf_codes {
 #define RV_CONF_UNSET    (-1LL)
 #define RV_CONF_INFINITY INT64_MAX
 
+#define RV_CONF_CPUS_MAX 1024
+struct rv_conf_cpus {
+	uint64_t bits[RV_CONF_CPUS_MAX / 64]; /* none: not said */
+};
+
+/* ionice: class and level as ioprio_set(2) takes them; 0: not said. */
+#define RV_CONF_IONICE(class, level) ((class) << 13 | (level))
+enum rv_conf_ioclass { RV_CONF_IO_REALTIME = 1, RV_CONF_IO_BEST_EFFORT, RV_CONF_IO_IDLE };
+
 enum rv_conf_handler { RV_CONF_HANDLER_EXEC, RV_CONF_HANDLER_BUILTIN, RV_CONF_HANDLER_PIPE };
 enum rv_conf_builtin {
 	RV_CONF_BUILTIN_NONE,
@@ -62,6 +71,8 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_BACKOFF    struct rv_backoff
 #define RV_CONF_C_RATE       struct rv_rate
 #define RV_CONF_C_CODES      struct rv_conf_codes
+#define RV_CONF_C_CPUS       struct rv_conf_cpus
+#define RV_CONF_C_IONICE     int
 #define RV_CONF_C_NAMES      struct rv_conf_list
 #define RV_CONF_C_TAKES      struct rv_conf_list /* resources; weights: how many of each */
 #define RV_CONF_C_PATHS      struct rv_conf_list

@@ -424,6 +424,8 @@ static const struct {
 	TYPE(BACKOFF, rv_value_set_backoff, rv_value_print_backoff, "a backoff"),
 	TYPE(RATE, rv_value_set_rate, rv_value_print_rate, "a number / a duration"),
 	TYPE(CODES, rv_value_set_codes, rv_value_print_codes, "a list of exit codes"),
+	TYPE(CPUS, rv_value_set_cpus, rv_value_print_cpus, "numbers and ranges of CPUs"),
+	TYPE(IONICE, rv_value_set_ionice, rv_value_print_ionice, "a priority of I/O"),
 	TYPE(NAMES, rv_value_set_names, rv_value_print_list, "a list of names"),
 	TYPE(TAKES, rv_value_set_takes, rv_value_print_list, "a list of resources"),
 	TYPE(PATHS, rv_value_set_path_item, rv_value_print_list, "patterns, one a line"),

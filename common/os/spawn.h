@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #define RV_SPAWN_FDS     8
+#define RV_SPAWN_CPUS    1024
 #define RV_SPAWN_UMASK_0 01000 /* the kernel takes the low nine bits */
 
 struct rv_spawn_fd {
@@ -40,11 +41,15 @@ struct rv_spawn {
 	bool new_session;        /* setsid: the child leads its own session and group */
 	int parent_death_signal; /* PR_SET_PDEATHSIG with the getppid re-check; 0 none */
 	bool no_new_privs;
-	const char *cwd;    /* NULL: ours */
-	int umask;          /* ≤ 0: ours; RV_SPAWN_UMASK_0 for umask 000 */
-	int nice;           /* added to ours */
-	int oom_score_adj;  /* written when != 0; failing to is ignored */
-	const char *cgroup; /* folder of a cgroup to be in; NULL: ours; failing to is ignored */
+	const char *cwd; /* NULL: ours */
+	int umask;       /* ≤ 0: ours; RV_SPAWN_UMASK_0 for umask 000 */
+	int nice;        /* added to ours */
+	int ioprio;      /* as ioprio_set(2) has it; 0: ours */
+	const uint64_t
+		*cpus;       /* a bit for each that it may use, RV_SPAWN_CPUS of them; NULL: ours */
+	int oom_score_adj;   /* written when != 0 */
+	bool oom_score_must; /* else failing to is ignored */
+	const char *cgroup;  /* folder of a cgroup to be in; NULL: ours; failing to is ignored */
 	bool switch_user; /* setgroups → setresgid → setresuid → cannot go back (reliability §4) */
 	uid_t uid;
 	gid_t gid;

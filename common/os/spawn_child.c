@@ -131,24 +131,49 @@ CHILD_SIDE static int place_fds(const struct rv_spawn *how, int report_fd)
 	return 0;
 }
 
-/* Failing to is allowed: a lower score needs a privilege, and /proc may be absent. */
-CHILD_SIDE static void set_oom_score(int score)
+/* 0 or an errno: a lower score needs a privilege, and /proc may be absent. */
+CHILD_SIDE static int set_oom_score(int score)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	char digits[12];
 	char *at = digits + sizeof digits;
 	unsigned rest = score < 0 ? 0U - (unsigned)score : (unsigned)score;
+	int errnum = 0;
 
 	if (fd < 0)
-		return;
+		return errno;
 	do {
 		*--at = (char)('0' + rest % 10);
 		rest /= 10;
 	} while (rest != 0);
 	if (score < 0)
 		*--at = '-';
-	(void)!write(fd, at, (size_t)(digits + sizeof digits - at));
+	if (write(fd, at, (size_t)(digits + sizeof digits - at)) < 0)
+		errnum = errno;
 	(void)close(fd);
+	return errnum;
+}
+
+/* What of the machine it gets, while we may still say so.  0 or an errno. */
+CHILD_SIDE static int set_shares(const struct rv_spawn *how, int *ret_step)
+{
+	int errnum = how->oom_score_adj != 0 ? set_oom_score(how->oom_score_adj) : 0;
+
+	*ret_step = RV_STEP_OOM;
+	if (errnum != 0 && how->oom_score_must)
+		return errnum;
+	*ret_step = RV_STEP_NICE;
+	errno = 0;
+	if (how->nice != 0 && nice(how->nice) == -1 && errno != 0)
+		return errno;
+	*ret_step = RV_STEP_IONICE;
+	if (how->ioprio != 0 && syscall(SYS_ioprio_set, 1 /* a process */, 0, how->ioprio) != 0)
+		return errno;
+	*ret_step = RV_STEP_CPUS;
+	if (how->cpus &&
+	    syscall(SYS_sched_setaffinity, 0, (size_t)RV_SPAWN_CPUS / 8, how->cpus) != 0)
+		return errno;
+	return 0;
 }
 
 /* "0" is the process that writes it.  Belt and braces: without it the sweep is all there is. */
@@ -296,14 +321,11 @@ CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
 	errnum = place_fds(how, job->report_fd);
 	if (errnum != 0)
 		return errnum;
-	if (how->oom_score_adj != 0)
-		set_oom_score(how->oom_score_adj);
 	if (how->cgroup)
 		join_cgroup(how->cgroup);
-	*ret_step = RV_STEP_NICE;
-	errno = 0;
-	if (how->nice != 0 && nice(how->nice) == -1 && errno != 0)
-		return errno;
+	errnum = set_shares(how, ret_step);
+	if (errnum != 0)
+		return errnum;
 	*ret_step = RV_STEP_USER;
 	if (how->switch_user)
 		errnum = switch_user(how);

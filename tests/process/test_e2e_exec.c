@@ -2,8 +2,14 @@
 #include "process/e2e.h"
 
 #include "helpers/assert.h"
+#include "helpers/tmpdir.h"
+#include "helpers/wait.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct rv_e2e e2e;
 static struct rv_e2e *const e = &e2e;
@@ -102,5 +108,142 @@ Test(e2e_exec, a_pipe_handler_is_told_by_a_line)
 	job = rv_e2e_add(e, "deaf", NULL);
 	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
 	rv_e2e_logged(e, "runs out of time, and has no ear for it");
+	rv_e2e_end(e);
+}
+
+/* ---- what of the machine it gets */
+
+Test(e2e_exec, shares_limits_and_rights_are_as_the_task_says)
+{
+	int64_t job;
+
+	up("shell = yes\ncpus = 0\nionice = best-effort 5\noom_score_adj = 700\nnice = 3\n"
+	   "umask = 027\nlimit_nofile = 77\nlimit_fsize = 1M\nlimit_core = 0\n"
+	   "command = grep Cpus_allowed_list /proc/self/status; ionice -p $$; "
+	   "cat /proc/self/oom_score_adj; umask; ulimit -n; ulimit -f; "
+	   "grep NoNewPrivs /proc/self/status\n"
+	   "[task:free]\nno_new_privs = no\ncommand = grep NoNewPrivs /proc/self/status\n");
+	job = ends(RV_JOB_SUCCEEDED);
+	rv_assert_text(output(job), "Cpus_allowed_list:\t0\nbest-effort: prio 5\n700\n0027\n77\n"
+				    "2048\nNoNewPrivs:\t1\n");
+	job = rv_e2e_add(e, "free", NULL);
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_assert_text(output(job), "NoNewPrivs:\t0\n");
+	rv_e2e_end(e);
+}
+
+static int entries(const char *folder)
+{
+	const struct dirent *entry;
+	DIR *dir = opendir(folder);
+	int count = 0;
+
+	cr_assert(ne(ptr, dir, NULL));
+	while ((entry = readdir(dir)) != NULL)
+		count += strncmp(entry->d_name, "reeve-", 6) == 0;
+	(void)closedir(dir);
+	return count;
+}
+
+static char *tmp_folder(void)
+{
+	char *folder = strdup(rv_e2e_path(e, "tmp"));
+
+	cr_assert(eq(int, mkdir(folder, 0777), 0));
+	cr_assert(eq(int, chmod(folder, 01777), 0));
+	rv_e2e_env(e, "TMPDIR=%s", folder);
+	return folder;
+}
+
+Test(e2e_exec, a_private_tmp_is_ones_own_and_goes_with_the_run)
+{
+	char *folder;
+	int64_t job;
+
+	rv_e2e_new(e,
+		   "[pool:default]\nworkers = 1\n[task:t]\nshell = yes\nprivate_tmp = yes\n%s"
+		   "command = test -z \"$(ls -A \"$TMPDIR\")\" && stat -c %%a:%%U \"$TMPDIR\" && "
+		   "cd \"$TMPDIR\" && mkdir -p a/b && ln -s / a/b/root && touch a/b/c && mktemp\n"
+		   "[task:two]\nhandler = pipe\nshell = yes\nprivate_tmp = yes\nrecycle_jobs = 1\n"
+		   "command = echo '{\"reeve\":1}' >&3; read -r job; touch \"$TMPDIR/x\"; "
+		   "printf '{\"job\":3,\"run\":1,\"ok\":true}\\n' >&3; cat >/dev/null\n",
+		   geteuid() == 0 ? "user = nobody\n" : "");
+	folder = tmp_folder();
+	cr_assert(eq(int, chmod(e->dir, 0711), 0));
+	rv_e2e_start(e);
+	for (int i = 0; i < 2; i++) {
+		job = ends(RV_JOB_SUCCEEDED);
+		rv_assert_has(output(job), geteuid() == 0 ? "700:nobody\n" : "700:");
+		rv_assert_has(output(job), rv_test_path("%s/reeve-", folder));
+		cr_assert(eq(int, entries(folder), 0));
+	}
+	job = rv_e2e_add(e, "two", NULL);
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_e2e_stop(e);
+	cr_assert(eq(int, entries(folder), 0));
+	cr_assert(eq(int, rmdir(folder), 0));
+	free(folder);
+	rv_e2e_fini(e);
+}
+
+struct emptied {
+	const char *folder;
+};
+
+static bool is_empty(void *ctx)
+{
+	return entries(((const struct emptied *)ctx)->folder) == 0;
+}
+
+Test(e2e_exec, what_a_killed_worker_left_of_it_is_removed_by_the_next)
+{
+	struct emptied wanted;
+	char *folder;
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 2\n");
+	rv_e2e_ini(e,
+		   "[pool:default]\nworkers = 2\nrestart_delay = 10ms\n[task:t]\nshell = yes\n"
+		   "private_tmp = yes\nmax_crashes = 0\n"
+		   "command = touch \"$TMPDIR/x\"; kill -9 $PPID; sleep 60\n"
+		   "[task:stays]\nshell = yes\nprivate_tmp = yes\ncommand = touch \"$TMPDIR/x\"; "
+		   "echo up; until test -e '%s/go'; do sleep 0.05; done; ls \"$TMPDIR\"\n",
+		   e->dir);
+	folder = tmp_folder();
+	wanted.folder = folder;
+	rv_e2e_start(e);
+	job = rv_e2e_add(e, "stays", NULL);
+	rv_e2e_until(e, job, RV_JOB_RUNNING);
+	(void)ends(RV_JOB_DEAD);
+	(void)ends(RV_JOB_DEAD);
+	rv_test_write_file(rv_e2e_path(e, "go"), "%s", "");
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_assert_has(output(job), "x\n");
+	/* The last of them by the start of a worker yet to come. */
+	(void)ends(RV_JOB_DEAD);
+	(void)rv_e2e_reeve(e, "wait", "--all", NULL);
+	rv_e2e_kill(e);
+	cr_assert(rv_e2e_gone(e, RV_E2E_WAIT_MS));
+	rv_e2e_start(e);
+	cr_assert(rv_test_wait_until(is_empty, &wanted, 20000), "%d are left", entries(folder));
+	rv_e2e_stop(e);
+	cr_assert(eq(int, rmdir(folder), 0));
+	free(folder);
+	rv_e2e_fini(e);
+}
+
+/* It cannot be many, cannot get away, and its neighbour goes on. */
+Test(e2e_exec, a_fork_bomb_within_limits_is_killed_whole)
+{
+	int64_t job;
+
+	if (geteuid() != 0)
+		cr_skip("needs root: RLIMIT_NPROC counts all processes of a user");
+	up("user = nobody\nlimit_nproc = 60\nlimit_cpu = 5s\ntimeout = 800ms\nkill_after = 100ms\n"
+	   "shell = yes\ncommand = b() { setsid sh -c 'sleep 60' & b | b & }; b; sleep 60\n");
+	job = ends(RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error, "timed out after 800ms");
+	cr_assert(eq(int, rv_e2e_reeve(e, "run", "--", "echo", "alive", NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "alive\n");
 	rv_e2e_end(e);
 }

@@ -290,6 +290,37 @@ Test(spawn, limits_umask_priority_and_folder)
 		       wanted);
 }
 
+/* What was asked for and cannot be had is said, not left out. */
+Test(spawn, shares_that_cannot_be_had_are_named)
+{
+	uint64_t cpus[RV_SPAWN_CPUS / 64] = {[15] = 1ULL << 63};
+	struct rv_spawn how = {.argv = RV_WORDS("true"), .cpus = cpus};
+	struct rv_why why = {{0}};
+	struct rv_proc proc;
+	struct rv_exit end;
+
+	cr_assert(ne(int, rv_spawn(&how, &proc, &why), RV_OK));
+	rv_assert_has(why.text, "CPUs");
+	if (geteuid() != 0)
+		cr_skip("the rest needs root");
+	cr_assert(eq(int, setresuid(65534, 65534, 0), 0));
+	how.cpus = NULL;
+	how.ioprio = 1 << 13;
+	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
+	rv_assert_has(why.text, "priority of I/O");
+	how.ioprio = 0;
+	how.oom_score_adj = -900;
+	how.oom_score_must = true;
+	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
+	rv_assert_has(why.text, "oom_score_adj");
+	how.oom_score_must = false;
+	how.envp = RV_WORDS(PATH_ENV);
+	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_OK));
+	end = reap(&proc);
+	cr_assert(eq(int, end.code, 0));
+	cr_assert(eq(int, setresuid(0, 0, 0), 0));
+}
+
 Test(spawn, a_zeroed_request_inherits)
 {
 	struct rv_spawn how = {0};

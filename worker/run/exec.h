@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "loop/loop.h"
 #include "os/spawn.h"
+#include "run/tmp.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct rv_exec {
 	struct rv_loop_timer listen, grace, sweep;
 	struct rv_exit exit;
 	bool exited, swept, complained;
+	struct rv_tmp tmp;
 	int killed;       /* processes that its leader left behind */
 	int64_t ended_us; /* mono, of the leader */
 	char words[4096]; /* the end of stderr; at end() with a NUL */

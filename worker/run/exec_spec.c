@@ -21,7 +21,7 @@
 
 #define SPEC_MAX  (1U << 20)
 #define ENV_MAX   1024 /* variables of a job */
-#define OOM_SCORE 500  /* a job goes before its worker and its daemon */
+#define OOM_SCORE 500  /* a job goes before its worker and its daemon; the key's default */
 
 /* The environment while it is built: NAME=VALUE, later ones replace earlier ones. */
 struct env {
@@ -343,6 +343,8 @@ static int build_env(const struct rv_exec_input *in, const json_t *spec, struct 
 		err = adhoc_env(spec, &env, why);
 	if (err == RV_OK && !in->adhoc && in->task->shell)
 		err = shell_env(spec, &env, why);
+	if (err == RV_OK && in->tmp)
+		err = env_put(&env, rv_arena_printf(arena, "TMPDIR=%s", in->tmp), why);
 	if (err == RV_OK)
 		err = in->claim ? own_env(in, &env, why) : handler_env(in, &env, why);
 	if (err == RV_OK)
@@ -460,17 +462,22 @@ void rv_exec_spec_fini(struct rv_exec_spec *spec)
 void rv_exec_spec_spawn(const struct rv_exec_spec *spec, const struct rv_conf_task *task,
 			struct rv_spawn *ret_how)
 {
+	static const struct rv_conf_cpus any;
+
 	*ret_how = (struct rv_spawn){
 		.path = spec->path,
 		.argv = spec->argv,
 		.envp = spec->envp,
 		.new_session = true,
 		.parent_death_signal = 9,
-		.no_new_privs = true,
+		.no_new_privs = task->no_new_privs,
 		.cwd = spec->cwd,
 		.umask = task->umask == 0 ? RV_SPAWN_UMASK_0 : task->umask,
 		.nice = task->nice,
-		.oom_score_adj = OOM_SCORE,
+		.ioprio = task->ionice,
+		.cpus = memcmp(&task->cpus, &any, sizeof(any)) != 0 ? task->cpus.bits : NULL,
+		.oom_score_adj = task->oom_score_adj,
+		.oom_score_must = task->oom_score_adj != OOM_SCORE,
 		.switch_user = spec->switch_user,
 		.uid = spec->uid,
 		.gid = spec->gid,

@@ -37,6 +37,7 @@ struct rv_exec_input {
 	int64_t deadline_us;       /* wall; 0 none */
 	const char *mark;          /* REEVE_INSTANCE */
 	char *const *environment;  /* the daemon's, for pass_env */
+	const char *tmp;           /* TMPDIR; NULL: not by us */
 };
 
 struct rv_exec_spec {

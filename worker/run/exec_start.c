@@ -18,8 +18,8 @@ static int64_t deadline_of(const struct rv_turn *turn)
 	return turn->claim.timeout_us > 0 ? turn->started_us + turn->claim.timeout_us : 0;
 }
 
-static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec_spec *spec,
-		 struct rv_why *why)
+static int build(struct rv_worker *worker, struct rv_turn *turn, const struct rv_tmp *tmp,
+		 struct rv_exec_spec *spec, struct rv_why *why)
 {
 	const struct rv_conf *conf = worker->conf;
 	struct rv_exec_input input = {
@@ -32,6 +32,7 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec_
 		.deadline_us = deadline_of(turn),
 		.mark = worker->mark,
 		.environment = environ,
+		.tmp = tmp->path[0] != '\0' ? tmp->path : NULL,
 	};
 	int err = rv_turn_load(worker, turn, why);
 
@@ -94,10 +95,15 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	struct rv_exec_spec spec = {0};
 	int ends[RV_EXEC_PIPES] = {-1, -1, -1};
 	int payload = -1;
-	int err;
+	int err = RV_OK;
 
-	*exec = (struct rv_exec){.proc = {.pidfd = -1}, .fds = {-1, -1, -1}};
-	err = build(worker, turn, &spec, why);
+	*exec = (struct rv_exec){.proc = {.pidfd = -1}, .fds = {-1, -1, -1}, .tmp = {.fd = -1}};
+	if (turn->task->private_tmp)
+		err = rv_tmp_make(worker, &exec->tmp, why);
+	if (err == RV_OK)
+		err = build(worker, turn, &exec->tmp, &spec, why);
+	if (err == RV_OK && spec.switch_user && exec->tmp.fd >= 0)
+		err = rv_tmp_give(&exec->tmp, spec.uid, spec.gid, why);
 	if (err == RV_OK)
 		err = rv_turn_payload(worker, turn, &payload, why);
 	if (err == RV_OK)
@@ -111,6 +117,7 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	if (err != RV_OK) {
 		for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 			rv_fd_close(&exec->fds[i]);
+		(void)rv_tmp_remove(&exec->tmp, RV_S_US); /* it is empty */
 	}
 	return err;
 }

@@ -2,6 +2,7 @@
  * The exec handler: a process for each job, in a session of its own, its output read from pipes.
  * Worker processes.  A job is over when its leader has ended and no other process of it is left;
  * never may one outlive the run (R9), and never may a pipe that somebody holds keep us waiting.
+ * (Wider than it should be: it is where a process, what it has of the machine and the turn meet.)
  */
 #include "run/handler.h"
 
@@ -134,7 +135,7 @@ static void sweep(struct rv_worker *worker)
 	INV(job.exited && !job.swept);
 	rv_loop_timer_stop(&job.listen);
 	rv_loop_timer_stop(&job.grace);
-	job.swept = swept(turn);
+	job.swept = swept(turn) && rv_tmp_remove(&job.tmp, TURN_US);
 	ready(turn);
 	if (!job.swept) {
 		rv_loop_timer_start(worker->loop, &job.sweep, AGAIN_US, on_sweep, worker);
@@ -210,6 +211,13 @@ static void on_exit(struct rv_loop_proc *watch)
 	if (rv_loop_timer_active(&exec->listen))
 		listen_to(worker);
 	rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, on_sweep, worker);
+}
+
+static int open_exec(struct rv_worker *worker, struct rv_why *why)
+{
+	(void)why;
+	rv_tmp_sweep(worker);
+	return RV_OK;
 }
 
 static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
@@ -308,6 +316,7 @@ static void end(struct rv_turn *turn)
 
 const struct rv_handler rv_handler_exec = {
 	.name = "exec",
+	.open = open_exec,
 	.start = start,
 	.ready = ready,
 	.stop = stop,

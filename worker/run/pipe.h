@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "os/spawn.h"
 #include "run/tail.h"
+#include "run/tmp.h"
 #include "store/request.h"
 
 #include <stdbool.h>
@@ -59,6 +60,7 @@ struct rv_pipe_proc {
 	char why[256];   /* and why; "" */
 	size_t tail_job; /* bytes of stderr of its present job */
 	struct rv_tail tail;
+	struct rv_tmp tmp;
 };
 
 /* ---- pipe_proc.c */

@@ -108,7 +108,7 @@ static void on_sweep(struct rv_loop_timer *timer)
 	struct rv_pipe_proc *p = timer->ctx;
 
 	INV(p->state == RV_PIPE_DEAD);
-	if (!swept(p)) {
+	if (!swept(p) || !rv_tmp_remove(&p->tmp, TURN_US)) {
 		rv_loop_timer_start(p->worker->loop, &p->timer, AGAIN_US, on_sweep, p);
 		return;
 	}

@@ -208,7 +208,7 @@ static int spawn(struct rv_pipe_proc *p, const struct rv_exec_spec *spec,
 
 static int launch(struct rv_pipe_proc *p, struct rv_why *why)
 {
-	const struct rv_exec_input input = {
+	struct rv_exec_input input = {
 		.task = p->task,
 		.instance_name = p->worker->conf->reeve.instance,
 		.mark = p->worker->mark,
@@ -217,10 +217,17 @@ static int launch(struct rv_pipe_proc *p, struct rv_why *why)
 	struct rv_exec_spec spec = {0};
 	int ends[RV_PIPE_OUTS + 1] = {-1, -1, -1, -1};
 	struct rv_arena arena;
-	int err;
+	int err = RV_OK;
 
 	rv_arena_init(&arena);
-	err = rv_exec_spec_build(&input, &arena, &spec, why);
+	if (p->task->private_tmp) {
+		err = rv_tmp_make(p->worker, &p->tmp, why);
+		input.tmp = p->tmp.path;
+	}
+	if (err == RV_OK)
+		err = rv_exec_spec_build(&input, &arena, &spec, why);
+	if (err == RV_OK && spec.switch_user && p->tmp.fd >= 0)
+		err = rv_tmp_give(&p->tmp, spec.uid, spec.gid, why);
 	if (err == RV_OK)
 		err = make_pipes(p, ends, why);
 	if (err == RV_OK)
@@ -269,6 +276,7 @@ int rv_pipe_start(struct rv_worker *worker, const struct rv_conf_task *task,
 	p->task = task;
 	p->state = RV_PIPE_BOOTING;
 	p->proc.pidfd = -1;
+	p->tmp.fd = -1;
 	p->in_fd = -1;
 	for (unsigned i = 0; i < RV_PIPE_OUTS; i++)
 		p->fds[i] = -1;
@@ -310,5 +318,7 @@ void rv_pipe_free(struct rv_pipe_proc *p)
 	rv_fd_close(&p->proc.pidfd);
 	rv_buf_fini(&p->lines);
 	rv_buf_fini(&p->heard);
+	if (!rv_tmp_remove(&p->tmp, RV_S_US)) /* mostly gone before; the rest at the next start */
+		rv_fd_close(&p->tmp.fd);
 	free(p);
 }

@@ -120,6 +120,8 @@ static void forget_process(struct rv_child *child)
 	child->ping = 0;
 	child->stuck_us = 0;
 	child->jobs_done = 0;
+	child->is_spent = false;
+	child->chance = (uint32_t)rv_random_u64();
 	child->is_paused = false;
 	child->credit = CREDIT_MESSAGES;
 	child->filled_us = rv_mono_us();
@@ -131,7 +133,11 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 {
 	enum rv_proc_kind kind = rv_child_kind(child);
 	bool is_worker = child->pool != RV_POOL_NONE;
+#ifdef RV_MUTANT_QUIET_FROM_NOW_ON
+	bool is_quiet = false;
+#else
 	bool is_quiet = is_worker && sup->pools[child->pool].hold == RV_HOLD_QUIET;
+#endif
 	/* A keeper with predecessors finds a store, or none that it may make. */
 	const char *third = is_worker ? "--pool" : sup->has_store ? "--highest" : NULL;
 	char slot[16];

@@ -20,6 +20,7 @@
 #include "supervisor/child.h"
 #include "supervisor/group.h"
 #include "supervisor/oom.h"
+#include "supervisor/roll.h"
 #include "supervisor/step.h"
 #include "wire/sup.h"
 
@@ -142,6 +143,9 @@ static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_r
 		rv_restart_after(&child->restart, pool ? &pool->policy : &keepers, &death);
 
 	INV(child->life == RV_LIFE_DOWN);
+	rv_roll_note(sup, child, reason, lived_us);
+	if (delay_us != RV_RESTART_NEVER && pool && !pool->is_restarted && rv_reason_counts(reason))
+		delay_us = RV_RESTART_NEVER;
 	if (reason != RV_REASON_STOPPED)
 		child->last_reason = reason;
 	if (sup->mode != RV_MODE_RUN || child->is_leaving)

@@ -3,9 +3,10 @@
  * never at time, and doing nothing is always safe.
  *
  * The keeper comes first, at start (workers wait for its first READY) and in a reload (it mirrors
- * new queues and tasks before a worker serves them), and goes last.  A roll replaces one worker of
- * a pool at a time and goes on only while all others of the pool are up: a configuration whose
- * workers fail stops at the first of them.
+ * new queues and tasks before a worker serves them), and goes last.  A roll replaces the old
+ * workers of a pool: with a surge the new ones are up before old ones leave; without, as many may
+ * be missing at a time as max_unavailable says.  Newcomers that are not up stop it, as missing ones
+ * do.
  */
 #include "supervisor/plan.h"
 
@@ -48,24 +49,56 @@ static bool plan_keeper(const struct rv_plan_in *in, struct rv_plan *plan)
 	return keeper->life == RV_LIFE_RUNNING && !keeper->is_old;
 }
 
-/* Those that are too many go: first the ones that do not run anyhow, then the last ones. */
+/* What a pool has; those that leave are not counted. */
+struct count {
+	int have;
+	int up;  /* RUNNING */
+	int old; /* to be replaced, with a process that is not told to end yet */
+};
+
+static struct count count_pool(const struct rv_plan_in *in, int pool)
+{
+	struct count sum = {0};
+
+	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots; i++) {
+		const struct rv_plan_slot *slot = &in->slots[i];
+
+		if (slot->pool != pool || slot->is_leaving)
+			continue;
+		sum.have++;
+		sum.up += slot->life == RV_LIFE_RUNNING;
+		sum.old += slot->is_old && rv_life_is_serving(slot->life);
+	}
+	POST(sum.up <= sum.have && sum.old <= sum.have);
+	return sum;
+}
+
+/* Those that are too many go: the ones that do not run anyhow, old ones, idle ones, the last ones.
+ */
 static void plan_surplus(const struct rv_plan_in *in, struct rv_plan *plan, int pool, int surplus)
 {
-	for (int pass = 0; pass < 2; pass++) {
+	bool gone[RV_PLAN_SLOTS_MAX] = {false};
+
+	for (int pass = 0; pass < 4; pass++) {
 		for (size_t i = in->nslots - 1; i > RV_PLAN_KEEPER && surplus > 0; i--) {
 			const struct rv_plan_slot *slot = &in->slots[i];
 			bool runs = rv_life_has_process(slot->life);
 
-			if (slot->pool != pool || slot->is_leaving || runs != (pass == 1))
+			if (slot->pool != pool || slot->is_leaving || gone[i])
+				continue;
+			if ((pass == 0 && runs) || (pass == 1 && !slot->is_old) ||
+			    (pass == 2 && !slot->is_idle))
 				continue;
 			add(plan, runs ? RV_PLAN_LEAVE : RV_PLAN_FREE, (int)i, pool);
+			gone[i] = true;
 			surplus--;
 		}
 	}
 }
 
-static void plan_missing(const struct rv_plan_in *in, struct rv_plan *plan, int *started, int pool,
-			 int missing, bool taken[])
+/* How many of ${missing} found no free place. */
+static int plan_missing(const struct rv_plan_in *in, struct rv_plan *plan, int *started, int pool,
+			int missing, bool taken[])
 {
 	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots && missing > 0; i++) {
 		if (in->slots[i].pool != RV_POOL_NONE || taken[i])
@@ -75,37 +108,91 @@ static void plan_missing(const struct rv_plan_in *in, struct rv_plan *plan, int 
 		start(in, plan, started, (int)i, pool);
 		missing--;
 	}
+	return missing;
 }
 
-/* One old worker of the pool at a time, while all the others are up. */
-static void plan_roll(const struct rv_plan_in *in, struct rv_plan *plan, int pool)
+/* An old one without a process need not wait for its delay: what it becomes is new. */
+static bool plan_release(const struct rv_plan_in *in, struct rv_plan *plan, int pool)
 {
-	int old = -1;
-
 	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots; i++) {
 		const struct rv_plan_slot *slot = &in->slots[i];
 
-		if (slot->pool != pool || slot->is_leaving)
-			continue;
-		if (slot->is_old && waits(slot->life)) {
+		if (slot->pool == pool && !slot->is_leaving && slot->is_old && waits(slot->life)) {
 			add(plan, RV_PLAN_RELEASE, (int)i, pool);
-			return;
-		}
-		if (slot->is_old && rv_life_is_serving(slot->life)) {
-			if (old < 0)
-				old = (int)i;
-		} else if (slot->life != RV_LIFE_RUNNING) {
-			return;
+			return true;
 		}
 	}
-	if (old >= 0)
-		add(plan, RV_PLAN_STOP, old, pool);
+	return false;
+}
+
+static void plan_roll(const struct rv_plan_in *in, struct rv_plan *plan, int *started, int pool,
+		      bool taken[])
+{
+	const struct rv_plan_pool *how = &in->pools[pool];
+	struct count sum = count_pool(in, pool);
+	int least = how->wanted - how->max_unavailable;
+	int more = how->wanted + how->surge - sum.have;
+
+	PRE(how->surge >= 0 && how->max_unavailable >= 0);
+	if (sum.old == 0 || plan_release(in, plan, pool))
+		return;
+	/* Not more newcomers than there will be in the end. */
+	if (more > how->wanted - (sum.have - sum.old))
+		more = how->wanted - (sum.have - sum.old);
+	if (more > 0) {
+		int placeless = plan_missing(in, plan, started, pool, more, taken);
+
+		sum.have += more - placeless;
+		if (placeless == more && least == how->wanted)
+			least--; /* the table is full: rather one after the other than never */
+	}
+	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots && sum.old > 0; i++) {
+		const struct rv_plan_slot *slot = &in->slots[i];
+		bool is_up = slot->life == RV_LIFE_RUNNING;
+
+		if (slot->pool != pool || slot->is_leaving || !slot->is_old ||
+		    !rv_life_is_serving(slot->life))
+			continue;
+		if (is_up && sum.up - 1 < least)
+			return;
+		add(plan, sum.have > how->wanted ? RV_PLAN_LEAVE : RV_PLAN_STOP, (int)i, pool);
+		sum.have -= sum.have > how->wanted;
+		sum.up -= is_up;
+		sum.old--;
+	}
+}
+
+/* How many a pool may have at the moment, its surge included. */
+static int most_of(const struct rv_plan_in *in, int pool, bool may_roll)
+{
+	const struct rv_plan_pool *how = &in->pools[pool];
+	bool rolls = may_roll && !how->keeps_old && count_pool(in, pool).old > 0;
+
+	return how->wanted + (rolls ? how->surge : 0);
+}
+
+static void plan_pool(const struct rv_plan_in *in, struct rv_plan *plan, int *started, int p,
+		      bool may_roll, bool taken[])
+{
+	const struct rv_plan_pool *pool = &in->pools[p];
+	struct count sum = count_pool(in, p);
+	int most = most_of(in, p, may_roll);
+
+	if (sum.have > most) {
+		plan_surplus(in, plan, p, sum.have - most);
+		return;
+	}
+	if (sum.have < pool->wanted && !pool->waits)
+		(void)plan_missing(in, plan, started, p, pool->wanted - sum.have, taken);
+	if (may_roll && !pool->keeps_old && sum.old > 0)
+		plan_roll(in, plan, started, p, taken);
+	else if (may_roll)
+		(void)plan_release(in, plan, p);
 }
 
 static void plan_pools(const struct rv_plan_in *in, struct rv_plan *plan, int *started,
 		       bool may_roll)
 {
-	int have[RV_PLAN_SLOTS_MAX] = {0};
 	bool taken[RV_PLAN_SLOTS_MAX] = {false};
 
 	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots; i++) {
@@ -114,38 +201,24 @@ static void plan_pools(const struct rv_plan_in *in, struct rv_plan *plan, int *s
 		if (slot->pool == RV_POOL_NONE)
 			continue;
 		INV(slot->pool >= 0 && (size_t)slot->pool < in->npools);
-		if (!slot->is_leaving)
-			have[slot->pool]++;
-		else if (!rv_life_has_process(slot->life))
+		if (slot->is_leaving && !rv_life_has_process(slot->life))
 			add(plan, RV_PLAN_FREE, (int)i, slot->pool);
 	}
-	for (size_t p = 0; p < in->npools; p++) {
-		if (have[p] > in->wanted[p])
-			plan_surplus(in, plan, (int)p, have[p] - in->wanted[p]);
-		else if (have[p] < in->wanted[p])
-			plan_missing(in, plan, started, (int)p, in->wanted[p] - have[p], taken);
-		if (may_roll && have[p] <= in->wanted[p])
-			plan_roll(in, plan, (int)p);
-	}
+	for (size_t p = 0; p < in->npools; p++)
+		plan_pool(in, plan, started, (int)p, may_roll, taken);
 }
 
-/* The dead of the pools, when their time has come.  Those that go for good were dealt with. */
-static void plan_restarts(const struct rv_plan_in *in, struct rv_plan *plan, int *started)
+/* The dead of the pools, when their time has come.  Those that go for good are dealt with below. */
+static void plan_restarts(const struct rv_plan_in *in, struct rv_plan *plan, int *started,
+			  bool may_roll)
 {
-	int have[RV_PLAN_SLOTS_MAX] = {0};
-
 	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots; i++) {
 		const struct rv_plan_slot *slot = &in->slots[i];
 
-		if (slot->pool == RV_POOL_NONE || slot->is_leaving)
+		if (slot->pool == RV_POOL_NONE || slot->is_leaving || slot->life != RV_LIFE_DOWN ||
+		    in->pools[slot->pool].waits)
 			continue;
-		have[slot->pool]++;
-	}
-	for (size_t i = RV_PLAN_KEEPER + 1; i < in->nslots; i++) {
-		const struct rv_plan_slot *slot = &in->slots[i];
-
-		if (slot->pool != RV_POOL_NONE && !slot->is_leaving && slot->life == RV_LIFE_DOWN &&
-		    have[slot->pool] <= in->wanted[slot->pool])
+		if (count_pool(in, slot->pool).have <= most_of(in, slot->pool, may_roll))
 			start(in, plan, started, (int)i, slot->pool);
 	}
 }
@@ -157,7 +230,7 @@ static void plan_run(const struct rv_plan_in *in, struct rv_plan *plan)
 
 	if (!in->may_work)
 		return;
-	plan_restarts(in, plan, &started);
+	plan_restarts(in, plan, &started, may_roll);
 	plan_pools(in, plan, &started, may_roll);
 }
 

@@ -24,15 +24,24 @@ enum rv_mode {
 struct rv_plan_slot {
 	enum rv_life life;
 	int pool;        /* RV_POOL_NONE: free; of no meaning for the keeper */
-	bool is_old;     /* was started with another configuration than the present one */
+	bool is_old;     /* is to be replaced: of an older generation than its pool, or worn out */
+	bool is_idle;    /* by its own word: goes first where one is too many */
 	bool is_leaving; /* its pool has no place for it any more */
+};
+
+struct rv_plan_pool {
+	int wanted;          /* workers */
+	int surge;           /* in a roll: so many more than wanted, for a while */
+	int max_unavailable; /* in a roll: so many of wanted need not be up; 0 only with a surge */
+	bool waits;          /* it may not start any: another pool comes first */
+	bool keeps_old;      /* its old ones are not replaced: their successors fail */
 };
 
 struct rv_plan_in {
 	enum rv_mode mode;
 	const struct rv_plan_slot *slots; /* [RV_PLAN_KEEPER] is the keeper's */
 	size_t nslots;
-	const int *wanted; /* workers, by pool */
+	const struct rv_plan_pool *pools;
 	size_t npools;
 	bool may_work;      /* the keeper of this area has been ready: workers may begin */
 	bool keeper_may_go; /* when ending: it has the last obituaries, or will never have */

@@ -14,8 +14,11 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "supervisor/child.h"
+#include "supervisor/roll.h"
+#include "wire/area.h"
 #include "wire/sup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int rv_pools_find(const struct rv_sup *sup, const char *name)
@@ -84,6 +87,14 @@ static void take(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned
 		.burst = from->restart_burst.count,
 		.burst_us = from->restart_burst.per_us,
 	};
+	pool->surge = from->surge;
+	pool->max_unavailable = from->max_unavailable;
+	pool->is_restarted = from->restart;
+	pool->recycle_jobs = from->recycle_jobs;
+	pool->recycle_age_us = from->recycle_age_us;
+	pool->recycle_rss_bytes = from->recycle_rss_bytes;
+	(void)snprintf(pool->after, sizeof pool->after, "%s",
+		       from->after ? rv_conf_after(from->after) : "");
 	pool->ntokens = 0;
 	for (size_t i = 0; i < from->queues.count && i < RV_QUEUES_MAX; i++)
 		pool->tokens[pool->ntokens++] = rv_ring_token(from->queues.items[i]);
@@ -109,6 +120,66 @@ int rv_pools_target(const struct rv_pool *pool)
 	if (!pool->is_used || pool->is_gone || pool->hold == RV_HOLD_DRAINED)
 		return 0;
 	return pool->wanted;
+}
+
+const struct rv_pool *rv_pools_first(const struct rv_sup *sup, const struct rv_pool *pool)
+{
+	int p = pool->after[0] != '\0' ? rv_pools_find(sup, pool->after) : RV_POOL_NONE;
+
+	if (p == RV_POOL_NONE || sup->pools[p].is_gone || sup->pools[p].has_been_up)
+		return NULL;
+	return &sup->pools[p];
+}
+
+struct rv_plan_pool rv_pools_plan(const struct rv_sup *sup, int p)
+{
+	const struct rv_pool *pool = &sup->pools[p];
+
+	PRE(p >= 0 && p < RV_PLAN_SLOTS_MAX);
+	if (!pool->is_used)
+		return (struct rv_plan_pool){0};
+	return (struct rv_plan_pool){
+		.wanted = rv_pools_target(pool),
+		.surge = pool->surge,
+		.max_unavailable = pool->max_unavailable,
+		.waits = rv_pools_first(sup, pool) != NULL,
+		.keeps_old = pool->roll.state == RV_ROLL_GIVEN_UP,
+	};
+}
+
+static int count_running(const struct rv_sup *sup, int p)
+{
+	int running = 0;
+
+	for (size_t i = 1; i < sup->nslots; i++) {
+		const struct rv_child *child = &sup->children[i];
+
+		running += child->pool == p && !child->is_leaving && child->life == RV_LIFE_RUNNING;
+	}
+	return running;
+}
+
+bool rv_pools_is_idle(const struct rv_sup *sup, const struct rv_child *child)
+{
+	struct rv_area_hint hint;
+
+	return child->pool != RV_POOL_NONE && child->life == RV_LIFE_RUNNING &&
+	       count_running(sup, child->pool) > rv_pools_target(&sup->pools[child->pool]) &&
+	       rv_area_peek(sup->area_fd, child->slot, &hint) == RV_OK &&
+	       hint.incarnation == child->incarnation && hint.idle != 0;
+}
+
+void rv_pools_look(struct rv_sup *sup)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		struct rv_pool *pool = &sup->pools[p];
+
+		if (!pool->is_used || pool->has_been_up || !sup->may_work ||
+		    rv_pools_first(sup, pool) || count_running(sup, p) < rv_pools_target(pool))
+			continue;
+		pool->has_been_up = true;
+		sup->is_dirty = true;
+	}
 }
 
 static int may_change(const struct rv_sup *sup, struct rv_why *why)
@@ -195,6 +266,23 @@ int rv_pools_hold(struct rv_sup *sup, int pool, enum rv_hold hold, struct rv_why
 		if (sup->pools[p].is_used && !sup->pools[p].is_gone &&
 		    (pool == RV_POOL_NONE || p == pool))
 			change(sup, p, hold);
+	}
+	return RV_OK;
+}
+
+int rv_pools_restart(struct rv_sup *sup, int pool, struct rv_why *why)
+{
+	int err = may_change(sup, why);
+
+	PRE(pool == RV_POOL_NONE || sup->pools[pool].is_used);
+	if (err != RV_OK)
+		return err;
+	sup->last_generation++;
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (sup->pools[p].is_used && !sup->pools[p].is_gone &&
+		    (pool == RV_POOL_NONE || p == pool))
+			rv_roll_begin(sup, &sup->pools[p], sup->last_generation,
+				      "somebody asked for it");
 	}
 	return RV_OK;
 }

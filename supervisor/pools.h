@@ -18,6 +18,16 @@ void rv_pools_take(struct rv_sup *sup, const struct rv_conf *conf);
 
 /* How many workers it should have now; 0 for a free place. */
 int rv_pools_target(const struct rv_pool *pool);
+/* What plan.c is to know of it; a free place wants nothing. */
+struct rv_plan_pool rv_pools_plan(const struct rv_sup *sup, int pool);
+/* It is one of more than its pool should have, and says that it is idle: that costs a pread. */
+bool rv_pools_is_idle(const struct rv_sup *sup, const struct rv_child *child);
+/* Which pools are up for the first time?  Others may begin then.  Before each plan. */
+void rv_pools_look(struct rv_sup *sup);
+/* The pool that has to be up before this one begins, if it is not; NULL: none. */
+const struct rv_pool *rv_pools_first(const struct rv_sup *sup, const struct rv_pool *pool);
+/* Replaces the workers of the pool, or of all (RV_POOL_NONE), by new ones. */
+int rv_pools_restart(struct rv_sup *sup, int pool, struct rv_why *why) RV_MUST_CHECK;
 /* "quiet" or "drained"; NULL: nothing is asked of it. */
 const char *rv_pools_hold_name(enum rv_hold hold);
 

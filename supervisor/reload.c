@@ -21,6 +21,7 @@
 #include "supervisor/env.h"
 #include "supervisor/main.h"
 #include "supervisor/pools.h"
+#include "supervisor/roll.h"
 #include "supervisor/step.h"
 
 #include <stdio.h>
@@ -209,7 +210,7 @@ int rv_reload_adopt(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why
 	sup->child_env = child_env;
 	rv_conf_free(sup->conf);
 	sup->conf = conf;
-	sup->generation++;
+	sup->generation = ++sup->last_generation;
 	sup->kill_after_us = longest_kill_after(conf);
 	rv_pools_take(sup, conf);
 	sup->is_dirty = true;
@@ -349,8 +350,11 @@ static int apply(struct gather *gather, struct rv_conf *conf, struct rv_why *why
 	err = gather->is_effective ? rv_reload_adopt(sup, conf, why) : RV_OK;
 	if (err == RV_OK && gather->is_effective) {
 		for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-			if (sup->pools[p].is_used && (gather->rolls_all || gather->rolls[p]))
-				sup->pools[p].generation = sup->generation;
+			if (sup->pools[p].is_used && !sup->pools[p].is_gone &&
+			    sup->pools[p].generation < sup->generation &&
+			    (gather->rolls_all || gather->rolls[p]))
+				rv_roll_begin(sup, &sup->pools[p], sup->generation,
+					      "the configuration has changed");
 		}
 	}
 	if (err != RV_OK || !gather->is_effective)
@@ -393,6 +397,7 @@ int rv_reload(struct rv_sup *sup, bool dry, json_t *answer, struct rv_why *why)
 	} else if (!dry) {
 		sup->reloaded_us = rv_wall_us();
 		release_held(sup);
+		rv_roll_again(sup);
 		rv_log(RV_LOG_INFO, RV_EV_conf_reloaded, "%s",
 		       gather.is_effective ? "the new configuration is in force"
 					   : "the configuration is unchanged");

@@ -30,6 +30,12 @@ const char *rv_reason_text(enum rv_reason reason)
 	return reasons[reason].text;
 }
 
+bool rv_reason_counts(enum rv_reason reason)
+{
+	PRE(reason < RV_REASONS);
+	return reasons[reason].counts == YES;
+}
+
 void rv_restart_stable(struct rv_restart *restart)
 {
 	restart->in_a_row = 0;

@@ -21,6 +21,8 @@ enum rv_reason {
 };
 
 const char *rv_reason_name(enum rv_reason reason);
+/* A failure of its own, for which delays grow. */
+bool rv_reason_counts(enum rv_reason reason);
 const char *rv_reason_text(enum rv_reason reason);
 
 #define RV_RESTART_BURST_MAX 1000 /* the upper bound of restart_burst in conf/keys.def */

@@ -17,6 +17,7 @@
 #include "os/self.h"
 #include "supervisor/control.h"
 #include "supervisor/pools.h"
+#include "supervisor/roll.h"
 #include "wire/area.h"
 
 #include <errno.h>
@@ -76,10 +77,14 @@ const char *rv_status_pool(const struct rv_sup *sup, int pool, enum rv_reason *r
 		return "draining";
 	if (sup->pools[pool].hold != RV_HOLD_NONE)
 		return rv_pools_hold_name(sup->pools[pool].hold);
+	if (rv_pools_first(sup, &sup->pools[pool]))
+		return "waiting";
 	if (sum.held > 0)
 		return "failed";
 	if (sum.degraded > 0)
 		return "degraded";
+	if (sup->pools[pool].roll.state == RV_ROLL_ON)
+		return "rolling";
 	return sum.alive < rv_pools_target(&sup->pools[pool]) ? "starting" : "ok";
 }
 
@@ -142,6 +147,23 @@ static void say_store(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, int
 	say(fn, ctx, count, text);
 }
 
+static void say_rolls(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, int *count)
+{
+	char text[240];
+
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		const struct rv_pool *pool = &sup->pools[p];
+
+		if (!pool->is_used || pool->roll.state != RV_ROLL_GIVEN_UP)
+			continue;
+		(void)snprintf(text, sizeof text,
+			       "pool %s: new workers do not come up, %d old ones are kept; when it "
+			       "is mended, reeve reload or reeve pool restart %s",
+			       pool->name, rv_roll_left(sup, p), pool->name);
+		say(fn, ctx, count, text);
+	}
+}
+
 int rv_status_degraded(const struct rv_sup *sup, rv_status_fn *fn, void *ctx)
 {
 	int count = 0;
@@ -162,6 +184,7 @@ int rv_status_degraded(const struct rv_sup *sup, rv_status_fn *fn, void *ctx)
 			       rv_reason_text(reason));
 		say(fn, ctx, &count, text);
 	}
+	say_rolls(sup, fn, ctx, &count);
 	size_t unclean = rv_obits_count(&sup->obits, RV_OBIT_UNCLEAN);
 
 	if (unclean > 0) {
@@ -202,7 +225,8 @@ static bool is_settled(const struct rv_sup *sup)
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
 		struct tally sum;
 
-		if (!sup->pools[p].is_used)
+		/* One that waits does so for another, which is looked at here. */
+		if (!sup->pools[p].is_used || rv_pools_first(sup, &sup->pools[p]))
 			continue;
 		sum = tally(sup, p);
 		if (sum.present < rv_pools_target(&sup->pools[p]) || sum.unsettled > 0)
@@ -340,6 +364,9 @@ static json_t *pool_json(const struct rv_sup *sup, int p)
 	    rv_json_set_int(json, "alive", sum.alive) == RV_OK &&
 	    rv_json_set_text(json, "state", state) == RV_OK &&
 	    rv_json_set_int(json, "restarts", (int64_t)sum.restarts) == RV_OK &&
+	    rv_json_set_text(json, "roll", rv_roll_name(pool->roll.state)) == RV_OK &&
+	    rv_json_set_int(json, "old", rv_roll_left(sup, p)) == RV_OK &&
+	    rv_json_set_int(json, "generation", pool->generation) == RV_OK &&
 	    rv_json_set_text(json, "reason",
 			     reason == RV_REASON_NONE ? NULL : rv_reason_name(reason)) == RV_OK)
 		return json;
@@ -373,6 +400,7 @@ static json_t *worker_json(const struct rv_sup *sup, const struct rv_child *chil
 								: json_null()) == RV_OK &&
 	       rv_json_set_text(json, "pool", sup->pools[child->pool].name) == RV_OK &&
 	       rv_json_set_int(json, "slot", child->slot) == RV_OK &&
+	       rv_json_set_int(json, "generation", child->generation) == RV_OK &&
 	       rv_json_set_text(json, "state", state) == RV_OK &&
 	       rv_json_set_new(json, "job", busy ? json_integer(hint.job) : json_null()) == RV_OK &&
 	       rv_json_set_int(json, "jobs_done",

@@ -19,6 +19,7 @@
 #include "supervisor/death.h"
 #include "supervisor/judge.h"
 #include "supervisor/pools.h"
+#include "supervisor/roll.h"
 #include "supervisor/status.h"
 #include "wire/area.h"
 
@@ -133,12 +134,12 @@ static void forget_pools(struct rv_sup *sup)
 static void make_plan(struct rv_sup *sup, int64_t now_us, struct rv_plan *ret_plan)
 {
 	static struct rv_plan_slot slots[RV_PLAN_SLOTS_MAX];
-	static int wanted[RV_PLAN_SLOTS_MAX];
+	static struct rv_plan_pool pools[RV_PLAN_SLOTS_MAX];
 	struct rv_plan_in in = {
 		.mode = sup->mode,
 		.slots = slots,
 		.nslots = sup->nslots,
-		.wanted = wanted,
+		.pools = pools,
 		.npools = RV_PLAN_SLOTS_MAX,
 		.may_work = sup->may_work,
 		.keeper_may_go = keeper_may_go(sup, now_us),
@@ -146,18 +147,17 @@ static void make_plan(struct rv_sup *sup, int64_t now_us, struct rv_plan *ret_pl
 	};
 
 	for (size_t p = 0; p < RV_PLAN_SLOTS_MAX; p++)
-		wanted[p] = rv_pools_target(&sup->pools[p]);
+		pools[p] = rv_pools_plan(sup, (int)p);
 	for (size_t i = 0; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
-		unsigned generation = child->pool == RV_POOL_NONE
-					      ? sup->generation
-					      : sup->pools[child->pool].generation;
 
 		slots[i] = (struct rv_plan_slot){
 			.life = child->life,
 			.pool = child->pool,
-			.is_old = child->generation != generation,
+			.is_old = i == RV_PLAN_KEEPER ? child->generation != sup->generation
+						      : rv_roll_is_old(sup, child),
 			.is_leaving = child->is_leaving,
+			.is_idle = rv_pools_is_idle(sup, child),
 		};
 	}
 	rv_plan_make(&in, ret_plan);
@@ -301,7 +301,10 @@ void rv_step(void *ctx)
 	/* Ending waits for times, not only for events. */
 	if (sup->mode != RV_MODE_RUN)
 		sup->is_dirty = true;
+	next_us = sooner(next_us, rv_recycle_look(sup, now_us));
+	rv_pools_look(sup);
 	has_more = plan_and_act(sup, now_us);
+	rv_roll_look(sup);
 	forget_pools(sup);
 	next_us = sooner(next_us, rv_status_notify(sup, now_us));
 	next_us = sooner(next_us, rv_control_expire(sup, now_us));

@@ -21,12 +21,13 @@ struct rv_options;
 
 struct rv_sup {
 	const struct rv_options *options;
-	struct rv_conf *conf;  /* owned */
-	int conf_fd;           /* its text, sealed: what children get */
-	unsigned generation;   /* of the configuration */
-	int64_t started_us;    /* mono */
-	int64_t reloaded_us;   /* wall; 0: never */
-	int64_t kill_after_us; /* the longest of all tasks */
+	struct rv_conf *conf;     /* owned */
+	int conf_fd;              /* its text, sealed: what children get */
+	unsigned generation;      /* of the configuration, and so of the keeper */
+	unsigned last_generation; /* given to a configuration or to a restart */
+	int64_t started_us;       /* mono */
+	int64_t reloaded_us;      /* wall; 0: never */
+	int64_t kill_after_us;    /* the longest of all tasks */
 
 	struct rv_loop *loop;
 	struct rv_loop_timer timer;
@@ -69,10 +70,11 @@ struct rv_sup {
 	size_t nliving;
 	size_t living_next; /* == nliving: all sent */
 
-	int64_t sweep_us;  /* when the next turn is due; 0: nothing to sweep */
-	int64_t end_us;    /* ending: when no more waiting is done for the keeper's ACKs */
-	int64_t retry_us;  /* a new area could not be made: when to try again */
-	int64_t oom_kills; /* of the system, as last read */
+	int64_t recycle_us; /* when workers are looked at next (recycle.c) */
+	int64_t sweep_us;   /* when the next turn is due; 0: nothing to sweep */
+	int64_t end_us;     /* ending: when no more waiting is done for the keeper's ACKs */
+	int64_t retry_us;   /* a new area could not be made: when to try again */
+	int64_t oom_kills;  /* of the system, as last read */
 	pid_t strangers[RV_STRANGERS_MAX]; /* children that were ours before we began; 0: none */
 
 	char doorbell[PATH_MAX];

@@ -32,6 +32,19 @@ enum rv_hold {
 #define RV_CHILD_NAME (RV_NAME_MAX + 16) /* "default/0" */
 #define RV_SECOND_US  1000000LL
 
+/* The replacement of a pool's workers (roll.h). */
+enum rv_roll_state {
+#define ROLL(sym, name) RV_ROLL_##sym,
+#include "supervisor/roll_states.def"
+	RV_ROLL_STATES
+};
+
+struct rv_roll {
+	enum rv_roll_state state;
+	int failures; /* newcomers that did not come up */
+	int64_t began_us;
+};
+
 /* What the supervisor needs of a pool, copied out of the configuration. */
 struct rv_pool {
 	bool is_used; /* a place in the table that is not free */
@@ -40,7 +53,16 @@ struct rv_pool {
 	int configured;      /* workers, as the configuration said last */
 	int wanted;          /* workers: the same, or what somebody scaled it to since */
 	enum rv_hold hold;   /* pools.h */
-	unsigned generation; /* of the configuration that its workers should have */
+	unsigned generation; /* that its workers should have: of a configuration, or of a restart */
+	struct rv_roll roll;
+	int surge;
+	int max_unavailable;
+	char after[RV_NAME_MAX]; /* the pool that comes first; "": none does */
+	bool has_been_up;        /* all that were wanted were there at once */
+	bool is_restarted;       /* what failed is started again */
+	int64_t recycle_jobs;    /* of a worker; 0: never, as of the next two */
+	int64_t recycle_age_us;
+	int64_t recycle_rss_bytes;
 	int64_t hang_us;
 	int64_t boot_us;
 	struct rv_restart_policy policy;
@@ -71,6 +93,8 @@ struct rv_child {
 	int pool;            /* RV_POOL_NONE: free; the keeper: RV_POOL_NONE */
 	int index;           /* in its pool */
 	bool is_leaving;
+	bool is_spent;   /* it has had its time: to be replaced (recycle.c) */
+	uint32_t chance; /* how much earlier than others it is */
 	unsigned generation;
 	char name[RV_CHILD_NAME];
 	unsigned slot;

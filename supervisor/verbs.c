@@ -153,6 +153,18 @@ static int verb_scale(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, st
 	return err;
 }
 
+static int verb_restart(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	int pool;
+	int err = get_pool(sup, ask->request, true, &pool, why);
+
+	if (err == RV_OK)
+		err = rv_pools_restart(sup, pool, why);
+	if (err == RV_OK && rv_json_set_int(answer, "generation", sup->last_generation) != RV_OK)
+		err = RV_E_NOMEM;
+	return err;
+}
+
 static int hold(struct rv_sup *sup, struct rv_ask *ask, enum rv_hold hold, struct rv_why *why)
 {
 	int pool;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/fmt.h"
+#include "base/near.h"
 #include "conf/words.h"
 #include "conf/zone.h"
 
@@ -46,9 +47,46 @@ static void check_pool(struct rv_builder *b, const struct rv_instance *in)
 	if (pool->restart_delay_us > pool->restart_delay_max_us)
 		check_less(b, in, "restart_delay", pool->restart_delay_us, "restart_delay_max",
 			   pool->restart_delay_max_us);
+	if (pool->surge == 0 && pool->max_unavailable == 0 && !rv_build_is_bad(in, "surge") &&
+	    !rv_build_is_bad(in, "max_unavailable"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "max_unavailable"),
+				  "[%s] max_unavailable = 0 needs a surge: else no worker could "
+				  "be replaced",
+				  in->title);
 	if (pool->queues.count == 0 && !rv_build_is_bad(in, "queues"))
 		rv_conf_error_add(b->errors, rv_build_where(in, "queues"),
 				  "[%s] serves no queue: queues is missing", in->title);
+}
+
+/* Who comes after whom has a first one. */
+static void check_after(struct rv_builder *b, const struct rv_conf *conf,
+			const struct rv_instance *in)
+{
+	const struct rv_conf_pool *first = in->base;
+	const struct rv_conf_pool *pool = first;
+	const char *names[RV_CONF_WORKERS_MAX];
+	const char *near;
+	size_t n = 0;
+
+	if (rv_build_is_bad(in, "after"))
+		return;
+	for (size_t steps = 0; pool && pool->after && steps <= conf->npools; steps++) {
+		pool = rv_conf_pool_find(conf, rv_conf_after(pool->after));
+		if (pool != first)
+			continue;
+		rv_conf_error_add(b->errors, rv_build_where(in, "after"),
+				  "[%s] after = %s: it would wait for itself", in->title,
+				  first->after);
+		return;
+	}
+	if (!first->after || rv_conf_pool_find(conf, rv_conf_after(first->after)))
+		return;
+	for (; n < conf->npools && n < RV_CONF_WORKERS_MAX; n++)
+		names[n] = conf->pools[n].name;
+	near = rv_near(rv_conf_after(first->after), names, n);
+	rv_conf_error_add(b->errors, rv_build_where(in, "after"),
+			  "[%s] after = %s: there is no such pool%s%s%s", in->title, first->after,
+			  near ? "; did you mean pool:" : "", near ? near : "", near ? "?" : "");
 }
 
 static void check_workers(struct rv_builder *b, const struct rv_conf *conf)
@@ -338,6 +376,8 @@ void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf)
 
 		if (in->section == RV_SECTION_POOL)
 			check_pool(b, in);
+		if (in->section == RV_SECTION_POOL)
+			check_after(b, conf, in);
 		else if (in->section == RV_SECTION_QUEUE && !b->from_text)
 			check_queue(b, conf, in);
 		else if (in->section == RV_SECTION_SCHEDULE)

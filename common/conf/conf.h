@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "conf/types.h"
 
+#include <string.h>
+
 struct rv_buf;
 struct rv_conf_private;
 
@@ -111,6 +113,12 @@ int rv_conf_diff(const struct rv_conf *was, const struct rv_conf *now, rv_conf_c
 static inline bool rv_conf_codes_have(const struct rv_conf_codes *codes, int code)
 {
 	return code >= 0 && code <= 255 && (codes->bits[code / 64] >> (code % 64) & 1);
+}
+
+/* The name in "pool:NAME", a value of [pool] after; NULL: that is not its form. */
+static inline const char *rv_conf_after(const char *text)
+{
+	return strncmp(text, "pool:", 5) == 0 ? text + 5 : NULL;
 }
 
 /* NULL when there is none.  Borrowed from ${conf}. */

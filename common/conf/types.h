@@ -80,6 +80,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_RULES      struct rv_conf_list /* each a line of conf/rule.h */
 #define RV_CONF_C_ENVNAMES   struct rv_conf_list
 #define RV_CONF_C_ARGS       struct rv_conf_list /* "NAME=VALUE" */
+#define RV_CONF_C_AFTER      const char *        /* "pool:NAME", see rv_conf_after */
 #define RV_CONF_C_CRON       const char *        /* base/cron.h */
 #define RV_CONF_C_ZONE       const char *        /* conf/zone.h */
 #define RV_CONF_C_CATCH_UP   int64_t             /* RV_CATCH_UP_* or a time */

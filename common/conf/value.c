@@ -140,6 +140,17 @@ static int set_name(const struct rv_conf_key *key, const char *text, void *field
 	return set_text(text, field, arena);
 }
 
+static int set_after(const struct rv_conf_key *key, const char *text, void *field,
+		     struct rv_arena *arena, struct rv_why *why)
+{
+	const char *name = rv_conf_after(text);
+
+	(void)key;
+	if (!name || !rv_text_is_name(name, strlen(name)))
+		return rv_fail(why, RV_E_PARSE, "must be pool:NAME");
+	return set_text(text, field, arena);
+}
+
 static int set_path(const struct rv_conf_key *key, const char *text, void *field,
 		    struct rv_arena *arena, struct rv_why *why)
 {
@@ -433,6 +444,7 @@ static const struct {
 	TYPE(RULES, rv_value_set_rule, rv_value_print_list, "rules, one a line"),
 	TYPE(ENVNAMES, rv_value_set_env_names, rv_value_print_list, "a list of variables"),
 	TYPE(ARGS, rv_value_set_arg, rv_value_print_list, "NAME=VALUE, one a line"),
+	TYPE(AFTER, set_after, print_text, "pool:NAME"),
 	TYPE(CRON, set_cron, print_text, "a time that comes again"),
 	TYPE(ZONE, set_zone, print_text, "a time zone"),
 	TYPE(CATCH_UP, rv_value_set_catch_up, rv_value_print_catch_up,

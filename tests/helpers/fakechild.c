@@ -286,8 +286,8 @@ static void get_ready(void)
 	if (!fake.no_lock && fake.lock < 0)
 		hold_lock();
 	set_idle(!fake.busy && !fake.is_keeper);
+	note("ready"); /* first: what follows from it stands below it */
 	send_up(RV_SUP_READY, 0, 0, 0);
-	note("ready");
 }
 
 static void carry_out(char *line)

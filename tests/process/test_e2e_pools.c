@@ -141,3 +141,41 @@ Test(e2e_pools, scaled_to_none_and_back_under_load)
 	cr_assert(eq(int, rv_e2e_reeve(e, "pool", "scale", "nobody", "1", NULL), 3));
 	rv_e2e_end(e);
 }
+
+static void each_ran_once(const int64_t *ids, int count)
+{
+	rv_e2e_wait_all(e, 0);
+	rv_e2e_all_ran(e, ids, (size_t)count);
+	for (int i = 0; i < count; i++)
+		cr_assert(eq(int, rv_e2e_view(e, ids[i])->runs, 1));
+}
+
+/* Old ones finish their job, new ones are there before: nothing is interrupted or begun twice. */
+Test(e2e_pools, a_restart_under_load_interrupts_nothing)
+{
+	enum { JOBS = 120 };
+	int64_t ids[JOBS];
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 3\nsurge = 1\nmax_unavailable = 0\n");
+	rv_e2e_start(e);
+	rv_e2e_submit(e, "ms=20", JOBS, ids);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(eq(int, rv_e2e_reeve(e, "pool", "restart", "--wait", NULL), 0));
+		rv_assert_has(rv_buf_text(&e->out), "all workers are replaced");
+	}
+	each_ran_once(ids, JOBS);
+	rv_e2e_end(e);
+}
+
+Test(e2e_pools, workers_that_have_done_enough_are_recycled)
+{
+	enum { JOBS = 150 };
+	int64_t ids[JOBS];
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 2\nrecycle_jobs = 10\nmax_batch = 1\n");
+	rv_e2e_start(e);
+	rv_e2e_submit(e, "ms=30", JOBS, ids);
+	each_ran_once(ids, JOBS);
+	rv_e2e_logged(e, "is replaced: it has done ");
+	rv_e2e_end(e);
+}

@@ -132,9 +132,16 @@ Test(sup_reload, a_roll_stops_at_the_first_that_does_not_come_up)
 	rv_fake_await_count(&fake, " start default/0", 4);
 	cr_assert(eq(int, rv_fake_count(&fake, " start default/1"), 1));
 	cr_assert(eq(int, rv_fake_count(&fake, " start default/2"), 1));
+	rv_fake_await_err(&fake, "the 2 old ones are kept");
+	rv_fake_await_status(&fake, "daemon.state", "degraded");
+	/* Mended: the old ones go when somebody says so. */
 	rv_fake_orders(&fake, "worker", "ready\n");
+	rv_fake_await_status(&fake, "pool.alive", "3");
+	cr_assert(eq(int, rv_fake_count(&fake, " start default/2"), 1));
+	json_decref(reload(&fake, RELOAD));
 	rv_fake_await_count(&fake, " start default/2", 2);
 	rv_fake_await_status(&fake, "pool.alive", "3");
+	rv_fake_await_status(&fake, "pool.state", "ok");
 	rv_fake_down(&fake);
 }
 

@@ -8,7 +8,7 @@
 #define POOLS 3
 
 static struct rv_plan_slot slots[SLOTS];
-static int wanted[POOLS];
+static struct rv_plan_pool pools[POOLS];
 static struct rv_plan plan;
 
 static struct rv_plan_in fresh(void)
@@ -16,12 +16,12 @@ static struct rv_plan_in fresh(void)
 	for (int i = 0; i < SLOTS; i++)
 		slots[i] = (struct rv_plan_slot){.life = RV_LIFE_DOWN, .pool = RV_POOL_NONE};
 	for (int p = 0; p < POOLS; p++)
-		wanted[p] = 0;
+		pools[p] = (struct rv_plan_pool){.max_unavailable = 1};
 	return (struct rv_plan_in){
 		.mode = RV_MODE_RUN,
 		.slots = slots,
 		.nslots = SLOTS,
-		.wanted = wanted,
+		.pools = pools,
 		.npools = POOLS,
 		.may_work = true,
 		.starts = 100,
@@ -65,7 +65,7 @@ Test(plan, the_keeper_comes_first)
 	struct rv_plan_in in = fresh();
 
 	in.may_work = false;
-	wanted[0] = 3;
+	pools[0].wanted = 3;
 	rv_plan_make(&in, &plan);
 	cr_assert(eq(sz, plan.nacts, 1));
 	cr_assert(has(RV_PLAN_START, 0));
@@ -78,8 +78,8 @@ Test(plan, then_the_pools_in_free_slots)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 3;
-	wanted[2] = 2;
+	pools[0].wanted = 3;
+	pools[2].wanted = 2;
 	rv_plan_make(&in, &plan);
 	cr_assert(eq(int, count(RV_PLAN_START), 5));
 	for (int i = 1; i <= 5; i++) {
@@ -92,7 +92,7 @@ Test(plan, nothing_to_do_is_nothing_done)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 3;
+	pools[0].wanted = 3;
 	workers(1, 3, 0, RV_LIFE_RUNNING);
 	rv_plan_make(&in, &plan);
 	cr_assert(eq(sz, plan.nacts, 0));
@@ -103,7 +103,7 @@ Test(plan, so_many_starts_and_no_more_in_one_turn)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 6;
+	pools[0].wanted = 6;
 	in.starts = 2;
 	rv_plan_make(&in, &plan);
 	cr_assert(eq(int, count(RV_PLAN_START), 2));
@@ -118,7 +118,7 @@ Test(plan, a_dead_one_is_started_again_and_a_waiting_one_is_not)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 3;
+	pools[0].wanted = 3;
 	workers(1, 3, 0, RV_LIFE_RUNNING);
 	slots[2].life = RV_LIFE_DOWN;
 	slots[3].life = RV_LIFE_BACKOFF;
@@ -134,7 +134,7 @@ Test(plan, without_a_keeper_workers_go_on_and_dead_ones_come_back)
 {
 	struct rv_plan_in in = fresh();
 
-	wanted[0] = 2;
+	pools[0].wanted = 2;
 	slots[0].life = RV_LIFE_BACKOFF;
 	workers(1, 2, 0, RV_LIFE_RUNNING);
 	slots[2].life = RV_LIFE_DOWN;
@@ -147,7 +147,7 @@ Test(plan, too_many_leave_the_idle_places_first)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 2;
+	pools[0].wanted = 2;
 	workers(1, 4, 0, RV_LIFE_RUNNING);
 	slots[2].life = RV_LIFE_BACKOFF;
 	rv_plan_make(&in, &plan);
@@ -170,7 +170,7 @@ Test(plan, a_pool_that_is_gone_leaves_whole)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[1] = 1;
+	pools[1].wanted = 1;
 	workers(1, 3, 0, RV_LIFE_RUNNING);
 	workers(4, 1, 1, RV_LIFE_RUNNING);
 	rv_plan_make(&in, &plan);
@@ -182,8 +182,8 @@ Test(plan, a_roll_goes_one_by_one)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 3;
-	wanted[1] = 1;
+	pools[0].wanted = 3;
+	pools[1].wanted = 1;
 	workers(1, 3, 0, RV_LIFE_RUNNING);
 	workers(4, 1, 1, RV_LIFE_RUNNING);
 	for (int i = 1; i <= 3; i++)
@@ -207,11 +207,115 @@ Test(plan, a_roll_goes_one_by_one)
 	cr_assert(has(RV_PLAN_STOP, 2));
 }
 
+/* The newcomer is up before an old one goes, and goes for good. */
+Test(plan, a_surge_starts_before_it_stops)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0] = (struct rv_plan_pool){.wanted = 2, .surge = 1};
+	workers(1, 2, 0, RV_LIFE_RUNNING);
+	slots[1].is_old = true;
+	slots[2].is_old = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_START, 3));
+	workers(3, 1, 0, RV_LIFE_STARTING);
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 0));
+	slots[3].life = RV_LIFE_BACKOFF;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 0), "one that fails costs no old one");
+	slots[3].life = RV_LIFE_RUNNING;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_LEAVE, 1));
+	slots[1].life = RV_LIFE_STOPPING;
+	slots[1].is_leaving = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_START, 4));
+}
+
+Test(plan, given_up_is_no_place_for_the_surge)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0] = (struct rv_plan_pool){.wanted = 2, .surge = 1, .keeps_old = true};
+	workers(1, 2, 0, RV_LIFE_RUNNING);
+	workers(3, 1, 0, RV_LIFE_BACKOFF);
+	slots[1].is_old = true;
+	slots[2].is_old = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_FREE, 3));
+}
+
+Test(plan, so_many_may_be_unavailable)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0] = (struct rv_plan_pool){.wanted = 4, .max_unavailable = 2};
+	workers(1, 4, 0, RV_LIFE_RUNNING);
+	for (int i = 1; i <= 4; i++)
+		slots[i].is_old = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 2));
+	cr_assert(has(RV_PLAN_STOP, 1));
+	cr_assert(has(RV_PLAN_STOP, 2));
+	/* Both ways at once: one more is made, two go. */
+	pools[0].surge = 1;
+	rv_plan_make(&in, &plan);
+	cr_assert(has(RV_PLAN_START, 5));
+	cr_assert(eq(int, count(RV_PLAN_LEAVE), 1));
+	cr_assert(eq(int, count(RV_PLAN_STOP), 1));
+}
+
+Test(plan, a_full_table_rolls_in_place)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0] = (struct rv_plan_pool){.wanted = SLOTS - 1, .surge = 2};
+	workers(1, SLOTS - 1, 0, RV_LIFE_RUNNING);
+	for (int i = 1; i < SLOTS; i++)
+		slots[i].is_old = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_STOP, 1));
+}
+
+Test(plan, who_waits_for_another_pool_does_not_start)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0].wanted = 1;
+	pools[1].wanted = 2;
+	pools[1].waits = true;
+	workers(5, 1, 1, RV_LIFE_DOWN);
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_START, 1));
+	pools[1].waits = false;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(int, count(RV_PLAN_START), 3));
+}
+
+Test(plan, one_that_is_idle_goes_before_one_that_works)
+{
+	struct rv_plan_in in = with_keeper();
+
+	pools[0].wanted = 2;
+	workers(1, 3, 0, RV_LIFE_RUNNING);
+	slots[2].is_idle = true;
+	rv_plan_make(&in, &plan);
+	cr_assert(eq(sz, plan.nacts, 1));
+	cr_assert(has(RV_PLAN_LEAVE, 2));
+}
+
 Test(plan, the_keeper_rolls_before_the_workers)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 1;
+	pools[0].wanted = 1;
 	workers(1, 1, 0, RV_LIFE_RUNNING);
 	slots[0].is_old = true;
 	slots[1].is_old = true;
@@ -231,7 +335,7 @@ Test(plan, a_new_configuration_releases_those_that_wait)
 {
 	struct rv_plan_in in = with_keeper();
 
-	wanted[0] = 1;
+	pools[0].wanted = 1;
 	workers(1, 1, 0, RV_LIFE_BACKOFF);
 	slots[1].is_old = true;
 	rv_plan_make(&in, &plan);
@@ -247,7 +351,7 @@ Test(plan, a_drain_ends_workers_first_and_the_keeper_last)
 	struct rv_plan_in in = with_keeper();
 
 	in.mode = RV_MODE_DRAIN;
-	wanted[0] = 2;
+	pools[0].wanted = 2;
 	workers(1, 2, 0, RV_LIFE_RUNNING);
 	slots[3] = (struct rv_plan_slot){.life = RV_LIFE_BACKOFF, .pool = 0};
 	rv_plan_make(&in, &plan);
@@ -317,10 +421,17 @@ Test(plan, any_table_gives_a_sound_plan)
 				.life = (enum rv_life)(rand() % RV_LIVES),
 				.pool = i == 0 ? RV_POOL_NONE : rand() % POOLS,
 				.is_old = rand() % 2,
+				.is_idle = rand() % 2,
 				.is_leaving = i != 0 && rand() % 4 == 0,
 			};
 		for (int p = 0; p < POOLS; p++)
-			wanted[p] = rand() % 5;
+			pools[p] = (struct rv_plan_pool){
+				.wanted = rand() % 5,
+				.surge = rand() % 3,
+				.max_unavailable = rand() % 3,
+				.waits = rand() % 4 == 0,
+				.keeps_old = rand() % 4 == 0,
+			};
 		rv_plan_make(&in, &plan);
 		cr_assert(le(int, count(RV_PLAN_START) - has(RV_PLAN_START, 0), in.starts));
 		for (size_t a = 0; a < plan.nacts; a++) {

@@ -1,16 +1,22 @@
 /*
- * reeve pool scale, quiet, drain, resume: what a person asks of the pools of a running daemon.
+ * reeve pool scale, restart, quiet, drain, resume: what a person asks of the pools of a running
+ * daemon.
  */
 #include "daemon.h"
 
 #include "base/fmt.h"
+#include "base/seam.h"
 #include "client/alive.h"
 #include "verb.h"
 #include "wire/control.h"
 #include "wire/json.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
+#define SLOTS_MAX   256
+#define LOOK_MS     50
 #define WORKERS_MAX 1000 /* the daemon knows how many it has room for */
 
 /* Sends ${request} (taken); the answer is the caller's. */
@@ -68,6 +74,141 @@ int rv_verb_pool_scale(struct rv_cli *cli)
 		     (long long)json_integer_value(json_object_get(reply, "from")));
 	json_decref(reply);
 	return 0;
+}
+
+/* What is known of a restart while it goes on. */
+struct watch {
+	struct rv_cli *cli;
+	const char *pool; /* NULL: all */
+	int64_t generation;
+	int64_t said[SLOTS_MAX]; /* pids, by slot: which were told of */
+	json_t *status;          /* owned */
+	bool is_over, has_failed;
+};
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static int64_t int_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* A line for each worker that has come up since the last look. */
+static void say_workers(struct watch *watch)
+{
+	const json_t *worker;
+	size_t i;
+
+	json_array_foreach(json_object_get(watch->status, "workers"), i, worker)
+	{
+		const char *state = text_of(worker, "state");
+		int64_t slot = int_of(worker, "slot");
+
+		if ((watch->pool && strcmp(text_of(worker, "pool"), watch->pool) != 0) ||
+		    int_of(worker, "generation") < watch->generation || slot < 0 ||
+		    slot >= SLOTS_MAX || watch->said[slot] == int_of(worker, "pid") ||
+		    (strcmp(state, "idle") != 0 && strcmp(state, "busy") != 0 &&
+		     strcmp(state, "quiet") != 0))
+			continue;
+		watch->said[slot] = int_of(worker, "pid");
+		if (!watch->cli->json)
+			(void)printf("worker %s is new: pid %lld\n", text_of(worker, "id"),
+				     (long long)int_of(worker, "pid"));
+	}
+	(void)fflush(stdout);
+}
+
+/* Asks once. */
+static int look(struct watch *watch)
+{
+	const json_t *pool;
+	size_t i;
+	int err;
+
+	json_decref(watch->status);
+	watch->status = NULL;
+	err = rv_daemon_ask(watch->cli, "status", &watch->status);
+	if (err)
+		return err;
+	say_workers(watch);
+	watch->is_over = true;
+	watch->has_failed = false;
+	json_array_foreach(json_object_get(watch->status, "pools"), i, pool)
+	{
+		const char *roll = text_of(pool, "roll");
+
+		if (watch->pool && strcmp(text_of(pool, "name"), watch->pool) != 0)
+			continue;
+		if (strcmp(roll, "on") == 0)
+			watch->is_over = false;
+		if (strcmp(roll, "given up") == 0)
+			watch->has_failed = true;
+	}
+	return RV_OK;
+}
+
+static int await(struct watch *watch, int64_t timeout_us)
+{
+	int64_t until = timeout_us > 0 ? rv_mono_us() + timeout_us : INT64_MAX;
+	int err = RV_OK;
+
+	while (!err && !watch->is_over) {
+		err = look(watch);
+		if (err == RV_E_BUSY)
+			err = RV_OK; /* many ask: again a little later */
+		if (!err && !watch->is_over && rv_mono_us() >= until)
+			return rv_fail(&watch->cli->why, RV_E_TIMEOUT,
+				       "workers are still being replaced");
+		if (!err && !watch->is_over)
+			(void)poll(NULL, 0, LOOK_MS); /* the daemon rings nobody for this */
+	}
+	return err;
+}
+
+static int await_restart(struct rv_cli *cli, const char *pool, int64_t generation)
+{
+	struct watch watch = {.cli = cli, .pool = pool, .generation = generation};
+	int64_t timeout_us = 0;
+	int code = 0;
+	int err = rv_args_duration(&cli->args, RV_OPT_TIMEOUT, &timeout_us, &cli->why);
+
+	if (!err)
+		err = await(&watch, timeout_us);
+	if (!err && watch.has_failed)
+		code = rv_cli_say(cli, RV_E_CLOSED,
+				  "new workers do not come up; the old ones are kept (reeve "
+				  "status, and the daemon's log)");
+	if (!err && !watch.has_failed && !cli->json)
+		(void)puts("all workers are replaced");
+	json_decref(watch.status);
+	return err ? rv_cli_fail(cli, err) : code;
+}
+
+int rv_verb_pool_restart(struct rv_cli *cli)
+{
+	const char *pool = cli->args.nwords > 0 ? cli->args.words[0] : NULL;
+	json_t *reply = NULL;
+	int code = 0;
+	int err = rv_daemon_find(cli);
+
+	if (!err)
+		err = ask(cli, request_for("restart", pool), &reply);
+	if (err)
+		return rv_cli_fail(cli, err);
+	if (!cli->json)
+		(void)printf("the workers of %s%s are replaced\n", pool ? "pool " : "every pool",
+			     pool ? pool : "");
+	if (rv_args_has(&cli->args, RV_OPT_WAIT))
+		code = await_restart(cli, pool, int_of(reply, "generation"));
+	if (cli->json && code == 0)
+		return rv_cli_json(cli, reply);
+	json_decref(reply);
+	return code;
 }
 
 /* The pools that are named, one after the other, or all. */

@@ -311,6 +311,11 @@ expect 3 reeve pool scale defualt 2
 errs "did you mean default?"
 expect 6 reeve pool scale default 200
 errs "room for"
+expect 0 reeve pool restart --wait
+says "all workers are replaced"
+says "worker default/0 is new: pid"
+expect 0 reeve pool restart default --wait --timeout 30s --json
+json generation:int
 expect 0 reeve pool drain default
 expect 0 reeve pool drain --json
 expect 0 reeve pool resume

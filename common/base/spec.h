@@ -24,6 +24,9 @@
 #define RV_TAKES_TEXT       640     /* bytes of "gpu:1,db:2", with its NUL */
 #define RV_UNITS_MAX        1000000 /* of a resource, a limit, a rate */
 
+#define RV_EXIT_NONE (-1) /* in the place of an exit code: there is none */
+#define RV_EXIT_OOM  (-2) /* the same: the kernel ended it for want of memory */
+
 enum rv_backoff_kind {
 	RV_BACKOFF_NONE,
 	RV_BACKOFF_FIXED,
@@ -90,8 +93,7 @@ enum rv_overlap {
 /* How sure a commit must be: NORMAL survives a crash of every process, FULL a power cut as well. */
 enum rv_durability { RV_DURABILITY_NORMAL, RV_DURABILITY_FULL };
 
-/* So many starts in a time: a bucket of ${count} tokens, filled again in ${per_us}.  0: no limit.
- */
+/* So many starts in a time: a bucket of ${count}, filled again in ${per_us}.  0: no limit. */
 struct rv_rate {
 	int count;
 	int64_t per_us;
@@ -130,8 +132,7 @@ struct rv_queue_def {
 	enum rv_on_full on_full;
 };
 
-/* A task as the store mirrors it: what an enqueuer and the rules need; what runs stays in the INI.
- */
+/* A task as the store mirrors it: what enqueuers and rules need; what runs stays in the INI. */
 struct rv_task_def {
 	char name[RV_NAME_MAX];
 	char queue[RV_NAME_MAX];

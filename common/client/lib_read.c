@@ -38,7 +38,7 @@ static int copy_job(struct rv_arena *arena, const struct rv_job_view *view, stru
 		.deadline_at_us = view->deadline_us,
 		.timeout_us = view->timeout_us,
 		.fence = view->fence,
-		.exit_code = view->exit_code,
+		.exit_code = view->exit_code >= 0 ? view->exit_code : -1,
 		.signal = view->signo,
 		.cancel_requested = view->cancel_requested,
 		.held = view->held,

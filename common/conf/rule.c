@@ -266,12 +266,12 @@ static int take_when(char *text, struct rv_rule *rule, struct rv_why *why)
 		rule->when = RV_RULE_STDERR;
 		return take_pattern(rest, rule, why);
 	}
-	rule->when = RV_RULE_TIMEOUT;
-	if (strcmp(text, "timeout") == 0 && *rest == '\0')
+	rule->when = text[0] == 'o' ? RV_RULE_OOM : RV_RULE_TIMEOUT;
+	if ((strcmp(text, "timeout") == 0 || strcmp(text, "oom") == 0) && *rest == '\0')
 		return RV_OK;
 	return rv_fail(
 		why, RV_E_PARSE,
-		"\"%s\": a rule begins with exit N, signal NAME, timeout or stderr /PATTERN/",
+		"\"%s\": a rule begins with exit N, signal NAME, timeout, oom or stderr /PATTERN/",
 		text);
 }
 
@@ -338,11 +338,15 @@ bool rv_rule_fits(const struct rv_rule *rule, int exit_code, int signo, bool tim
 {
 	switch (rule->when) {
 	case RV_RULE_EXIT:
+		if (exit_code == RV_EXIT_OOM) /* as a shell tells of its child's */
+			return !timed_out && rv_conf_codes_have(&rule->codes, 128 + SIGKILL);
 		return !timed_out && signo == 0 && rv_conf_codes_have(&rule->codes, exit_code);
 	case RV_RULE_SIGNAL:
 		return !timed_out && signo > 0 && sigismember(&rule->signals, signo) == 1;
 	case RV_RULE_TIMEOUT:
 		return timed_out;
+	case RV_RULE_OOM:
+		return !timed_out && exit_code == RV_EXIT_OOM;
 	case RV_RULE_STDERR:
 		return words && matches(rule->pattern, words);
 	}

@@ -20,7 +20,7 @@ struct rv_job_view {
 	enum rv_job_state state;
 	int priority, weight, attempt, max_attempts, crashes, max_crashes, runs;
 	int64_t run_at_us, created_us, started_us, finished_us, expires_us, deadline_us, timeout_us;
-	int exit_code, signo; /* of the last attempt; -1 / 0 none */
+	int exit_code, signo; /* of the last attempt; RV_EXIT_NONE or _OOM / 0 none */
 	int64_t fence;
 	uint64_t incarnation; /* of the worker that holds the lease */
 	int slot;

@@ -97,7 +97,7 @@ enum rv_outcome {
 struct rv_ack {
 	int64_t job, fence;
 	int32_t outcome;   /* enum rv_outcome */
-	int32_t exit_code; /* -1 none */
+	int32_t exit_code; /* RV_EXIT_NONE, RV_EXIT_OOM */
 	int32_t signo;
 	int32_t err;      /* out: RV_OK, or STALE (0 rows: the lease is no longer ours) */
 	int64_t retry_us; /* FAILED, LATER: delay before the next attempt */

@@ -247,3 +247,67 @@ Test(e2e_exec, a_fork_bomb_within_limits_is_killed_whole)
 	rv_assert_has(rv_buf_text(&e->out), "alive\n");
 	rv_e2e_end(e);
 }
+
+/* ---- memory that ran out */
+
+/* The kernel of the test counts in a file of its own. */
+static void count_ooms(const char *name)
+{
+	rv_test_write_file(rv_e2e_path(e, "vmstat"), "nr_free_pages 12\noom_kill %s\nswap_ra 0\n",
+			   name);
+}
+
+Test(e2e_exec, out_of_memory_is_told_apart_from_a_kill)
+{
+	static const char *const tasks =
+		"[pool:default]\nworkers = 1\n[task:t]\nmax_attempts = 1\nshell = yes\n"
+		"command = sleep 0.2; echo big >&2; printf 'oom_kill 4\\n' >'%s/vmstat'; kill -9 "
+		"$$\n"
+		"[task:child]\nmax_attempts = 1\nshell = yes\noutcome = oom: snooze 1h\n"
+		"command = sleep 0.2; printf 'oom_kill 5\\n' >'%s/vmstat'; sh -c 'kill -9 $$'; "
+		"exit $?\n"
+		"[task:killed]\nmax_attempts = 1\nshell = yes\noutcome = oom: snooze 1h\n"
+		"command = sleep 0.2; kill -9 $$\n"
+		"[task:late]\nmax_attempts = 1\nshell = yes\ntimeout = 300ms\nkill_after = 0s\n"
+		"command = printf 'oom_kill 9\\n' >'%s/vmstat'; sleep 60\n"
+		"[task:limited]\nmax_attempts = 1\nlimit_as = 60M\n"
+		"command = dd if=/dev/zero of=/dev/null bs=512M count=1\n";
+	json_t *json;
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	rv_e2e_ini(e, tasks, e->dir, e->dir, e->dir);
+	count_ooms("3");
+	rv_e2e_env(e, "RV_VMSTAT=%s/vmstat", e->dir);
+	rv_e2e_start(e);
+	job = ends(RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error, "out of memory: killed by the kernel: big");
+	cr_assert(eq(int, rv_e2e_reeve(e, "show", id_text(job), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "result       out of memory\n");
+	json = rv_e2e_json(e, "show", id_text(job), NULL);
+	rv_assert_text(json_string_value(json_object_get(json, "reason")), "out of memory");
+	cr_assert(eq(int, json_typeof(json_object_get(json, "exit_code")), JSON_NULL));
+	cr_assert(eq(i64, json_integer_value(json_object_get(json, "signal")), SIGKILL));
+	json_decref(json);
+	/* The one that a shell had, and that it tells by its own code; and the rule for both. */
+	job = rv_e2e_add(e, "child", NULL);
+	rv_e2e_until(e, job, RV_JOB_SCHEDULED);
+	cr_assert(eq(int, rv_e2e_view(e, job)->attempt, 0));
+	/* A person's kill, our own, and a limit that the job came up against. */
+	job = rv_e2e_add(e, "killed", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error, "killed by signal 9");
+	json = rv_e2e_json(e, "show", id_text(job), NULL);
+	cr_assert(eq(int, json_typeof(json_object_get(json, "reason")), JSON_NULL));
+	json_decref(json);
+	job = rv_e2e_add(e, "late", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error, "timed out after 300ms");
+	job = rv_e2e_add(e, "limited", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_has(rv_e2e_view(e, job)->error, "exit code 1: dd: memory exhausted");
+	rv_e2e_no_env(e);
+	rv_e2e_stop(e);
+	cr_assert(eq(int, unlink(rv_e2e_path(e, "vmstat")), 0));
+	rv_e2e_fini(e);
+}

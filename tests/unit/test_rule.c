@@ -50,6 +50,25 @@ Test(rule, signals_by_name)
 	cr_assert(not(rv_rule_fits(&rule, SIGKILL, 0, false, NULL)));
 }
 
+Test(rule, memory_that_ran_out)
+{
+	reads("oom: dead");
+	cr_assert(eq(int, (int)rule.then, RV_RULE_DEAD));
+	cr_assert(rv_rule_fits(&rule, RV_EXIT_OOM, SIGKILL, false, NULL));
+	cr_assert(not(rv_rule_fits(&rule, RV_EXIT_OOM, SIGKILL, true, NULL)));
+	cr_assert(not(rv_rule_fits(&rule, RV_EXIT_NONE, SIGKILL, false, NULL)));
+	cr_assert(not(by_code(137)));
+	/* It is a kill as well, however it was told. */
+	reads("signal KILL: dead");
+	cr_assert(rv_rule_fits(&rule, RV_EXIT_OOM, SIGKILL, false, NULL));
+	reads("exit 137: dead");
+	cr_assert(rv_rule_fits(&rule, RV_EXIT_OOM, SIGKILL, false, NULL));
+	reads("exit 1: dead");
+	cr_assert(not(rv_rule_fits(&rule, RV_EXIT_OOM, SIGKILL, false, NULL)));
+	refuses("oom 3: dead", "begins with");
+	refuses("oops: dead", "begins with");
+}
+
 Test(rule, timeouts)
 {
 	reads("timeout: snooze 10m");

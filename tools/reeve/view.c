@@ -143,6 +143,12 @@ static void put_times(struct builder *to, const struct rv_job_view *view)
 	put_time(to, "deadline", view->deadline_us);
 }
 
+/* What neither exit code nor signal tells; NULL: nothing. */
+static const char *reason(int exit_code)
+{
+	return exit_code == RV_EXIT_OOM ? "out of memory" : NULL;
+}
+
 json_t *rv_view_job(const struct rv_job_view *view)
 {
 	struct builder to = begin();
@@ -159,6 +165,7 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_times(&to, view);
 	put_maybe(&to, "exit_code", view->exit_code >= 0, view->exit_code);
 	put_maybe(&to, "signal", view->signo > 0, view->signo);
+	put_text(&to, "reason", reason(view->exit_code));
 	put_text(&to, "error", view->error);
 	put_text(&to, "worker", view->worker);
 	put_maybe(&to, "fence", view->fence > 0, view->fence);
@@ -198,6 +205,7 @@ json_t *rv_view_attempt(const struct rv_attempt_view *view)
 	put_time(&to, "ended_at", view->ended_us);
 	put_maybe(&to, "exit_code", view->exit_code >= 0, view->exit_code);
 	put_maybe(&to, "signal", view->signo > 0, view->signo);
+	put_text(&to, "reason", reason(view->exit_code));
 	put_text(&to, "error", view->error);
 	put_text(&to, "worker", view->worker);
 	put_int(&to, "fence", view->fence);
@@ -362,7 +370,9 @@ int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf)
 const char *rv_view_exit(int exit_code, int signo, char *out, size_t space)
 {
 	out[0] = '\0';
-	if (signo > 0)
+	if (exit_code == RV_EXIT_OOM)
+		(void)snprintf(out, space, "out of memory");
+	else if (signo > 0)
 		(void)snprintf(out, space, "signal %d (%s)", signo, rv_sig_name(signo));
 	else if (exit_code >= 0)
 		(void)snprintf(out, space, "exit code %d", exit_code);

@@ -28,6 +28,8 @@ struct rv_exec {
 	struct rv_loop_timer listen, grace, sweep;
 	struct rv_exit exit;
 	bool exited, swept, complained;
+	bool shot;         /* KILL, by us */
+	int64_t oom_kills; /* the kernel's count when it began to take its time */
 	struct rv_tmp tmp;
 	int killed;       /* processes that its leader left behind */
 	int64_t ended_us; /* mono, of the leader */

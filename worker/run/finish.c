@@ -64,7 +64,9 @@ static void describe_end(const struct rv_turn *turn, enum rv_outcome outcome, ch
 	}
 	if (outcome == RV_OUTCOME_SUCCEEDED)
 		return;
-	if (result->signo != 0)
+	if (result->exit_code == RV_EXIT_OOM)
+		(void)snprintf(out, RV_ERROR_MAX, "out of memory: killed by the kernel");
+	else if (result->signo != 0)
 		(void)snprintf(out, RV_ERROR_MAX, "killed by signal %d", result->signo);
 	else
 		(void)snprintf(out, RV_ERROR_MAX, "exit code %d", result->exit_code);

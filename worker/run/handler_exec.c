@@ -12,12 +12,14 @@
 #include "obs/log.h"
 #include "obs/output.h"
 #include "os/fd.h"
+#include "os/oom.h"
 #include "os/sweep.h"
 #include "run/exec.h"
 #include "run/worker.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +34,33 @@
 static const int streams[RV_EXEC_PIPES] = {RV_OUTPUT_STDOUT, RV_OUTPUT_STDERR, RV_OUTPUT_PROGRESS};
 
 static struct rv_exec job; /* one at a time */
+
+/* ---- memory that ran out */
+
+static int64_t oom_seen; /* the kernel's count when we looked last */
+
+static void count_ooms(void)
+{
+	const char *path = NULL;
+
+#ifdef RV_FAULTS
+	path = getenv("RV_VMSTAT"); /* tests: a kernel of their own */
+#endif
+	(void)!rv_oom_kills(path, &oom_seen); /* one that does not say stays as it was */
+}
+
+/*
+ * KILL that was not ours, or what a shell makes of that of its child, while the kernel killed for
+ * want of memory: that was it.  Its count is of the whole machine: in a storm of such kills one by
+ * a person's hand is taken for one of them.
+ */
+static bool ran_out_of_memory(const struct rv_exec *exec)
+{
+	if (exec->shot || (exec->exit.signo != SIGKILL && exec->exit.code != 128 + SIGKILL))
+		return false;
+	count_ooms();
+	return oom_seen > exec->oom_kills;
+}
 
 static void close_pipe(struct rv_exec *exec, unsigned i)
 {
@@ -176,6 +205,10 @@ static void listen_to(struct rv_worker *worker)
 	struct rv_exec *exec = &job;
 
 	rv_loop_timer_stop(&exec->listen);
+	if (!exec->exited) {
+		count_ooms();
+		exec->oom_kills = oom_seen;
+	}
 	for (unsigned i = 0; i < RV_EXEC_PIPES; i++) {
 		if (exec->fds[i] >= 0)
 			rv_loop_io_start(worker->loop, &exec->pipes[i], exec->fds[i], RV_LOOP_READ,
@@ -188,14 +221,14 @@ static void on_listen(struct rv_loop_timer *timer)
 	listen_to(timer->ctx);
 }
 
-static void on_exit(struct rv_loop_proc *watch)
+static void on_ended(struct rv_loop_proc *watch)
 {
 	struct rv_worker *worker = watch->ctx;
 	struct rv_exec *exec = &job;
 	int err = rv_proc_reap(&exec->proc, &exec->exit);
 
 	if (err == RV_E_BUSY) {
-		rv_loop_proc_start(worker->loop, &exec->watch, &exec->proc, on_exit, worker);
+		rv_loop_proc_start(worker->loop, &exec->watch, &exec->proc, on_ended, worker);
 		return;
 	}
 	if (err != RV_OK) /* somebody reaped it: nothing is known but that it has ended */
@@ -216,6 +249,7 @@ static void on_exit(struct rv_loop_proc *watch)
 static int open_exec(struct rv_worker *worker, struct rv_why *why)
 {
 	(void)why;
+	count_ooms();
 	rv_tmp_sweep(worker);
 	return RV_OK;
 }
@@ -226,8 +260,9 @@ static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 
 	if (err != RV_OK)
 		return err;
+	job.oom_kills = oom_seen;
 	rv_loop_timer_start(worker->loop, &job.listen, LISTEN_US, on_listen, worker);
-	rv_loop_proc_start(worker->loop, &job.watch, &job.proc, on_exit, worker);
+	rv_loop_proc_start(worker->loop, &job.watch, &job.proc, on_ended, worker);
 	rv_log_with(RV_LOG_DEBUG, RV_EV_job_started,
 		    RV_FIELDS(RV_INT("job", turn->claim.job), RV_INT("pid", job.proc.pid)),
 		    "job %lld runs", (long long)turn->claim.job);
@@ -254,6 +289,7 @@ static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_ho
 		return;
 	}
 	if (how == RV_STOP_KILL) {
+		exec->shot = true;
 		signal_group(exec, SIGKILL);
 		return;
 	}
@@ -306,6 +342,10 @@ static void end(struct rv_turn *turn)
 	result->kind = RV_RESULT_EXIT;
 	result->exit_code = exec->exit.code;
 	result->signo = exec->exit.signo;
+	if (ran_out_of_memory(exec)) {
+		result->exit_code = RV_EXIT_OOM;
+		result->signo = SIGKILL;
+	}
 	result->user_us = time_us(&exec->exit.usage.ru_utime);
 	result->sys_us = time_us(&exec->exit.usage.ru_stime);
 	result->maxrss_bytes = (int64_t)exec->exit.usage.ru_maxrss * 1024;

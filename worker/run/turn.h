@@ -39,7 +39,7 @@ enum rv_stop_reason {
 struct rv_result {
 	enum { RV_RESULT_EXIT, RV_RESULT_OUTCOME } kind;
 	enum rv_outcome outcome; /* OUTCOME: the handler has decided */
-	int exit_code;           /* -1 none */
+	int exit_code;           /* RV_EXIT_NONE, RV_EXIT_OOM */
 	int signo;
 	int64_t user_us, sys_us, maxrss_bytes;
 	const char *words;       /* EXIT: the end of stderr, until the next run; NULL none */

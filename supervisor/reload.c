@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/fd.h"
+#include "os/module.h"
 #include "os/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/env.h"
@@ -116,6 +117,7 @@ static int load(const struct rv_options *options, const char *const *more, json_
 	for (size_t i = 0; more && more[i]; i++)
 		overrides[n++] = more[i];
 	from.file = file;
+	from.look = options->check_only ? rv_module_check : NULL;
 	rv_conf_errors_init(&errors);
 	err = rv_conf_load(&from, ret_conf, &errors);
 	if (options->check_only)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "conf/conf.h"
 #include "conf/errors.h"
 #include "conf/keys.h"
 
@@ -51,6 +52,7 @@ struct rv_builder {
 	char *const *environment; /* for expansion; NULL: none */
 	bool from_text;           /* a dump: nothing outside of it is looked at */
 	bool has_file;
+	rv_conf_module_fn *look; /* into modules; NULL: not */
 	struct rv_buf instances; /* struct rv_instance *, in the order written */
 	struct rv_instance *buckets[RV_BUILD_BUCKETS]; /* the same by name */
 	struct rv_buf assigns;                         /* struct rv_assign * */

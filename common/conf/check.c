@@ -192,8 +192,8 @@ static void check_command(struct rv_builder *b, const struct rv_instance *in)
 		check_words(b, in, task);
 }
 
-/* Keys that only one kind of handler has. */
-static void check_pipe_keys(struct rv_builder *b, const struct rv_instance *in)
+/* Keys that only handlers have that stay. */
+static void check_stay_keys(struct rv_builder *b, const struct rv_instance *in)
 {
 	static const char *const keys[] = {"ready_timeout", "recycle_jobs", "recycle_age",
 					   "recycle_rss"};
@@ -201,36 +201,54 @@ static void check_pipe_keys(struct rv_builder *b, const struct rv_instance *in)
 	for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) {
 		if (rv_build_is_set(in, keys[i]))
 			rv_conf_error_add(b->errors, rv_build_where(in, keys[i]),
-					  "%s is for handler = pipe", keys[i]);
+					  "%s is for handler = pipe or module", keys[i]);
 	}
+}
+
+/* What runs the jobs is one key of three, which one the handler says. */
+static void check_own_keys(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	bool builtin = task->handler == RV_CONF_HANDLER_BUILTIN;
+	bool module = task->handler == RV_CONF_HANDLER_MODULE;
+
+	if (builtin && task->builtin == RV_CONF_BUILTIN_NONE)
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs builtin = noop, sleep or fail",
+				  in->title);
+	if (module && !task->module)
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs a module", in->title);
+	if (!builtin && !module && !task->command)
+		rv_conf_error_add(b->errors, &in->where, "[%s] needs a command", in->title);
+	if (!builtin && task->builtin != RV_CONF_BUILTIN_NONE)
+		rv_conf_error_add(b->errors, rv_build_where(in, "builtin"),
+				  "builtin is for handler = builtin");
+	if (!module && task->module)
+		rv_conf_error_add(b->errors, rv_build_where(in, "module"),
+				  "module is for handler = module");
+	if (module && task->shell)
+		rv_conf_error_add(b->errors, rv_build_where(in, "shell"),
+				  "shell is for handler = exec or pipe");
+	if (builtin && !b->from_text && rv_build_is_set(in, "soft_timeout"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "soft_timeout"),
+				  "soft_timeout is not for handler = builtin");
+	if ((builtin || module) && task->command)
+		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
+				  "command is for handler = exec or pipe");
+	else if (task->command)
+		check_command(b, in);
 }
 
 static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 {
 	const struct rv_conf_task *task = in->base;
-	bool builtin = task->handler == RV_CONF_HANDLER_BUILTIN;
 
 	if (rv_build_is_bad(in, "handler") || rv_build_is_bad(in, "builtin") ||
-	    rv_build_is_bad(in, "command"))
+	    rv_build_is_bad(in, "command") || rv_build_is_bad(in, "module"))
 		return;
-	if (task->handler != RV_CONF_HANDLER_PIPE && !b->from_text) /* a dump says every key */
-		check_pipe_keys(b, in);
-	if (!builtin && !task->command)
-		rv_conf_error_add(b->errors, &in->where, "[%s] needs a command", in->title);
-	if (!builtin && task->builtin != RV_CONF_BUILTIN_NONE)
-		rv_conf_error_add(b->errors, rv_build_where(in, "builtin"),
-				  "builtin is for handler = builtin");
-	if (builtin && task->builtin == RV_CONF_BUILTIN_NONE)
-		rv_conf_error_add(b->errors, &in->where, "[%s] needs builtin = noop, sleep or fail",
-				  in->title);
-	if (builtin && !b->from_text && rv_build_is_set(in, "soft_timeout"))
-		rv_conf_error_add(b->errors, rv_build_where(in, "soft_timeout"),
-				  "soft_timeout is for handler = exec or pipe");
-	if (builtin && task->command)
-		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
-				  "command is for handler = exec or pipe");
-	if (!builtin && task->command)
-		check_command(b, in);
+	if (task->handler != RV_CONF_HANDLER_PIPE && task->handler != RV_CONF_HANDLER_MODULE &&
+	    !b->from_text) /* a dump says every key */
+		check_stay_keys(b, in);
+	check_own_keys(b, in);
 }
 
 static void check_codes(struct rv_builder *b, const struct rv_instance *in)
@@ -451,7 +469,7 @@ static void check_program(struct rv_builder *b, const struct rv_instance *in)
 	struct rv_arena arena;
 	int err;
 
-	if (task->handler == RV_CONF_HANDLER_BUILTIN || !task->command || task->shell)
+	if (!task->command || task->shell)
 		return;
 	rv_arena_init(&arena);
 	err = rv_words_split(task->command, &arena, &words, NULL);
@@ -466,6 +484,28 @@ static void check_program(struct rv_builder *b, const struct rv_instance *in)
 					    strerror(errno));
 	}
 	rv_arena_reset(&arena);
+}
+
+/* The same; and what is in it, for who asks. */
+static void check_module(struct rv_builder *b, const struct rv_instance *in)
+{
+	const struct rv_conf_task *task = in->base;
+	struct rv_why why = {0};
+	int err;
+
+	if (!task->module || task->handler != RV_CONF_HANDLER_MODULE)
+		return;
+	if (access(task->module, R_OK) != 0) {
+		rv_conf_warning_add(b->errors, rv_build_where(in, "module"),
+				    "module: %s cannot be read: %s", task->module, strerror(errno));
+		return;
+	}
+	err = b->look ? b->look(task->module, task->user, task->group, &why) : RV_OK;
+	if (err == RV_E_NOMEM)
+		b->err = err;
+	else if (err != RV_OK)
+		rv_conf_error_add(b->errors, rv_build_where(in, "module"), "module: %s",
+				  rv_why_text(&why, err));
 }
 
 static void check_zone(struct rv_builder *b, const struct rv_instance *in)
@@ -501,8 +541,10 @@ void rv_check_machine(struct rv_builder *b)
 			check_user(b, in, task->user);
 			check_group(b, in, task->group);
 			check_rights(b, in, task);
-			if (in->section == RV_SECTION_TASK)
+			if (in->section == RV_SECTION_TASK) {
 				check_program(b, in);
+				check_module(b, in);
+			}
 		}
 	}
 }

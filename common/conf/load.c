@@ -399,6 +399,7 @@ int rv_conf_load(const struct rv_conf_source *from, struct rv_conf **ret_conf,
 		.errors = errors,
 		.environment = from->environment,
 		.has_file = from->file != NULL,
+		.look = from->look,
 	};
 	struct loader l = {.builder = &b};
 

@@ -34,7 +34,12 @@ struct rv_conf_cpus {
 #define RV_CONF_IONICE(class, level) ((class) << 13 | (level))
 enum rv_conf_ioclass { RV_CONF_IO_REALTIME = 1, RV_CONF_IO_BEST_EFFORT, RV_CONF_IO_IDLE };
 
-enum rv_conf_handler { RV_CONF_HANDLER_EXEC, RV_CONF_HANDLER_BUILTIN, RV_CONF_HANDLER_PIPE };
+enum rv_conf_handler {
+	RV_CONF_HANDLER_EXEC,
+	RV_CONF_HANDLER_BUILTIN,
+	RV_CONF_HANDLER_PIPE,
+	RV_CONF_HANDLER_MODULE,
+};
 enum rv_conf_builtin {
 	RV_CONF_BUILTIN_NONE,
 	RV_CONF_BUILTIN_NOOP,

@@ -25,13 +25,15 @@ root=$scratch/root/usr
 (cd "$scratch/root" && find . ! -type d | sed 's#^\./##' | LC_ALL=C sort) >"$scratch/have"
 {
 	lib=usr/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
-	printf '%s\n' "$lib"/libreeve.{a,so,so.0,so.0.1.0} "$lib/reeve/reeve_sqlite.so" "$lib/pkgconfig/reeve.pc"
+	printf '%s\n' "$lib"/libreeve.{a,so,so.0,so.0.1.0} "$lib/reeve/reeve_sqlite.so" "$lib/pkgconfig/"reeve{,-module}.pc
 	cat <<'EOM'
 usr/bin/reeve
 usr/bin/reeved
 usr/include/reeve.h
+usr/include/reeve_module.h
 usr/lib/systemd/system/reeve.service
 usr/libexec/reeve/reeve-keeper
+usr/libexec/reeve/reeve-runner
 usr/libexec/reeve/reeve-worker
 usr/share/bash-completion/completions/reeve
 usr/share/doc/reeve/CHANGELOG.md
@@ -41,6 +43,8 @@ usr/share/doc/reeve/examples/c/batch.c
 usr/share/doc/reeve/examples/c/enqueue.c
 usr/share/doc/reeve/examples/c/list.c
 usr/share/doc/reeve/examples/c/wait.c
+usr/share/doc/reeve/examples/module/Makefile
+usr/share/doc/reeve/examples/module/words.c
 usr/share/doc/reeve/examples/node/enqueue.js
 usr/share/doc/reeve/examples/pipe/handler.c
 usr/share/doc/reeve/examples/pipe/handler.js
@@ -51,7 +55,7 @@ usr/share/fish/vendor_completions.d/reeve.fish
 usr/share/zsh/vendor-completions/_reeve
 EOM
 	if command -v scdoc >/dev/null; then
-		printf 'usr/share/man/%s\n' man1/reeve.1 man3/reeve.3 man5/reeve.ini.5 man8/reeved.8
+		printf 'usr/share/man/%s\n' man1/reeve.1 man3/reeve.3 man3/reeve_module.3 man5/reeve.ini.5 man8/reeved.8
 	else
 		echo "skipped: the manual pages: scdoc is not installed" >&2
 	fi

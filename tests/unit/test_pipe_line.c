@@ -112,6 +112,8 @@ static const char *reads(const char *line)
 	if (said.kind == RV_PIPE_HELLO)
 		(void)snprintf(text, sizeof(text), "hello %u %d%s", said.ahead, said.cancels,
 			       said.softs ? " soft" : "");
+	if (said.kind == RV_PIPE_REFUSAL)
+		(void)snprintf(text, sizeof(text), "refusal [%s]", said.error);
 	rv_pipe_said_fini(&said);
 	return text;
 }
@@ -124,6 +126,10 @@ Test(pipe_line, what_a_handler_says)
 		{"{\"reeve\":1,\"soft_timeout\":\"yes\"}", "error"},
 		{"{\"reeve\":1,\"ahead\":64,\"cancel\":true,\"name\":\"x\"}", "hello 64 1"},
 		{"{\"reeve\":2}", "error"},
+		{"{\"reeve\":1,\"refuse\":\"no licence\"}", "refusal [no licence]"},
+		{"{\"reeve\":1,\"refuse\":\"\"}", "refusal []"},
+		{"{\"reeve\":2,\"refuse\":\"\"}", "error"},
+		{"{\"reeve\":1,\"refuse\":1}", "error"},
 		{"{\"reeve\":\"1\"}", "error"},
 		{"{\"reeve\":1,\"ahead\":0}", "error"},
 		{"{\"reeve\":1,\"ahead\":65}", "error"},

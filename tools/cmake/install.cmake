@@ -42,6 +42,8 @@ install(FILES ${examples} DESTINATION ${data}/doc/reeve/examples/c)
 install(FILES conf/examples/node/enqueue.js DESTINATION ${data}/doc/reeve/examples/node)
 file(GLOB handlers CONFIGURE_DEPENDS conf/examples/pipe/*)
 install(FILES ${handlers} DESTINATION ${data}/doc/reeve/examples/pipe)
+install(FILES conf/examples/module/words.c conf/examples/module/Makefile
+  DESTINATION ${data}/doc/reeve/examples/module)
 install(FILES README.md CHANGELOG.md DESTINATION ${data}/doc/reeve)
 install(FILES LICENSE DESTINATION ${data}/doc/reeve RENAME copyright)
 

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "conf/doc.h"
+#include "os/module.h"
 #include "verb.h"
 #include "wire/json.h"
 
@@ -63,7 +64,11 @@ int rv_verb_config_check(struct rv_cli *cli)
 		err = rv_conf_find_file(rv_args_value(&cli->args, RV_OPT_CONFIG), environ, &file);
 	if (err == RV_OK || err == RV_E_NOTFOUND) {
 		struct rv_conf_source from = {
-			.file = file, .overrides = overrides, .environment = environ};
+			.file = file,
+			.overrides = overrides,
+			.environment = environ,
+			.look = rv_module_check,
+		};
 
 		err = rv_conf_load(&from, &conf, &errors);
 	}

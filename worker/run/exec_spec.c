@@ -11,6 +11,8 @@
 #include "base/spec.h"
 #include "conf/env.h"
 #include "conf/words.h"
+#include "os/file.h"
+#include "os/self.h"
 #include "run/pipe_line.h"
 #include "store/request.h"
 #include "wire/json.h"
@@ -398,6 +400,27 @@ static void build_limits(const struct rv_conf_task *task, struct rv_exec_spec *o
 	limit(out, RLIMIT_CORE, task->limit_core_bytes, 1);
 }
 
+/* The runner beside us, which loads what the task names. */
+static int module_argv(const struct rv_conf_task *task, struct rv_arena *arena,
+		       struct rv_exec_spec *out, struct rv_why *why)
+{
+	char runner[RV_PATH_MAX];
+	int err = task->module ? RV_OK : RV_E_REFUSED;
+
+	if (err != RV_OK)
+		return rv_fail(why, err, "the task %s has no module", task->name);
+	err = rv_self_sibling("reeve-runner", runner, sizeof(runner), why);
+	if (err != RV_OK)
+		return err;
+	out->argv = rv_arena_alloc(arena, 3 * sizeof(*out->argv));
+	out->path = rv_arena_strdup(arena, runner);
+	if (!out->argv || !out->path)
+		return RV_E_NOMEM;
+	out->argv[0] = rv_arena_strdup(arena, "reeve-runner");
+	out->argv[1] = rv_arena_strdup(arena, task->module);
+	return out->argv[0] && out->argv[1] ? RV_OK : RV_E_NOMEM;
+}
+
 static int build_command(const struct rv_exec_input *in, const json_t *spec, struct rv_arena *arena,
 			 struct rv_exec_spec *out, struct rv_why *why)
 {
@@ -414,6 +437,8 @@ static int build_command(const struct rv_exec_input *in, const json_t *spec, str
 		err = adhoc_argv(spec, arena, out, why);
 		return err == RV_OK ? adhoc_cwd(spec, arena, out, why) : err;
 	}
+	if (in->task->handler == RV_CONF_HANDLER_MODULE)
+		return module_argv(in->task, arena, out, why);
 	if (!in->task->shell)
 		return task_argv(in, spec, arena, out, why);
 	if (!in->task->command)

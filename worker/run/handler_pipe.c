@@ -59,7 +59,8 @@ static int open_pipes(struct rv_worker *worker, struct rv_why *why)
 	if (!all.pipes)
 		return rv_fail(why, RV_E_NOMEM, "no memory for the handlers");
 	for (size_t i = 0; i < conf->ntasks; i++) {
-		if (conf->tasks[i].handler == RV_CONF_HANDLER_PIPE)
+		if (conf->tasks[i].handler == RV_CONF_HANDLER_PIPE ||
+		    conf->tasks[i].handler == RV_CONF_HANDLER_MODULE)
 			all.pipes[all.count++].task = &conf->tasks[i];
 	}
 	return RV_OK;
@@ -202,15 +203,34 @@ static void on_hello(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 		begin(worker);
 }
 
+/* It has not said hello; it may have ended before its first line was looked at. */
+static bool is_booting(const struct rv_pipe_proc *p)
+{
+	return p->state == RV_PIPE_BOOTING ||
+	       (p->state == RV_PIPE_DEAD && p == front && p->worker->turn.booting);
+}
+
+/* No try will make it better: what was to be its first job ends as one without a program. */
+static void on_refusal(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
+{
+#ifndef RV_MUTANT_PIPE_REFUSAL_RETRIED
+	p->refuses = true;
+#endif
+	(void)snprintf(p->why, sizeof(p->why), "%s", said->error);
+	rv_pipe_kill(p, said->error);
+}
+
 static void on_said(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 {
 	struct rv_worker *worker = p->worker;
 
 	if (said->kind == RV_PIPE_HELLO && p->state == RV_PIPE_BOOTING)
 		on_hello(p, said);
+	else if (said->kind == RV_PIPE_REFUSAL && is_booting(p))
+		on_refusal(p, said);
 	else if (p->state == RV_PIPE_BOOTING)
 		rv_pipe_kill(p, "its first line is no hello");
-	else if (said->kind == RV_PIPE_HELLO)
+	else if (said->kind == RV_PIPE_HELLO || said->kind == RV_PIPE_REFUSAL)
 		rv_pipe_kill(p, "it said hello twice");
 	else if (is_front(p, said) && said->kind == RV_PIPE_WORD)
 		on_word(worker, said);
@@ -307,12 +327,16 @@ static void not_ready(struct rv_pipe_proc *p)
 	struct rv_worker *worker = p->worker;
 	struct rv_why why = {.text = ""};
 	char text[RV_ERROR_MAX];
+	int err = p->refuses ? RV_E_REFUSED : RV_E_BUSY;
 
 	rv_pipe_describe(p, text, sizeof(text));
 	worker->turn.booting = false;
 	keep_tail(p, &worker->turn);
-	(void)rv_fail(&why, RV_E_BUSY, "not ready: %s", text);
-	rv_turn_unstartable(worker, RV_E_BUSY, &why);
+	if (p->refuses)
+		(void)rv_fail(&why, err, "its handler refuses: %s", p->why);
+	else
+		(void)rv_fail(&why, err, "not ready: %s", text);
+	rv_turn_unstartable(worker, err, &why);
 }
 
 bool rv_pipe_owes(const struct rv_pipe_proc *p)
@@ -546,6 +570,17 @@ const struct rv_handler rv_handler_pipe = {
 	.name = "pipe",
 	.open = open_pipes,
 	.close = close_pipes,
+	.quick = true,
+	.start = start,
+	.ready = ready,
+	.stop = stop,
+	.warn = warn,
+	.end = end,
+};
+
+/* The same, with a program of ours that loads the module (exec_spec.c). */
+const struct rv_handler rv_handler_module = {
+	.name = "module",
 	.quick = true,
 	.start = start,
 	.ready = ready,

@@ -52,12 +52,13 @@ struct rv_pipe_proc {
 	unsigned ahead;                /* hello */
 	bool cancels, softs;           /* hello */
 	bool void_said;                /* it answered what it was not asked: to be replaced */
+	bool refuses;                  /* it said that it can never run a job; ${why} */
 	unsigned jobs, jobs_max;
 	int64_t born_us, age_max_us, looked_us; /* mono; looked: at its memory */
 	int64_t dead_us;                        /* mono, when it was collected */
 	struct rv_exit exit;
 	bool killed;     /* by us: nothing that it says counts */
-	char why[256];   /* and why; "" */
+	char why[512];   /* and why; "" */
 	size_t tail_job; /* bytes of stderr of its present job */
 	struct rv_tail tail;
 	struct rv_tmp tmp;

@@ -159,10 +159,13 @@ static int optional(int err)
 
 static int read_hello(struct rv_pipe_said *said, struct rv_why *why)
 {
+	const char *refusal = NULL;
 	int64_t version = 0;
 	int64_t ahead = 1;
 	int err = rv_json_get_int(said->json, "reeve", &version, why);
 
+	if (err == RV_OK)
+		err = optional(rv_json_get_text(said->json, "refuse", &refusal, why));
 	if (err == RV_OK)
 		err = optional(rv_json_get_int(said->json, "ahead", &ahead, why));
 	if (err == RV_OK)
@@ -176,7 +179,8 @@ static int read_hello(struct rv_pipe_said *said, struct rv_why *why)
 			       (long long)version, RV_PIPE_VERSION);
 	if (ahead < 1 || ahead > RV_TURN_MAX)
 		return rv_fail(why, RV_E_PARSE, "ahead is 1 to %d", RV_TURN_MAX);
-	said->kind = RV_PIPE_HELLO;
+	said->kind = refusal ? RV_PIPE_REFUSAL : RV_PIPE_HELLO;
+	said->error = refusal ? refusal : "";
 	said->ahead = (unsigned)ahead;
 	return RV_OK;
 }

@@ -42,7 +42,8 @@ int rv_pipe_soft_line(const struct rv_claimed *claim, struct rv_buf *out) RV_MUS
 enum rv_pipe_kind {
 	RV_PIPE_HELLO,
 	RV_PIPE_ANSWER,
-	RV_PIPE_WORD, /* of a job that goes on: ${said}, ${log} */
+	RV_PIPE_WORD,    /* of a job that goes on: ${said}, ${log} */
+	RV_PIPE_REFUSAL, /* in place of hello: ${error} */
 };
 
 /* What a handler said.  Texts live until rv_pipe_said_fini. */
@@ -54,7 +55,7 @@ struct rv_pipe_said {
 	/* the others: about which job */
 	int64_t job, run;
 	enum rv_outcome outcome; /* ANSWER: SUCCEEDED, FAILED, FATAL or LATER */
-	const char *error;       /* ANSWER; "" none */
+	const char *error;       /* ANSWER, REFUSAL; "" none */
 	struct rv_said said;     /* progress, result, when to try again */
 	const char *log;         /* WORD; NULL none */
 	bool log_stderr;

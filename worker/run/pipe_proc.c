@@ -269,7 +269,8 @@ int rv_pipe_start(struct rv_worker *worker, const struct rv_conf_task *task,
 	struct rv_pipe_proc *p = calloc(1, sizeof(*p));
 	int err;
 
-	PRE(task && task->handler == RV_CONF_HANDLER_PIPE);
+	PRE(task &&
+	    (task->handler == RV_CONF_HANDLER_PIPE || task->handler == RV_CONF_HANDLER_MODULE));
 	if (!p)
 		return rv_fail(why, RV_E_NOMEM, "no memory for a handler");
 	p->worker = worker;

@@ -61,13 +61,6 @@ void rv_conf_errors_fini(struct rv_conf_errors *errors);
 /* Adds a line "where: [warning: ]text" for each to ${out}. */
 int rv_conf_errors_print(const struct rv_conf_errors *errors, struct rv_buf *out) RV_MUST_CHECK;
 
-/*
- * Looks into the module at ${path} as ${user} and ${group} would (NULL: as who looks): RV_OK, or an
- * error with a sentence.  os/module.h has one; conf starts no process by itself.
- */
-typedef int rv_conf_module_fn(const char *path, const char *user, const char *group,
-			      struct rv_why *why);
-
 struct rv_conf_source {
 	const char *file;             /* NULL: no file, built-in defaults */
 	const char *const *overrides; /* "section.key=value" of -o, NULL-terminated; or NULL */

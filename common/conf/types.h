@@ -7,6 +7,7 @@
  * made of.  Included by conf.h only.  All pointers are owned by the struct rv_conf they stand in.
  */
 
+#include "base/err.h"
 #include "base/spec.h"
 
 #include <stddef.h>
@@ -164,5 +165,12 @@ struct rv_conf_task {
 };
 
 #undef RV_CONF_FIELD
+
+/*
+ * Looks into the module at ${path} as ${user} and ${group} would (NULL: as who looks): RV_OK, or an
+ * error with a sentence.  os/module.h has one; conf starts no process by itself.
+ */
+typedef int rv_conf_module_fn(const char *path, const char *user, const char *group,
+			      struct rv_why *why);
 
 #endif

@@ -11,6 +11,7 @@
 #include "supervisor/child.h"
 #include "supervisor/death.h"
 #include "supervisor/judge.h"
+#include "supervisor/pools.h"
 #include "wire/sup.h"
 
 #define TURN_MESSAGES 16   /* of one child in one turn of the loop */
@@ -20,7 +21,8 @@
 /* Who may send what; HUNG, TICK and ACK cost others something, or are about all. */
 static bool is_keepers(unsigned kind)
 {
-	return kind == RV_SUP_TICK || kind == RV_SUP_HUNG || kind == RV_SUP_ACK;
+	return kind == RV_SUP_TICK || kind == RV_SUP_LOAD || kind == RV_SUP_HUNG ||
+	       kind == RV_SUP_ACK;
 }
 
 bool rv_child_send(struct rv_child *child, const struct rv_sup_msg *msg)
@@ -120,6 +122,9 @@ static void hear(struct rv_sup *sup, struct rv_child *child, const struct rv_sup
 		break;
 	case RV_SUP_TICK:
 		on_tick(sup, child, msg);
+		break;
+	case RV_SUP_LOAD:
+		rv_pools_load(sup, msg->a, msg->b, msg->c);
 		break;
 	case RV_SUP_STUCK:
 		rv_judge_stuck(sup, msg->a);

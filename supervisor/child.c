@@ -90,7 +90,9 @@ static int64_t time_for(struct rv_sup *sup, const struct rv_child *child, enum r
 	case RV_LIFE_STARTING:
 		return rv_child_boot_us(sup, child);
 	case RV_LIFE_STOPPING:
-		return is_keeper ? KEEPER_STOP_US : sup->conf->reeve.stop_timeout_us;
+		return is_keeper             ? KEEPER_STOP_US
+		       : child->is_unhurried ? 0
+					     : sup->conf->reeve.stop_timeout_us;
 	case RV_LIFE_ENDING:
 		return is_keeper ? RV_KILL_MARGIN_US : sup->kill_after_us + RV_KILL_MARGIN_US;
 	case RV_LIFE_ABORTING:
@@ -121,6 +123,7 @@ static void forget_process(struct rv_child *child)
 	child->stuck_us = 0;
 	child->jobs_done = 0;
 	child->is_spent = false;
+	child->is_unhurried = false;
 	child->chance = (uint32_t)rv_random_u64();
 	child->is_paused = false;
 	child->credit = CREDIT_MESSAGES;

@@ -15,6 +15,7 @@
 #include "os/file.h"
 #include "os/sock.h"
 #include "supervisor/child.h"
+#include "supervisor/pools.h"
 #include "wire/area.h"
 #include "wire/sup.h"
 
@@ -86,6 +87,12 @@ static void wake_one(struct rv_sup *sup, int pool)
 	}
 }
 
+static void answer(struct rv_sup *sup, int pool)
+{
+	rv_pools_rung(sup, pool);
+	wake_one(sup, pool);
+}
+
 static void ring(struct rv_sup *sup, uint64_t token)
 {
 	if (is_dropped(++sup->rings))
@@ -97,7 +104,7 @@ static void ring(struct rv_sup *sup, uint64_t token)
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
 		if (sup->pools[p].is_used && sup->pools[p].hold == RV_HOLD_NONE &&
 		    serves(&sup->pools[p], token))
-			wake_one(sup, p);
+			answer(sup, p);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/near.h"
+#include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "supervisor/child.h"
@@ -54,6 +55,11 @@ static int free_place(const struct rv_sup *sup)
 	IMPOSSIBLE("more pools than slots");
 }
 
+static bool is_auto(const struct rv_pool *pool)
+{
+	return pool->min < pool->max;
+}
+
 static void want(struct rv_pool *pool, int workers)
 {
 	PRE(workers >= 0);
@@ -65,19 +71,28 @@ static void want(struct rv_pool *pool, int workers)
 
 static void take(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned generation)
 {
-	PRE(from->workers > 0 && from->restart_burst.count <= RV_RESTART_BURST_MAX);
+	int min = from->workers.min;
+	int max = from->workers.max;
+
+	PRE(max > 0 && min <= max && from->restart_burst.count <= RV_RESTART_BURST_MAX);
 	if (!pool->is_used) {
 		*pool = (struct rv_pool){.is_used = true,
 					 .generation = generation,
-					 .configured = from->workers,
-					 .wanted = from->workers};
+					 .min = min,
+					 .max = max,
+					 .wanted = min};
 		(void)strncpy(pool->name, from->name, sizeof pool->name - 1);
 	}
 	/* Who scaled it wants that number, not that of a file which has not changed. */
-	if (pool->is_gone || pool->configured != from->workers)
-		want(pool, from->workers);
+	if (pool->is_gone || pool->min != min || pool->max != max)
+		want(pool, pool->is_gone || pool->wanted < min ? min
+			   : pool->wanted > max                ? max
+							       : pool->wanted);
 	pool->is_gone = false;
-	pool->configured = from->workers;
+	pool->min = min;
+	pool->max = max;
+	pool->scale_up_wait_us = from->scale_up_wait_us;
+	pool->scale_idle_us = from->scale_idle_us;
 	pool->hang_us = from->hang_timeout_us;
 	pool->boot_us = from->boot_timeout_us;
 	pool->policy = (struct rv_restart_policy){
@@ -159,14 +174,42 @@ static int count_running(const struct rv_sup *sup, int p)
 	return running;
 }
 
-bool rv_pools_is_idle(const struct rv_sup *sup, const struct rv_child *child)
+static bool is_idle(const struct rv_sup *sup, const struct rv_child *child)
 {
 	struct rv_area_hint hint;
 
-	return child->pool != RV_POOL_NONE && child->life == RV_LIFE_RUNNING &&
-	       count_running(sup, child->pool) > rv_pools_target(&sup->pools[child->pool]) &&
+	return child->life == RV_LIFE_RUNNING &&
 	       rv_area_peek(sup->area_fd, child->slot, &hint) == RV_OK &&
 	       hint.incarnation == child->incarnation && hint.idle != 0;
+}
+
+bool rv_pools_is_idle(const struct rv_sup *sup, const struct rv_child *child)
+{
+	return child->pool != RV_POOL_NONE &&
+	       count_running(sup, child->pool) > rv_pools_target(&sup->pools[child->pool]) &&
+	       is_idle(sup, child);
+}
+
+bool rv_pools_is_unhurried(const struct rv_sup *sup, const struct rv_child *child)
+{
+	const struct rv_pool *pool = &sup->pools[child->pool];
+
+	PRE(child->pool != RV_POOL_NONE);
+	return is_auto(pool) && !pool->is_gone && pool->hold == RV_HOLD_NONE &&
+	       !rv_roll_is_old(sup, child);
+}
+
+void rv_pools_hurry(struct rv_sup *sup, int pool)
+{
+	for (size_t i = 1; i < sup->nslots; i++) {
+		struct rv_child *child = &sup->children[i];
+
+		if (!child->is_unhurried || (pool != RV_POOL_NONE && child->pool != pool))
+			continue;
+		child->is_unhurried = false;
+		if (child->life == RV_LIFE_STOPPING)
+			child->deadline_us = rv_mono_us() + sup->conf->reeve.stop_timeout_us;
+	}
 }
 
 void rv_pools_look(struct rv_sup *sup)
@@ -180,6 +223,70 @@ void rv_pools_look(struct rv_sup *sup)
 		pool->has_been_up = true;
 		sup->is_dirty = true;
 	}
+}
+
+/* ${ret_idle}: of those that run, by their own word. */
+static void count_idle(const struct rv_sup *sup, int p, int *ret_idle)
+{
+	*ret_idle = 0;
+	for (size_t i = 1; i < sup->nslots; i++) {
+		const struct rv_child *child = &sup->children[i];
+
+		*ret_idle += child->pool == p && !child->is_leaving && is_idle(sup, child);
+	}
+}
+
+/* Every decision is logged with what it was made of. */
+static void follow(struct rv_sup *sup, int p, uint64_t ready, uint64_t oldest_us)
+{
+	struct rv_pool *pool = &sup->pools[p];
+	struct rv_scale_in in = {
+		.min = pool->min,
+		.max = pool->max,
+		.target = pool->wanted,
+		.up = count_running(sup, p),
+		.ready = ready,
+		.oldest_us = oldest_us < INT64_MAX ? (int64_t)oldest_us : INT64_MAX,
+		.up_wait_us = pool->scale_up_wait_us,
+		.idle_us = pool->scale_idle_us,
+		.now_us = rv_mono_us(),
+	};
+	const char *why;
+	int target;
+
+	count_idle(sup, p, &in.idle);
+	target = rv_scale_decide(&pool->scale, &in, &why);
+	if (target == pool->wanted)
+		return;
+	rv_log_with(RV_LOG_INFO, RV_EV_pool_scaled,
+		    RV_FIELDS(RV_INT("from", pool->wanted), RV_INT("to", target),
+			      RV_INT("up", in.up), RV_INT("idle", in.idle),
+			      RV_INT("ready", (int64_t)ready),
+			      RV_INT("oldest_ms", in.oldest_us / 1000)),
+		    "pool %s: %d workers, %d before: %s", pool->name, target, pool->wanted, why);
+	pool->wanted = target;
+	sup->is_dirty = true;
+}
+
+static bool follows_work(const struct rv_sup *sup, const struct rv_pool *pool)
+{
+	return sup->mode == RV_MODE_RUN && sup->may_work && pool->is_used && !pool->is_gone &&
+	       is_auto(pool) && pool->hold == RV_HOLD_NONE && pool->roll.state != RV_ROLL_ON;
+}
+
+void rv_pools_load(struct rv_sup *sup, uint64_t token, uint64_t ready, uint64_t oldest_us)
+{
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		/* A pool that this keeper knows and we do not, or not as such: nobody's. */
+		if (follows_work(sup, &sup->pools[p]) && rv_ring_token(sup->pools[p].name) == token)
+			follow(sup, p, ready, oldest_us);
+	}
+}
+
+void rv_pools_rung(struct rv_sup *sup, int p)
+{
+	if (sup->pools[p].wanted == 0 && follows_work(sup, &sup->pools[p]))
+		follow(sup, p, 1, 0);
 }
 
 static int may_change(const struct rv_sup *sup, struct rv_why *why)
@@ -199,8 +306,13 @@ int rv_pools_scale(struct rv_sup *sup, int pool, int workers, struct rv_why *why
 		return err;
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
 		if (p != pool && sup->pools[p].is_used && !sup->pools[p].is_gone)
-			others += (size_t)sup->pools[p].wanted;
+			others += (size_t)(is_auto(&sup->pools[p]) ? sup->pools[p].max
+								   : sup->pools[p].wanted);
 	}
+	if (is_auto(&sup->pools[pool]) &&
+	    (workers < sup->pools[pool].min || workers > sup->pools[pool].max))
+		return rv_fail(why, RV_E_REFUSED, "pool %s has workers = %d..%d",
+			       sup->pools[pool].name, sup->pools[pool].min, sup->pools[pool].max);
 	if (others + (size_t)workers > sup->nslots - 1)
 		return rv_fail(why, RV_E_REFUSED,
 			       "this daemon has room for %zu workers, and the other pools have "
@@ -242,6 +354,8 @@ static void change(struct rv_sup *sup, int p, enum rv_hold hold)
 		return;
 	pool->hold = hold;
 	sup->is_dirty = true;
+	if (hold == RV_HOLD_DRAINED)
+		rv_pools_hurry(sup, p);
 	if (hold == RV_HOLD_QUIET)
 		tell_all(sup, p, RV_SUP_QUIET);
 	else if (was == RV_HOLD_QUIET && hold == RV_HOLD_NONE)

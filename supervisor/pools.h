@@ -22,6 +22,18 @@ int rv_pools_target(const struct rv_pool *pool);
 struct rv_plan_pool rv_pools_plan(const struct rv_sup *sup, int pool);
 /* It is one of more than its pool should have, and says that it is idle: that costs a pread. */
 bool rv_pools_is_idle(const struct rv_sup *sup, const struct rv_child *child);
+/* It was told to leave because there is too little to do: what it took meanwhile has its time. */
+bool rv_pools_is_unhurried(const struct rv_sup *sup, const struct rv_child *child);
+/* Those have stop_timeout from now on: the pool, or all (RV_POOL_NONE), are to end. */
+void rv_pools_hurry(struct rv_sup *sup, int pool);
+
+/*
+ * What the keeper says of a pool: ${ready} jobs wait, the next of them for ${oldest_us}; and a ring
+ * for a pool.  Where the number of workers follows the work, it is decided anew.
+ */
+void rv_pools_load(struct rv_sup *sup, uint64_t token, uint64_t ready, uint64_t oldest_us);
+void rv_pools_rung(struct rv_sup *sup, int pool);
+
 /* Which pools are up for the first time?  Others may begin then.  Before each plan. */
 void rv_pools_look(struct rv_sup *sup);
 /* The pool that has to be up before this one begins, if it is not; NULL: none. */

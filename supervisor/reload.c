@@ -288,7 +288,7 @@ static int check_room(const struct rv_sup *sup, const struct rv_conf *conf, stru
 
 	PRE(sup->nslots >= 2);
 	for (size_t i = 0; i < conf->npools; i++)
-		workers += (size_t)conf->pools[i].workers;
+		workers += (size_t)conf->pools[i].workers.max;
 	if (workers <= sup->nslots - 1)
 		return RV_OK;
 	return rv_fail(why, RV_E_CONF,

@@ -224,7 +224,7 @@ static int make_table(struct rv_sup *sup, struct rv_why *why)
 	PRE(!sup->children && sup->conf->npools > 0);
 
 	for (size_t i = 0; i < sup->conf->npools; i++)
-		workers += (size_t)sup->conf->pools[i].workers;
+		workers += (size_t)sup->conf->pools[i].workers.max;
 	sup->nslots = 1 + 2 * workers + HEADROOM;
 	if (sup->nslots > RV_PLAN_SLOTS_MAX)
 		sup->nslots = RV_PLAN_SLOTS_MAX;

@@ -361,6 +361,8 @@ static json_t *pool_json(const struct rv_sup *sup, int p)
 
 	if (json && rv_json_set_text(json, "name", pool->name) == RV_OK &&
 	    rv_json_set_int(json, "target", rv_pools_target(pool)) == RV_OK &&
+	    rv_json_set_int(json, "min", pool->min) == RV_OK &&
+	    rv_json_set_int(json, "max", pool->max) == RV_OK &&
 	    rv_json_set_int(json, "alive", sum.alive) == RV_OK &&
 	    rv_json_set_text(json, "state", state) == RV_OK &&
 	    rv_json_set_int(json, "restarts", (int64_t)sum.restarts) == RV_OK &&

@@ -73,6 +73,7 @@ static void carry_out(struct rv_sup *sup, const struct rv_plan_act *act)
 		break;
 	case RV_PLAN_LEAVE:
 		child->is_leaving = true;
+		child->is_unhurried = rv_pools_is_unhurried(sup, child);
 		(void)rv_child_event(sup, child, RV_LIFE_EV_STOP, RV_REASON_STOPPED);
 		break;
 	case RV_PLAN_STOP:
@@ -328,6 +329,7 @@ void rv_step_end(struct rv_sup *sup, bool now, int exit_code)
 	if (was == RV_MODE_NOW || (was == RV_MODE_DRAIN && !now))
 		return;
 	sup->mode = now ? RV_MODE_NOW : RV_MODE_DRAIN;
+	rv_pools_hurry(sup, RV_POOL_NONE);
 	sup->is_dirty = true;
 	(void)rv_notifyf("STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
 			 (long long)(sup->conf->reeve.stop_timeout_us + sup->kill_after_us +

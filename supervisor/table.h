@@ -12,6 +12,7 @@
 #include "supervisor/obit.h"
 #include "supervisor/plan.h"
 #include "supervisor/restart.h"
+#include "supervisor/scale.h"
 
 enum rv_proc_kind {
 #define PROC(sym, program, name, first, last) RV_PROC_##sym,
@@ -50,11 +51,14 @@ struct rv_pool {
 	bool is_used; /* a place in the table that is not free */
 	bool is_gone; /* from the configuration: its last workers are ending */
 	char name[RV_NAME_MAX];
-	int configured;      /* workers, as the configuration said last */
+	int min, max;        /* workers, as the configuration said last */
 	int wanted;          /* workers: the same, or what somebody scaled it to since */
 	enum rv_hold hold;   /* pools.h */
 	unsigned generation; /* that its workers should have: of a configuration, or of a restart */
 	struct rv_roll roll;
+	struct rv_scale scale; /* of use where min < max */
+	int64_t scale_up_wait_us;
+	int64_t scale_idle_us;
 	int surge;
 	int max_unavailable;
 	char after[RV_NAME_MAX]; /* the pool that comes first; "": none does */
@@ -93,8 +97,10 @@ struct rv_child {
 	int pool;            /* RV_POOL_NONE: free; the keeper: RV_POOL_NONE */
 	int index;           /* in its pool */
 	bool is_leaving;
-	bool is_spent;   /* it has had its time: to be replaced (recycle.c) */
-	uint32_t chance; /* how much earlier than others it is */
+	bool is_unhurried; /* it was idle when it was told to leave: a job it took meanwhile runs on
+			    */
+	bool is_spent;     /* it has had its time: to be replaced (recycle.c) */
+	uint32_t chance;   /* how much earlier than others it is */
 	unsigned generation;
 	char name[RV_CHILD_NAME];
 	unsigned slot;

@@ -95,7 +95,7 @@ static void check_workers(struct rv_builder *b, const struct rv_conf *conf)
 	int sum = 0;
 
 	for (size_t i = 0; i < conf->npools; i++)
-		sum += conf->pools[i].workers;
+		sum += conf->pools[i].workers.max;
 	for (size_t i = 0; i < rv_build_count(b); i++) {
 		if (rv_build_at(b, i)->section == RV_SECTION_POOL)
 			last = rv_build_at(b, i);

@@ -18,6 +18,11 @@ struct rv_conf_list {
 	const int *weights; /* of queues: count of them, 0 not said; NULL: none has one */
 };
 
+/* min < max: as many as the work needs.  auto is worked out at load. */
+struct rv_conf_workers {
+	int min, max;
+};
+
 struct rv_conf_codes {
 	uint64_t bits[4]; /* exit codes 0..255 */
 };
@@ -68,7 +73,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_INT        int
 #define RV_CONF_C_OCTAL      int
 #define RV_CONF_C_SIGNAL     int
-#define RV_CONF_C_WORKERS    int /* auto is worked out at load */
+#define RV_CONF_C_WORKERS    struct rv_conf_workers
 #define RV_CONF_C_DURATION   int64_t
 #define RV_CONF_C_SIZE       int64_t
 #define RV_CONF_C_LIMIT      int64_t

@@ -287,17 +287,37 @@ static int cpus(const struct rv_conf_key *key)
 static int set_workers(const struct rv_conf_key *key, const char *text, void *field,
 		       struct rv_arena *arena, struct rv_why *why)
 {
-	int *workers = field;
+	struct rv_conf_workers *workers = field;
+	const char *dots = strstr(text, "..");
+	char low[16] = "";
+	int64_t min = 0;
+	int64_t max = 0;
 
 	(void)arena;
 	if (strcmp(text, "auto") == 0) {
-		*workers = cpus(key);
+		*workers = (struct rv_conf_workers){cpus(key), cpus(key)};
 		return RV_OK;
 	}
-	if (set_number(key, text, workers, why) != RV_OK)
-		return rv_fail(why, RV_E_PARSE, "must be auto or a number from %lld to %lld",
+	if (dots && (size_t)(dots - text) < sizeof low)
+		memcpy(low, text, (size_t)(dots - text));
+	if (rv_parse_int(dots ? dots + 2 : text, key->min, key->max, &max) != RV_OK ||
+	    (dots && (rv_parse_int(low, 0, key->max, &min) != RV_OK || min > max)))
+		return rv_fail(why, RV_E_PARSE,
+			       "must be auto, a number from %lld to %lld, or two of them, such as "
+			       "0..8",
 			       (long long)key->min, (long long)key->max);
+	*workers = (struct rv_conf_workers){(int)(dots ? min : max), (int)max};
 	return RV_OK;
+}
+
+static int print_workers(const struct rv_conf_key *key, const void *field, struct rv_buf *out)
+{
+	const struct rv_conf_workers *workers = field;
+
+	(void)key;
+	if (workers->min == workers->max)
+		return rv_buf_printf(out, "%d", workers->max);
+	return rv_buf_printf(out, "%d..%d", workers->min, workers->max);
 }
 
 /* ---- durations and sizes */
@@ -426,7 +446,7 @@ static const struct {
 	TYPE(INT, set_int, print_int, "a number"),
 	TYPE(OCTAL, set_octal, print_octal, "an octal number"),
 	TYPE(SIGNAL, set_word, print_enum, ""),
-	TYPE(WORKERS, set_workers, print_int, "auto or a number"),
+	TYPE(WORKERS, set_workers, print_workers, "auto, a number, or MIN..MAX"),
 	TYPE(DURATION, set_duration, print_duration, "a duration"),
 	TYPE(SIZE, set_size, print_size, "a size"),
 	TYPE(LIMIT, set_limit, print_limit, "a number or infinity"),

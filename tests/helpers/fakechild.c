@@ -10,6 +10,7 @@
  * READY is sent), garbage KIND, flood N, escape N, clean N (escapees without an environment), stop,
  * fds, env, conf, nolock, close3.
  * For its later life: notick, noack, nostop, nonow, nowake, linger, busy (idle bit off), quiet.
+ * By the keeper: load POOL READY OLDEST-US.  By a worker: idle 0|1.
  * As orders by USR1: tick…: any of the above, hung SLOT INCARNATION, stuck SLOT, kick SLOT JOB
  * FENCE.
  */
@@ -290,6 +291,17 @@ static void get_ready(void)
 	send_up(RV_SUP_READY, 0, 0, 0);
 }
 
+/* "POOL READY OLDEST-US" */
+static void send_load(const char *text)
+{
+	char name[64] = "";
+	unsigned long long ready = 0;
+	unsigned long long oldest = 0;
+
+	if (sscanf(text, "%63s %llu %llu", name, &ready, &oldest) == 3)
+		send_up(RV_SUP_LOAD, rv_ring_token(name), ready, oldest);
+}
+
 static void carry_out(char *line)
 {
 	char *save = NULL;
@@ -343,6 +355,10 @@ static void carry_out(char *line)
 		send_up(RV_SUP_STUCK, a, 0, 0);
 	else if (strcmp(word, "kick") == 0)
 		send_up(RV_SUP_KICK, a, b, c);
+	else if (strcmp(word, "load") == 0)
+		send_load(rest);
+	else if (strcmp(word, "idle") == 0)
+		set_idle(a != 0);
 	else if (strcmp(word, "blocked") == 0)
 		send_up(RV_SUP_TICK, 0, 0, a);
 	else

@@ -179,3 +179,27 @@ Test(e2e_pools, workers_that_have_done_enough_are_recycled)
 	rv_e2e_logged(e, "is replaced: it has done ");
 	rv_e2e_end(e);
 }
+
+/* From none to as many as there is work for, and back to none: every job once. */
+Test(e2e_pools, workers_come_and_go_with_the_work)
+{
+	enum { JOBS = 40 };
+	int64_t ids[JOBS];
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 0..4\nscale_up_wait = 50ms\nscale_idle = 100ms\n");
+	rv_e2e_start(e);
+	cr_assert(eq(int, rv_e2e_child(e, 1), 0));
+	job = rv_e2e_job(e, "say=x");
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_e2e_submit(e, "ms=200", JOBS, ids);
+	each_ran_once(ids, JOBS);
+	rv_e2e_logged(e, "workers, 1 before: jobs wait and nobody is idle");
+	rv_e2e_logged(e, "pool default: 0 workers, 1 before: nothing waits and somebody is idle");
+	await_pool("ok");
+	cr_assert(eq(int, rv_e2e_child(e, 1), 0));
+	/* And again, by the keeper: nobody rings for this one. */
+	rv_e2e_submit(e, "say=y", 1, ids);
+	each_ran_once(ids, 1);
+	rv_e2e_end(e);
+}

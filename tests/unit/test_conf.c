@@ -103,7 +103,7 @@ Test(conf, without_a_file, .fini = finish)
 	cr_assert(eq(sz, conf->pools[0].queues.count, 1));
 	cr_assert(is(conf->pools[0].queues.items[0], "default"));
 	cr_assert(eq(int, sched_getaffinity(0, sizeof(set), &set), 0));
-	cr_assert(eq(int, conf->pools[0].workers, CPU_COUNT(&set) > 200 ? 200 : CPU_COUNT(&set)));
+	cr_assert(eq(int, conf->pools[0].workers.max, CPU_COUNT(&set) > 200 ? 200 : CPU_COUNT(&set)));
 	cr_assert(eq(i64, conf->pools[0].heartbeat_us, 5 * RV_S_US));
 	cr_assert(eq(i64, conf->pools[0].hang_timeout_us, 20 * RV_S_US));
 	cr_assert(eq(i64, conf->pools[0].lease_us, 30 * RV_S_US));
@@ -295,7 +295,7 @@ Test(conf, options_and_environment_override, .fini = finish)
 		  "[defaults]\nqueue = x\n",
 		  options, environment);
 	OK();
-	cr_assert(eq(int, conf->pools[0].workers, 4), "an option wins over the environment");
+	cr_assert(eq(int, conf->pools[0].workers.max, 4), "an option wins over the environment");
 	cr_assert(is(conf->store.path, "/env.db"), "the environment wins over the file");
 	cr_assert(eq(int, (int)conf->log.level, (int)RV_CONF_LEVEL_ERROR), "the last option wins");
 	cr_assert(eq(sz, conf->pools[0].queues.count, 2), "a list of a later layer replaces");
@@ -353,7 +353,7 @@ Test(conf, files_are_layers, .fini = finish)
 			       "queue = one\n");
 	load_from(&from);
 	OK();
-	cr_assert(eq(int, conf->pools[0].workers, 3), "bytewise: B before b");
+	cr_assert(eq(int, conf->pools[0].workers.max, 3), "bytewise: B before b");
 	cr_assert(eq(i64, conf->pools[0].heartbeat_us, RV_S_US), "relative to the including file");
 	cr_assert(eq(sz, conf->pools[0].queues.count, 3), "lists of files add up");
 	cr_assert(is(conf->pools[0].queues.items[1], "two"));
@@ -361,7 +361,7 @@ Test(conf, files_are_layers, .fini = finish)
 	write_conf(from.file, "[reeve]\ninclude =\n[pool:default]\nworkers = 1\n");
 	load_from(&from);
 	OK();
-	cr_assert(eq(int, conf->pools[0].workers, 1), "an empty include turns conf.d off");
+	cr_assert(eq(int, conf->pools[0].workers.max, 1), "an empty include turns conf.d off");
 	cr_assert(is(conf->file, rv_test_path("%s/reeve.ini", dir)));
 }
 
@@ -494,7 +494,7 @@ Test(conf, explain_names_the_key, .fini = finish)
 	rv_buf_reset(&said);
 	cr_assert(eq(int, rv_conf_explain("pool.workers", &said, &why), 0));
 	SAYS("[pool:NAME] workers = auto\n");
-	SAYS("auto or a number, 1 to 200; a reload applies it at once.");
+	SAYS("auto, a number, or MIN..MAX, 1 to 200; a reload applies it at once.");
 	rv_buf_reset(&said);
 	cr_assert(eq(int, rv_conf_explain("timeout", &said, &why), 0));
 	SAYS("[defaults] timeout = 1h\n");

@@ -228,12 +228,13 @@ Test(conf_diff, each_change_has_its_class)
 		struct rv_conf *now = parse(diffs[i].now);
 		struct rv_buf got = {0};
 
-		was->pools[0].workers = 1; /* auto: as many as this machine has */
+		was->pools[0].workers =
+			(struct rv_conf_workers){1, 1}; /* auto: as many as this machine has */
 		if (!strstr(diffs[i].now, "workers"))
 			for (size_t p = 0; p < now->npools; p++)
-				now->pools[p].workers = 1;
+				now->pools[p].workers = (struct rv_conf_workers){1, 1};
 		for (size_t p = 0; p < was->npools; p++)
-			was->pools[p].workers = 1;
+			was->pools[p].workers = (struct rv_conf_workers){1, 1};
 		cr_assert(eq(int, rv_conf_diff(was, now, note, &got), 0));
 		cr_assert(strcmp(rv_buf_text(&got), diffs[i].changes) == 0, "row %zu:\n%s", i,
 			  rv_buf_text(&got));

@@ -235,7 +235,7 @@ void rv_advise_place(const struct rv_cli *cli, const char *queue, struct rv_fact
 		for (size_t q = 0; q < queues->count; q++) {
 			if (strcmp(queues->items[q], queue) != 0)
 				continue;
-			facts->workers += conf->pools[p].workers;
+			facts->workers += conf->pools[p].workers.max;
 			break;
 		}
 	}

@@ -108,6 +108,9 @@ void rv_keep_cron(struct rv_keeper *keeper);
 void rv_keep_inbox(struct rv_keeper *keeper);
 void rv_keep_on_inbox(struct rv_loop_timer *timer);
 
+/* load.c: LOAD for each pool whose number of workers follows the work. */
+void rv_keep_load(struct rv_keeper *keeper);
+
 /* followers.c: those whose owners have died are rung no more. */
 void rv_keep_forget_followers(struct rv_keeper *keeper);
 

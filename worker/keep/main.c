@@ -10,6 +10,7 @@
  *   offers.c  jobs that clients hand over are stored, many in one transaction (offers_round.c)
  *   inbox.c   what programs have inserted with SQL becomes jobs
  *   beats.c   the beats of the living go into the store; the silent are reported and expired
+ *   load.c    what waits for pools whose number of workers follows the work
  *   tick.c    each second a TICK, a look for what nobody rang for, a checkpoint, who blocks us
  *
  * It never runs a job, and nothing waits for it: without a keeper workers go on, only later.
@@ -151,6 +152,7 @@ static void on_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_CANCEL:
 	case RV_SUP_READY:
 	case RV_SUP_TICK:
+	case RV_SUP_LOAD:
 	case RV_SUP_STUCK:
 	case RV_SUP_HUNG:
 	case RV_SUP_KICK:

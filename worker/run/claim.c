@@ -240,7 +240,7 @@ int rv_claim(struct rv_worker *worker)
 	if (worker->next < worker->nclaimed)
 		INV(worker->turn.phase != RV_TURN_NONE);
 	if (may_claim(worker))
-		want = rv_batch_next(worker->batch, worker->more, (unsigned)worker->pool->workers);
+		want = rv_batch_next(worker->batch, worker->more, (unsigned)worker->pool->workers.max);
 	if (want > 1 && !have_words(worker))
 		want = 1;
 	if (want == 0 && worker->nacks == 0)

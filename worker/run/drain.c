@@ -92,6 +92,7 @@ void rv_drain_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_SUBMIT:
 	case RV_SUP_READY:
 	case RV_SUP_TICK:
+	case RV_SUP_LOAD:
 	case RV_SUP_STUCK:
 	case RV_SUP_HUNG:
 	case RV_SUP_KICK:

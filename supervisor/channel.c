@@ -2,6 +2,8 @@
  * Descriptor 3 of the children, our end.  Runs in the supervisor only.  Every number in a message
  * is checked against the child table; what is no message, or not this sender's, ends the sender and
  * nobody else.  Must never allocate and never wait.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "base/check.h"
 #include "base/err.h"

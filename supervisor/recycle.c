@@ -2,6 +2,8 @@
  * Workers that have had their time: after so many jobs, at an age, or with too much memory.  Runs
  * in the supervisor only, once a second at most.  The count of jobs is the worker's own word, which
  * at worst costs its own replacement; age and memory are ours and the kernel's.
+ *
+ * Wider than the budget of headers: table.h brings what the child table is made of.
  */
 #include "supervisor/roll.h"
 

@@ -192,6 +192,13 @@ static void check_command(struct rv_builder *b, const struct rv_instance *in)
 		check_words(b, in, task);
 }
 
+static void check_exec_keys(struct rv_builder *b, const struct rv_instance *in)
+{
+	if (rv_build_is_set(in, "state_max"))
+		rv_conf_error_add(b->errors, rv_build_where(in, "state_max"),
+				  "state_max is for handler = exec");
+}
+
 /* Keys that only handlers have that stay. */
 static void check_stay_keys(struct rv_builder *b, const struct rv_instance *in)
 {
@@ -248,6 +255,8 @@ static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 	if (task->handler != RV_CONF_HANDLER_PIPE && task->handler != RV_CONF_HANDLER_MODULE &&
 	    !b->from_text) /* a dump says every key */
 		check_stay_keys(b, in);
+	if (task->handler != RV_CONF_HANDLER_EXEC && !b->from_text)
+		check_exec_keys(b, in);
 	check_own_keys(b, in);
 }
 

@@ -275,9 +275,15 @@ static void invariants(struct rv_e2e *e)
 
 void rv_e2e_clean(struct rv_e2e *e)
 {
-	static const char *const in_state[] = {
-		"reeve.db",         "reeve.db-wal", "reeve.db-shm", "reeve.db.lock",
-		"reeve.db.ballast", "output",       "run",          NULL};
+	static const char *const in_state[] = {"reeve.db",
+					       "reeve.db-wal",
+					       "reeve.db-shm",
+					       "reeve.db.lock",
+					       "reeve.db.ballast",
+					       "output",
+					       "resume",
+					       "run",
+					       NULL};
 	static const char *const in_run[] = {NULL};
 	static const char *const bad[] = {"check failed", "runtime error:", "Sanitizer", NULL};
 

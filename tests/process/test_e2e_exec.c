@@ -311,3 +311,126 @@ Test(e2e_exec, out_of_memory_is_told_apart_from_a_kill)
 	cr_assert(eq(int, unlink(rv_e2e_path(e, "vmstat")), 0));
 	rv_e2e_fini(e);
 }
+
+/* ---- what a run leaves for the next one */
+
+/* Three runs: two leave where they are, the last one finds it. */
+#define RESUMES                                                                                    \
+	"shell = yes\nmax_crashes = 5\ncommand = at=$(cat \"$REEVE_STATE_FILE\" 2>/dev/null); "    \
+	"echo \"from ${at:-0}\"; echo $((at + 1)) >\"$REEVE_STATE_FILE.new\"; "                    \
+	"mv \"$REEVE_STATE_FILE.new\" \"$REEVE_STATE_FILE\"; echo '##reeve retry-after=10ms'; "
+
+static bool is_gone(void *ctx)
+{
+	return access(ctx, F_OK) != 0;
+}
+
+static bool has_left(int64_t job)
+{
+	return access(rv_e2e_path(e, rv_test_path("state/resume/%lld", (long long)job)), F_OK) == 0;
+}
+
+Test(e2e_exec, a_run_goes_on_where_the_last_one_left)
+{
+	int64_t job;
+
+	up(RESUMES "test \"$at\" = 2 || exit 75\n");
+	job = ends(RV_JOB_SUCCEEDED);
+	cr_assert(eq(int, rv_e2e_view(e, job)->runs, 3));
+	rv_assert_text(output(job), "from 2\n##reeve retry-after=10ms\n");
+	cr_assert(not(has_left(job)));
+	rv_e2e_end(e);
+}
+
+/* The state outlives the worker as well, and who dies in between is charged as ever. */
+Test(e2e_exec, what_a_crashed_run_left_is_handed_on)
+{
+	int64_t job;
+
+	up(RESUMES "test \"$at\" = 2 || kill -9 $PPID; test \"$at\" = 2\n");
+	job = ends(RV_JOB_SUCCEEDED);
+	cr_assert(eq(int, rv_e2e_view(e, job)->crashes, 2));
+	rv_assert_has(output(job), "from 2\n");
+	cr_assert(not(has_left(job)));
+	rv_e2e_end(e);
+}
+
+Test(e2e_exec, a_dead_letter_keeps_it_until_it_is_deleted)
+{
+	json_t *json;
+	char path[512];
+	int64_t job;
+
+	up(RESUMES "test \"$at\" = 1 || exit 65\n");
+	job = ends(RV_JOB_DEAD);
+	cr_assert(eq(int, rv_e2e_reeve(e, "show", id_text(job), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "state file   2 bytes, handed to the next run\n");
+	json = rv_e2e_json(e, "show", id_text(job), NULL);
+	cr_assert(eq(i64, json_integer_value(json_object_get(json, "state_file_bytes")), 2));
+	json_decref(json);
+	cr_assert(eq(int, rv_e2e_reeve(e, "retry", id_text(job), NULL), 0));
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_assert_has(output(job), "from 1\n");
+	job = ends(RV_JOB_DEAD);
+	cr_assert(has_left(job));
+	(void)snprintf(path, sizeof path, "%s/state/resume/%lld", e->dir, (long long)job);
+	cr_assert(eq(int, rv_e2e_reeve(e, "delete", id_text(job), NULL), 0));
+	cr_assert(rv_test_wait_until(is_gone, path, RV_E2E_WAIT_MS), "the keeper removes it");
+	rv_e2e_end(e);
+}
+
+Test(e2e_exec, what_is_cancelled_leaves_nothing)
+{
+	int64_t job;
+
+	up("shell = yes\ncommand = echo x >\"$REEVE_STATE_FILE\"; echo up; sleep 60\n");
+	job = rv_e2e_add(e, "t", NULL);
+	while (!has_left(job) || !strstr(output(job), "up"))
+		rv_e2e_until(e, job, RV_JOB_RUNNING);
+	cr_assert(eq(int, rv_e2e_reeve(e, "cancel", id_text(job), NULL), 0));
+	rv_e2e_until(e, job, RV_JOB_CANCELLED);
+	cr_assert(eq(int, rv_e2e_reeve(e, "wait", id_text(job), NULL), 1));
+	rv_e2e_stop(e);
+	cr_assert(not(has_left(job)));
+	rv_e2e_fini(e);
+}
+
+/* Too much of it, and what is no file: dropped, and said. */
+Test(e2e_exec, no_more_is_kept_than_may_be)
+{
+	int64_t job;
+
+	up("shell = yes\nstate_max = 1K\ncommand = echo '##reeve retry-after=10ms'; "
+	   "test -e \"$REEVE_STATE_FILE\" && echo found; "
+	   "head -c 1025 /dev/zero >\"$REEVE_STATE_FILE\"; exit 1\n"
+	   "[task:link]\nmax_attempts = 1\nshell = yes\n"
+	   "command = ln -s /etc/passwd \"$REEVE_STATE_FILE\"; exit 1\n"
+	   "[task:none]\nstate_max = 0B\nshell = yes\ncommand = echo \"<$REEVE_STATE_FILE>\"\n");
+	job = ends(RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error,
+		       "exit code 1 (its state file was dropped: 1025B, state_max is 1K)");
+	cr_assert(not(has_left(job)));
+	job = rv_e2e_add(e, "link", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	cr_assert(not(has_left(job)));
+	cr_assert(eq(int, access("/etc/passwd", F_OK), 0));
+	job = rv_e2e_add(e, "none", NULL);
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	rv_assert_text(output(job), "<>\n");
+	rv_e2e_end(e);
+}
+
+Test(e2e_exec, another_user_has_it_as_a_descriptor)
+{
+	int64_t job;
+
+	if (geteuid() != 0)
+		cr_skip("needs root");
+	up("user = nobody\nshell = yes\ncommand = at=$(cat \"$REEVE_STATE_FILE\"); "
+	   "echo \"$REEVE_STATE_FILE ${at:-0}\"; echo $((at + 1)) >\"$REEVE_STATE_FILE\"; "
+	   "echo '##reeve retry-after=10ms'; test \"$at\" = 2 || exit 75\n");
+	job = ends(RV_JOB_SUCCEEDED);
+	rv_assert_has(output(job), "/dev/fd/4 2\n");
+	cr_assert(not(has_left(job)));
+	rv_e2e_end(e);
+}

@@ -209,6 +209,7 @@ Test(worker, the_environment_is_clean)
 					      "A=b c",
 					      "PASSED=through",
 					      "REEVE_PROGRESS_FD=3",
+					      "REEVE_STATE_FILE=/",
 					      "REEVE_INSTANCE="};
 	int64_t job = rv_fakesup_run(&sup, &subject, "env", NULL);
 	size_t lines = 0;

@@ -53,15 +53,15 @@ static int drain(struct rv_follow *follow, bool *ret_any)
  * Outputs lie in the daemon's state_dir.  Ours may be another one (--store names the database
  * only), so the store's own folder comes first if it has any.
  */
-static const char *find_state_dir(const struct rv_cli *cli, char *folder, size_t space)
+const char *rv_follow_state_dir(const struct rv_cli *cli, const char *name, char *folder,
+				size_t space)
 {
 	const char *ours = cli->client.conf->reeve.state_dir;
 	char output[RV_PATH_MAX];
 	struct stat st;
 
 	if (rv_path_folder(folder, space, cli->client.store_path) == RV_OK &&
-	    rv_path_join(output, sizeof(output), folder, "output") == RV_OK &&
-	    stat(output, &st) == 0)
+	    rv_path_join(output, sizeof(output), folder, name) == RV_OK && stat(output, &st) == 0)
 		return folder;
 	return stat(ours, &st) == 0 ? ours : folder;
 }
@@ -70,7 +70,9 @@ static int open_reader(struct rv_cli *cli, int64_t job, int run, struct rv_outpu
 {
 	char folder[RV_PATH_MAX];
 	struct rv_output_how how = {
-		.state_dir = find_state_dir(cli, folder, sizeof(folder)), .job = job, .run = run};
+		.state_dir = rv_follow_state_dir(cli, "output", folder, sizeof(folder)),
+		.job = job,
+		.run = run};
 	int err = rv_output_reader_open(&how, ret);
 
 	if (err || rv_output_reader_exists(*ret) || how.state_dir != folder)

@@ -24,6 +24,13 @@ struct rv_follow {
 	char error[512]; /* RV_ERROR_MAX and then some */
 };
 
+/*
+ * The state_dir of the daemon that has, or would have, the folder ${name} in it; ${folder}: space
+ * for it (RV_PATH_MAX), the answer may lie there.
+ */
+const char *rv_follow_state_dir(const struct rv_cli *cli, const char *name, char *folder,
+				size_t space);
+
 void rv_follow_init(struct rv_follow *follow, struct rv_cli *cli, int64_t job);
 void rv_follow_fini(struct rv_follow *follow);
 

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "left.h"
 #include "told.h"
 #include "verb.h"
 #include "view.h"
@@ -156,6 +157,9 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 	if (!err)
 		err = rv_told_json(&told, object);
 	if (!err)
+		err = rv_json_set_int(object, "state_file_bytes",
+				      rv_left_bytes(cli, view->id, view->state));
+	if (!err)
 		err = rv_json_set_new(object, "attempts", json_incref(attempts));
 	json_decref(attempts);
 	if (err) {
@@ -168,6 +172,7 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 int rv_verb_show(struct rv_cli *cli)
 {
 	struct rv_job_view view;
+	enum rv_job_state state;
 	struct rv_told told;
 	int64_t id;
 	int err = rv_args_id(cli->args.words[0], &id, &cli->why);
@@ -185,9 +190,11 @@ int rv_verb_show(struct rv_cli *cli)
 		return show_json(cli, id, &view);
 	show_head(cli, &view, rv_wall_us());
 	show_rest(&view);
+	state = view.state;
 	err = rv_store_told(cli->client.store, id, &told);
 	if (!err) {
 		rv_told_print(&told, id, rv_wall_us());
+		rv_left_print(cli, id, state);
 		err = show_attempts(cli, id);
 	}
 	return err ? rv_cli_fail(cli, err) : 0;

@@ -15,6 +15,7 @@
 
 struct rv_conf_pool;
 struct rv_offers;
+struct rv_resume_walk;
 
 #define RV_KEEP_TICK_US 1000000LL
 #define RV_KEEP_DO_US   2000000LL /* patience of a request; what was not done is tried again */
@@ -70,7 +71,8 @@ struct rv_keeper {
 	unsigned nkicked;
 	int64_t cron_due_us;      /* cron.c, wall: when a schedule is to be looked at; 0 never */
 	struct rv_offers *offers; /* offers.c; NULL: nobody has come */
-	struct rv_req req;        /* too large for a stack */
+	struct rv_resume_walk *resume; /* resume.c */
+	struct rv_req req;             /* too large for a stack */
 	int result;
 	bool ending, woken;
 	bool untidy; /* tidy.c: batches are left */
@@ -113,6 +115,10 @@ void rv_keep_load(struct rv_keeper *keeper);
 
 /* followers.c: those whose owners have died are rung no more. */
 void rv_keep_forget_followers(struct rv_keeper *keeper);
+
+/* resume.c: removes some of what jobs that are over have left; forgets where it was. */
+void rv_keep_resume(struct rv_keeper *keeper);
+void rv_keep_resume_end(struct rv_keeper *keeper);
 
 /* offers.c: a connection (taken) that hands jobs over. */
 void rv_keep_on_submit(struct rv_keeper *keeper, int fd);

@@ -245,6 +245,7 @@ static void work(struct rv_keeper *keeper)
 static void end(struct rv_keeper *keeper)
 {
 	rv_keep_offers_end(keeper);
+	rv_keep_resume_end(keeper);
 	rv_child_link_stop(&keeper->link);
 	rv_loop_timer_stop(&keeper->tick);
 	rv_loop_timer_stop(&keeper->due);

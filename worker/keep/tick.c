@@ -162,6 +162,8 @@ static void sweep_overdue(struct rv_keeper *keeper, int64_t now)
 	rv_keep_forget_followers(keeper);
 	if (!keeper->ending && keeper->open_jobs > 0)
 		rv_keep_promote(keeper);
+	if (!keeper->ending)
+		rv_keep_resume(keeper);
 }
 
 static void on_tick(struct rv_loop_timer *timer)

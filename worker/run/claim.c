@@ -119,6 +119,7 @@ static void take_acks(struct rv_worker *worker, const struct rv_req_turn *turn)
 {
 	for (unsigned i = 0; i < worker->nacks; i++)
 		note_ack(worker, &turn->acks[i]);
+	rv_left_acked(worker, turn->acks);
 	if (worker->nacks > 0 && RV_FAULT(worker_acked) != RV_OK)
 		rv_log(RV_LOG_DEBUG, RV_EV_worker_failed, "fault point worker_acked");
 	worker->nacks = 0;

@@ -30,6 +30,7 @@ struct rv_exec {
 	bool exited, swept, complained;
 	bool shot;         /* KILL, by us */
 	int64_t oom_kills; /* the kernel's count when it began to take its time */
+	int state_fd;      /* -1: none */
 	struct rv_tmp tmp;
 	int killed;       /* processes that its leader left behind */
 	int64_t ended_us; /* mono, of the leader */

@@ -289,6 +289,21 @@ static int handler_env(const struct rv_exec_input *in, struct env *env, struct r
 	return err;
 }
 
+/* Another user cannot go where the file is, and gets it as a descriptor. */
+static int state_env(const struct rv_exec_input *in, bool switch_user, struct env *env,
+		     struct rv_why *why)
+{
+	if (!in->state_file)
+		return RV_OK;
+	if (switch_user)
+		return env_put(
+			env,
+			rv_arena_printf(env->arena, "REEVE_STATE_FILE=/dev/fd/%d", RV_STATE_FD),
+			why);
+	return env_put(env, rv_arena_printf(env->arena, "REEVE_STATE_FILE=%s", in->state_file),
+		       why);
+}
+
 static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_why *why)
 {
 	const struct rv_claimed *claim = in->claim;
@@ -323,7 +338,7 @@ static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_wh
 }
 
 static int build_env(const struct rv_exec_input *in, const json_t *spec, struct rv_arena *arena,
-		     char ***ret_envp, struct rv_why *why)
+		     struct rv_exec_spec *out, struct rv_why *why)
 {
 	struct env env = {.arena = arena};
 	struct rv_conf_list file = {0};
@@ -350,7 +365,9 @@ static int build_env(const struct rv_exec_input *in, const json_t *spec, struct 
 	if (err == RV_OK)
 		err = in->claim ? own_env(in, &env, why) : handler_env(in, &env, why);
 	if (err == RV_OK)
-		*ret_envp = env.items;
+		err = state_env(in, out->switch_user, &env, why);
+	if (err == RV_OK)
+		out->envp = env.items;
 	return err;
 }
 
@@ -467,9 +484,9 @@ int rv_exec_spec_build(const struct rv_exec_input *in, struct rv_arena *arena,
 	}
 	err = build_command(in, spec, arena, &out, why);
 	if (err == RV_OK)
-		err = build_env(in, spec, arena, &out.envp, why);
-	if (err == RV_OK)
 		err = build_user(in->task, &out, why);
+	if (err == RV_OK)
+		err = build_env(in, spec, arena, &out, why);
 	if (err != RV_OK) {
 		rv_exec_spec_fini(&out);
 		return err;

@@ -21,6 +21,7 @@ struct rv_claimed;
 #define RV_EXEC_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define RV_EXEC_LIMITS 6
 #define RV_PROGRESS_FD 3 /* in the job */
+#define RV_STATE_FD    4 /* the same, where it cannot go to the file's folder */
 
 /* All borrowed. */
 struct rv_exec_input {
@@ -37,6 +38,7 @@ struct rv_exec_input {
 	int64_t deadline_us;       /* wall; 0 none */
 	const char *mark;          /* REEVE_INSTANCE */
 	char *const *environment;  /* the daemon's, for pass_env */
+	const char *state_file;    /* its path; NULL: it has none */
 	const char *tmp;           /* TMPDIR; NULL: not by us */
 };
 

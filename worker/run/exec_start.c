@@ -1,16 +1,21 @@
 /*
  * How the process of an exec job is started: what it executes, its payload, its pipes.  Worker
- * processes.  It gets descriptors 0 to 3 and no other.
+ * processes.  It gets descriptors 0 to 3 and no other, but for RV_STATE_FD of another user.
+ * (Wider than it should be: all that a run has of us is brought together here.)
  */
 #include "run/exec.h"
 
 #include "base/fault.h"
 #include "base/seam.h"
 #include "conf/conf.h"
+#include "obs/resume.h"
 #include "os/fd.h"
+#include "os/file.h"
 #include "run/exec_spec.h"
 #include "run/worker.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 static int64_t deadline_of(const struct rv_turn *turn)
@@ -18,9 +23,40 @@ static int64_t deadline_of(const struct rv_turn *turn)
 	return turn->claim.timeout_us > 0 ? turn->started_us + turn->claim.timeout_us : 0;
 }
 
-static int build(struct rv_worker *worker, struct rv_turn *turn, const struct rv_tmp *tmp,
+/*
+ * Where the run may leave something for the next one, into ${out}: what the one before left is
+ * within its bound.
+ */
+static int state_path(const struct rv_worker *worker, const struct rv_turn *turn, char *out,
+		      size_t space, struct rv_why *why)
+{
+	const char *state_dir = worker->conf->reeve.state_dir;
+	int64_t size;
+	int err = rv_resume_ready(state_dir);
+
+	if (err == RV_OK)
+		err = rv_resume_check(state_dir, turn->claim.job, turn->task->state_max_bytes,
+				      &size);
+	if (err == RV_OK || err == RV_E_TOOBIG)
+		err = rv_resume_path(out, space, state_dir, turn->claim.job);
+	return err == RV_OK ? err : rv_fail(why, RV_E_BUSY, "no state file: %s", rv_err_text(err));
+}
+
+/* For a user who cannot go there. */
+static int open_state(const char *path, const struct rv_exec_spec *spec, int *ret_fd,
+		      struct rv_why *why)
+{
+	int err = rv_file_open(path, O_RDWR | O_CREAT, 0600, ret_fd, why);
+
+	if (err == RV_OK && fchown(*ret_fd, spec->uid, spec->gid) != 0)
+		err = rv_fail(why, RV_E_DENIED, "the state file cannot be given away: %m");
+	return err;
+}
+
+static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec *exec,
 		 struct rv_exec_spec *spec, struct rv_why *why)
 {
+	char state[PATH_MAX];
 	const struct rv_conf *conf = worker->conf;
 	struct rv_exec_input input = {
 		.task = turn->task,
@@ -32,10 +68,14 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, const struct rv
 		.deadline_us = deadline_of(turn),
 		.mark = worker->mark,
 		.environment = environ,
-		.tmp = tmp->path[0] != '\0' ? tmp->path : NULL,
+		.tmp = exec->tmp.path[0] != '\0' ? exec->tmp.path : NULL,
 	};
 	int err = rv_turn_load(worker, turn, why);
 
+	if (err == RV_OK && turn->task->state_max_bytes > 0) {
+		err = state_path(worker, turn, state, sizeof(state), why);
+		input.state_file = state;
+	}
 	if (err != RV_OK)
 		return err;
 	input.spec = turn->spec;
@@ -43,6 +83,8 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, const struct rv
 	input.meta = turn->meta;
 	input.batch = turn->batch;
 	err = rv_exec_spec_build(&input, &turn->arena, spec, why);
+	if (err == RV_OK && spec->switch_user && input.state_file)
+		err = open_state(state, spec, &exec->state_fd, why);
 	/*
 	 * An argument that this definition wants and the job's does not have: ours may be the one
 	 * that a reload has yet to replace.  As with a task that we do not know: later.
@@ -73,7 +115,7 @@ static int make_pipes(struct rv_exec *exec, int ends[RV_EXEC_PIPES], struct rv_w
 }
 
 static int spawn(const struct rv_turn *turn, const struct rv_exec_spec *spec, int payload,
-		 const int ends[RV_EXEC_PIPES], struct rv_proc *ret_proc, struct rv_why *why)
+		 const int ends[RV_EXEC_PIPES], struct rv_exec *exec, struct rv_why *why)
 {
 	struct rv_spawn how;
 	int err = RV_FAULT(spawn);
@@ -86,7 +128,10 @@ static int spawn(const struct rv_turn *turn, const struct rv_exec_spec *spec, in
 	how.fds[2] = (struct rv_spawn_fd){.from = ends[1], .to = 2};
 	how.fds[3] = (struct rv_spawn_fd){.from = ends[2], .to = RV_PROGRESS_FD};
 	how.nfds = 4;
-	return rv_seam()->spawn(rv_seam()->ctx, &how, ret_proc, why);
+	if (exec->state_fd >= 0)
+		how.fds[how.nfds++] =
+			(struct rv_spawn_fd){.from = exec->state_fd, .to = RV_STATE_FD};
+	return rv_seam()->spawn(rv_seam()->ctx, &how, &exec->proc, why);
 }
 
 int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec *exec,
@@ -97,11 +142,12 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	int payload = -1;
 	int err = RV_OK;
 
-	*exec = (struct rv_exec){.proc = {.pidfd = -1}, .fds = {-1, -1, -1}, .tmp = {.fd = -1}};
+	*exec = (struct rv_exec){
+		.proc = {.pidfd = -1}, .fds = {-1, -1, -1}, .state_fd = -1, .tmp = {.fd = -1}};
 	if (turn->task->private_tmp)
 		err = rv_tmp_make(worker, &exec->tmp, why);
 	if (err == RV_OK)
-		err = build(worker, turn, &exec->tmp, &spec, why);
+		err = build(worker, turn, exec, &spec, why);
 	if (err == RV_OK && spec.switch_user && exec->tmp.fd >= 0)
 		err = rv_tmp_give(&exec->tmp, spec.uid, spec.gid, why);
 	if (err == RV_OK)
@@ -109,9 +155,10 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	if (err == RV_OK)
 		err = make_pipes(exec, ends, why);
 	if (err == RV_OK)
-		err = spawn(turn, &spec, payload, ends, &exec->proc, why);
+		err = spawn(turn, &spec, payload, ends, exec, why);
 	rv_exec_spec_fini(&spec);
 	rv_fd_close(&payload);
+	rv_fd_close(&exec->state_fd);
 	for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 		rv_fd_close(&ends[i]);
 	if (err != RV_OK) {

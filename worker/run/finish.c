@@ -213,6 +213,7 @@ void rv_finish(struct rv_worker *worker)
 	if (!turn->task)
 		turn->task = &worker->conf->defaults;
 	make_ack(turn, &worker->acks[worker->nacks]);
+	rv_left_look(worker, &worker->acks[worker->nacks]);
 	log_end(turn, &worker->acks[worker->nacks]);
 	rv_told_end(worker, worker->acks[worker->nacks].outcome == RV_OUTCOME_SUCCEEDED);
 	worker->nacks++;

@@ -49,6 +49,7 @@ struct rv_worker {
 	int64_t claimed_us;              /* mono, of those */
 	struct rv_ack acks[RV_TURN_MAX]; /* waiting for the next round */
 	unsigned nacks;
+	uint64_t left; /* of those, by place: ended, and what they left for a next run goes */
 	enum rv_durability durability; /* of those acks */
 	/* the job */
 	struct rv_turn turn;
@@ -122,6 +123,10 @@ void rv_told_end(struct rv_worker *worker, bool succeeded);
 
 /* pipe_proc.c, for rv_sweep: this child of ours is a handler that lives. */
 bool rv_pipe_keeps(void *ctx, pid_t pid);
+
+/* left.c: what the run left for the next one: kept, dropped (its ack says so), or to go; goes. */
+void rv_left_look(struct rv_worker *worker, struct rv_ack *ack);
+void rv_left_acked(struct rv_worker *worker, const struct rv_ack *acks);
 
 /* finish.c: the ack of a run that has ended, or that could not start. */
 void rv_finish(struct rv_worker *worker);

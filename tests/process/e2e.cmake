@@ -1,9 +1,11 @@
 # The whole of reeve: reeved, keeper, workers, CLI, over a store (e2e.h).
 add_executable(rv_testjob testjob.c)
 set_target_properties(rv_testjob PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_include_directories(rv_testjob PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(rv_testjob PRIVATE rv_flags)
 add_executable(rv_pipejob pipejob.c)
 set_target_properties(rv_pipejob PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_include_directories(rv_pipejob PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(rv_pipejob PRIVATE rv_flags)
 # Modules of module tasks: testmodule.c, and what is not to be run.
 function(rv_test_module name)
@@ -11,7 +13,7 @@ function(rv_test_module name)
   add_library(${name} MODULE testmodule.c)
   set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests PREFIX "")
   target_compile_definitions(${name} PRIVATE ${M_DEFINES})
-  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/worker)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/worker ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE rv_flags ${M_LINK})
   list(APPEND modules ${name})
   set(modules ${modules} PARENT_SCOPE)
@@ -37,7 +39,7 @@ target_link_libraries(rv_e2e PUBLIC rv_testhelp rv_client rv_store rv_conf rv_wi
   PkgConfig::JANSSON PRIVATE rv_flags)
 add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper reeve-runner rv_testjob rv_pipejob ${modules})
 
-foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait pipe pipe_ahead exec module)
+foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait pipe pipe_ahead exec module module_ahead)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
 # Supervision: what signals and verbs of the daemon do to work.

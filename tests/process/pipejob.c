@@ -8,15 +8,19 @@
  *   mute              says none              dies          ends before it
  *   slow=MS           before it              deaf          to TERM, and to EOF
  *   once              serves one job and ends before it reads another
+ *   shy               says none if another process has said it before
  *   batch=N           keeps answers until it has N, or no job waits
  * words of a job, args.do, in order; after the last it answers ok:
  *   exit=N  kill  hang  deaf  ms=N  until=NAME   (hang: heeds a cancel line with "ok")
  *   say=TEXT  err=TEXT  big=N (bytes of stderr)  log=TEXT  progress=N  result=JSON  pid  fds
+ *   bigresult=N  (a result of so many bytes)
  *   fail=TEXT  permanent=TEXT  retry=TEXT  snooze=D   answers that
  *   garbage  long  closeanswers  closein  twice  wrong  other=ID  after (exits once it has
  * answered) hold  (leaves a child with all descriptors)   rss=N  (MiB more of memory)   beat=N (N
  * heartbeats)
  */
+#include "process/jobdo.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,8 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -76,36 +78,16 @@ static void say(const char *what)
 		_exit(71);
 }
 
-static void wait_file(const char *name)
-{
-	int fd = inotify_init1(IN_CLOEXEC);
-	char path[512];
-	char events[4096];
-
-	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
-	if (fd < 0 || inotify_add_watch(fd, folder, IN_CREATE | IN_MOVED_TO) < 0)
-		_exit(71);
-	while (access(path, F_OK) != 0) {
-		if (read(fd, events, sizeof events) <= 0 && errno != EINTR)
-			_exit(71);
-	}
-	(void)close(fd);
-}
-
 static void take_lock(void)
 {
-	char path[512];
-	int fd;
+	char name[24];
 
-	(void)snprintf(path, sizeof path, "%s/locks/%ld", folder, job);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		_exit(71);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	(void)snprintf(name, sizeof name, "%ld", job);
+	lock = rv_jobdo_lock(folder, name, O_CLOEXEC);
+	if (lock < 0) {
 		say("clash");
 		_exit(64);
 	}
-	lock = fd;
 }
 
 /* A line of stdin, without its end; NULL at EOF. */
@@ -215,6 +197,19 @@ static void close_and_stay(int fd)
 		(void)pause();
 }
 
+static void big_result(long size)
+{
+	char *text = malloc((size_t)size);
+
+	flush();
+	if (!text)
+		_exit(71);
+	memset(text, 'x', (size_t)size);
+	(void)dprintf(ANSWER_FD, "{\"job\":%ld,\"run\":%ld,\"ok\":true,\"result\":\"%.*s\"}\n", job,
+		      run, (int)size, text);
+	free(text);
+}
+
 /* What answers the job, or ends it otherwise; 0: none of these. */
 static int finish(const char *word, const char *value)
 {
@@ -226,6 +221,8 @@ static int finish(const char *word, const char *value)
 		answer("this is no JSON\n");
 	else if (strcmp(word, "long") == 0)
 		write_long();
+	else if (strcmp(word, "bigresult") == 0)
+		big_result(atol(value));
 	else if (strcmp(word, "closeanswers") == 0)
 		close_and_stay(ANSWER_FD);
 	else if (strcmp(word, "fail") == 0)
@@ -286,7 +283,7 @@ static void act(const char *word, const char *value)
 	else if (strcmp(word, "ms") == 0)
 		(void)poll(NULL, 0, atoi(value));
 	else if (strcmp(word, "until") == 0)
-		wait_file(value);
+		rv_jobdo_wait(folder, value);
 	else if (strcmp(word, "hang") == 0)
 		hang();
 	else if (strcmp(word, "hold") == 0)
@@ -340,18 +337,25 @@ static int serve(char *line)
 	return after;
 }
 
+/* No process before this one has asked. */
+static int is_first(void)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof path, "%s/first", folder);
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *hello = NULL;
 	int ahead = 1, once = 0, mute = 0;
-	char path[512];
 	char *line;
 
 	if (argc < 2)
 		return 64;
 	folder = argv[1];
-	(void)snprintf(path, sizeof path, "%s/jobs", folder);
-	log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	log_fd = rv_jobdo_open(folder);
 	if (log_fd < 0)
 		return 71;
 	for (int i = 2; i < argc; i++) {
@@ -365,6 +369,7 @@ int main(int argc, char **argv)
 		deaf = deaf || strcmp(argv[i], "deaf") == 0;
 		once = once || strcmp(argv[i], "once") == 0;
 		mute = mute || strcmp(argv[i], "mute") == 0;
+		mute = mute || (strcmp(argv[i], "shy") == 0 && !is_first());
 		if (strncmp(argv[i], "slow=", 5) == 0)
 			(void)poll(NULL, 0, atoi(value));
 		if (strcmp(argv[i], "dies") == 0) {

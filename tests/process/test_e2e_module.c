@@ -9,25 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* [task:p] with ${file} (of the tests, or a path) and ${keys}, which win. */
-static void begin_with(const char *file, const char *keys)
-{
-	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
-	rv_e2e_ini(e,
-		   "[pool:default]\nworkers = %d\nrestart_delay = 10ms\n"
-		   "restart_delay_max = 50ms\nrestart_burst = 1000/1s\n"
-		   "[task:p]\nhandler = module\nmodule = %s\nenv = MODULE_FOLDER=%s\n%s%s%s",
-		   workers, file[0] == '/' ? file : rv_e2e_program(file), e->dir,
-		   strstr(keys, "max_attempts") ? "" : "max_attempts = 2\n",
-		   strstr(keys, "max_crashes") ? "" : "max_crashes = 0\n", keys);
-}
-
-static void begin_module(const char *keys)
-{
-	begin_with("rv_module.so", keys);
-	rv_e2e_start(e);
-}
-
 static void logs_are(int64_t job, const char *want)
 {
 	cr_assert(eq(int, rv_e2e_reeve(e, "logs", id_text(job), NULL), 0));

@@ -98,6 +98,21 @@ Test(e2e_pipe, it_has_four_descriptors)
 	rv_e2e_end(e);
 }
 
+/* At the bound it is kept, above it the job is done without, and the log says so. */
+Test(e2e_pipe, a_result_that_is_too_large)
+{
+	int64_t job;
+
+	begin("", "");
+	job = succeeds("bigresult=65536");
+	cr_assert(eq(sz, strlen(result(job)), 65536));
+	job = succeeds("bigresult=65537");
+	cr_assert(eq(int, rv_e2e_reeve(e, "result", id_text(job), NULL), 3));
+	rv_e2e_logged(e, "a result has at most 65536 bytes");
+	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1), "nor did it cost the handler");
+	rv_e2e_end(e);
+}
+
 /* ---- crashes */
 
 Test(e2e_pipe, a_crash_fails_only_its_job_and_keeps_stderr)
@@ -410,6 +425,21 @@ Test(e2e_pipe, recycled_by_age_and_by_memory)
 	(void)succeeds("rss=80");
 	while (rv_e2e_job_count(e, "bye ") == 0)
 		(void)succeeds("ms=20");
+	rv_e2e_end(e);
+}
+
+/* The old one goes on, and it is tried again later. */
+Test(e2e_pipe, a_replacement_that_never_becomes_ready)
+{
+	pid_t first;
+
+	begin("shy", "recycle_jobs = 3\nready_timeout = 200ms\n");
+	first = handler_pid();
+	while (rv_e2e_log_count(e, "it was not ready in time") == 0)
+		cr_assert(eq(int, handler_pid(), first));
+	for (int i = 0; i < 20; i++)
+		cr_assert(eq(int, handler_pid(), first));
+	cr_assert(le(int, rv_e2e_job_count(e, "hello "), 2), "not at each job");
 	rv_e2e_end(e);
 }
 

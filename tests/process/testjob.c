@@ -14,15 +14,14 @@
  *   say=TEXT      prints TEXT
  *   note=TEXT     writes a line of its own into FOLDER/jobs
  */
-#include <errno.h>
+#include "process/jobdo.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 static const char *folder, *self;
@@ -45,34 +44,12 @@ static void wait_ms(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
-static void wait_file(const char *name)
-{
-	int fd = inotify_init1(IN_CLOEXEC);
-	char path[512];
-	char events[4096];
-
-	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
-	if (fd < 0 || inotify_add_watch(fd, folder, IN_CREATE | IN_MOVED_TO) < 0)
-		_exit(71);
-	while (access(path, F_OK) != 0) {
-		if (read(fd, events, sizeof events) <= 0 && errno != EINTR)
-			_exit(71);
-	}
-	(void)close(fd);
-}
-
 static void take_lock(void)
 {
 	const char *job = getenv("REEVE_JOB_ID");
-	char path[512];
-	int fd;
 
-	(void)snprintf(path, sizeof path, "%s/locks/%s", folder, job ? job : "?");
 	/* Not O_CLOEXEC: it is held by all that this run leaves, also by what it executes. */
-	fd = open(path, O_RDWR | O_CREAT, 0600);
-	if (fd < 0)
-		_exit(71);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	if (rv_jobdo_lock(folder, job ? job : "?", 0) < 0) {
 		say("clash");
 		_exit(64);
 	}
@@ -140,7 +117,7 @@ static int act(char *word, int *code)
 	else if (strcmp(word, "ms") == 0)
 		wait_ms(atoi(value));
 	else if (strcmp(word, "until") == 0)
-		wait_file(value);
+		rv_jobdo_wait(folder, value);
 	else if (strcmp(word, "count") == 0)
 		count = atoi(value);
 	else if (strcmp(word, "escape") == 0)
@@ -158,7 +135,6 @@ static int act(char *word, int *code)
 
 int main(int argc, char **argv)
 {
-	char path[512];
 	char *rest = NULL;
 	int code = 0;
 
@@ -168,8 +144,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 64;
 	folder = argv[1];
-	(void)snprintf(path, sizeof path, "%s/jobs", folder);
-	log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	log_fd = rv_jobdo_open(folder);
 	if (log_fd < 0)
 		return 71;
 	if (strstr(argv[2], "nolock") == NULL)

@@ -11,16 +11,15 @@
  * arg=NAME fail=TEXT  fatal=TEXT  later=MS  again=MS (with fail)  return=N   rss=N (MiB more of
  * memory) count  (how many jobs this call has)
  */
+#include "process/jobdo.h"
 #include "runner/reeve_module.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #ifdef UNDEFINED
@@ -63,33 +62,15 @@ static void say(const struct state *state, const char *what, const struct reeve_
 		_exit(71);
 }
 
-static void wait_file(const struct state *state, const char *name)
-{
-	int fd = inotify_init1(IN_CLOEXEC);
-	char path[512];
-	char events[4096];
-
-	(void)snprintf(path, sizeof path, "%s/%s", state->folder, name);
-	if (fd < 0 || inotify_add_watch(fd, state->folder, IN_CREATE | IN_MOVED_TO) < 0)
-		_exit(71);
-	while (access(path, F_OK) != 0) {
-		if (read(fd, events, sizeof events) <= 0 && errno != EINTR)
-			_exit(71);
-	}
-	(void)close(fd);
-}
-
 static int test_open(void **ret_state, char *error, size_t space)
 {
 	static struct state state;
 	const char *how = getenv("MODULE_OPEN");
-	char path[512];
 
 	state.folder = getenv("MODULE_FOLDER");
 	if (!state.folder)
 		return REEVE_RUN_FATAL;
-	(void)snprintf(path, sizeof path, "%s/jobs", state.folder);
-	state.log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	state.log_fd = rv_jobdo_open(state.folder);
 	if (how && strcmp(how, "crash") == 0)
 		abort();
 	if (how && strcmp(how, "slow") == 0)
@@ -249,7 +230,7 @@ static void act(const struct state *state, struct reeve_run *run, const char *wo
 	else if (strcmp(word, "ms") == 0)
 		(void)poll(NULL, 0, atoi(value));
 	else if (strcmp(word, "until") == 0)
-		wait_file(state, value);
+		rv_jobdo_wait(state->folder, value);
 	else if (strcmp(word, "fds") == 0)
 		list_fds(state, run);
 	else if (strcmp(word, "stdin") == 0)

@@ -1,12 +1,11 @@
 /*
- * Lines in, lines out.  The runner's process.  Must never wait for a line while answers are kept
- * back, nor keep one for longer than a moment: the clocks of the jobs behind it begin with it.
+ * Lines in, lines out.  The runner's process.  Must never wait for a line while an answer is kept
+ * back.
  */
 #include "runner/channel.h"
 
 #include "base/check.h"
 #include "base/err.h"
-#include "base/seam.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,9 +15,7 @@
 #include <unistd.h>
 
 #define CHUNK      (64U << 10)
-#define SAID_MAX   (32U << 10) /* half of what a pipe takes */
-#define KEEP_US    RV_MS_US    /* an answer is kept back at most so long */
-#define KEEP_SPACE (1U << 20)  /* a larger buffer is given back once it is empty */
+#define KEEP_SPACE (1U << 20) /* a larger buffer is given back once it is empty */
 
 void rv_channel_die(const char *why)
 {
@@ -181,11 +178,4 @@ void rv_channel_flush(struct rv_channel *c)
 	if (c->said.space > KEEP_SPACE)
 		rv_buf_fini(&c->said);
 	rv_buf_reset(&c->said);
-	c->written_us = rv_mono_us();
-}
-
-void rv_channel_flush_due(struct rv_channel *c)
-{
-	if (c->said.size > SAID_MAX || rv_mono_us() - c->written_us > KEEP_US)
-		rv_channel_flush(c);
 }

@@ -25,7 +25,6 @@ struct rv_channel {
 	struct rv_buf heard; /* lines; those before ${taken} were given out */
 	size_t taken, seen;  /* seen: looked at for words to runs */
 	struct rv_buf said;  /* answers, to be written */
-	int64_t written_us;  /* mono, when that was last done */
 	struct {
 		enum rv_channel_word word;
 		int64_t job, run;
@@ -45,8 +44,6 @@ bool rv_channel_told(struct rv_channel *channel, enum rv_channel_word word, int6
 		     int64_t run);
 /* Writes all of ${said}. */
 void rv_channel_flush(struct rv_channel *channel);
-/* The same when it is much, or was kept for some time. */
-void rv_channel_flush_due(struct rv_channel *channel);
 
 /* Ends the process at once, with a word on stderr. */
 void rv_channel_die(const char *why) RV_NORETURN;

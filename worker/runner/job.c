@@ -160,12 +160,19 @@ static struct rv_job *job_of(struct reeve_run *run)
 	return rv_container_of(run, struct rv_job, run);
 }
 
-/* The line goes out at once, behind the answers that were kept back. */
+/* Where what it says now is added. */
+static struct rv_buf *lines_of(struct rv_job *job)
+{
+	return job->behind ? &job->later : &job->channel->said;
+}
+
+/* They go out at once, but for a run that nobody is to hear of before the one in front. */
 static void say(struct rv_job *job, int err)
 {
 	if (err != RV_OK)
 		rv_channel_die("no memory for a line");
-	rv_channel_flush(job->channel);
+	if (!job->behind)
+		rv_channel_flush(job->channel);
 }
 
 static int add_begin(const struct rv_job *job, struct rv_buf *out)
@@ -216,7 +223,7 @@ static const char *call_arg(struct reeve_run *run, const char *name)
 static void call_progress(struct reeve_run *run, int percent, const char *message)
 {
 	struct rv_job *job = job_of(run);
-	struct rv_buf *out = &job->channel->said;
+	struct rv_buf *out = lines_of(job);
 	int err = add_begin(job, out);
 
 	if (err == RV_OK && percent < 0)
@@ -232,7 +239,7 @@ static void call_progress(struct reeve_run *run, int percent, const char *messag
 static void call_log(struct reeve_run *run, int to_stderr, const char *text)
 {
 	struct rv_job *job = job_of(run);
-	struct rv_buf *out = &job->channel->said;
+	struct rv_buf *out = lines_of(job);
 	size_t left = strlen(text);
 	int err = RV_OK;
 
@@ -304,11 +311,13 @@ void rv_job_init(struct rv_job *job, struct rv_channel *channel)
 {
 	*job = (struct rv_job){.channel = channel};
 	rv_arena_init(&job->arena);
+	rv_buf_init(&job->later);
 }
 
 void rv_job_reset(struct rv_job *job)
 {
 	rv_arena_reset(&job->arena);
+	rv_buf_fini(&job->later);
 }
 
 int rv_job_read(struct rv_job *job, const char *line, size_t size)
@@ -318,6 +327,7 @@ int rv_job_read(struct rv_job *job, const char *line, size_t size)
 	job->result_size = 0;
 	job->again_ms = -1;
 	job->error[0] = '\0';
+	job->behind = false;
 	job->run = (struct reeve_run){
 		.size = sizeof(job->run),
 		.outcome = REEVE_RUN_DONE,
@@ -369,8 +379,10 @@ static int add_failure(const struct rv_job *job, struct rv_buf *out)
 
 int rv_job_answer(const struct rv_job *job, struct rv_buf *out)
 {
-	int err = add_begin(job, out);
+	int err = rv_buf_add(out, rv_buf_text(&job->later), job->later.size);
 
+	if (err == RV_OK)
+		err = add_begin(job, out);
 	if (err == RV_OK && job->run.outcome == REEVE_RUN_DONE)
 		err = add_result(job, out);
 	else if (err == RV_OK)

@@ -7,13 +7,14 @@
  */
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "runner/reeve_module.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct rv_buf;
 struct rv_channel;
 
 #define RV_JOB_ERROR_MAX 1000
@@ -21,6 +22,8 @@ struct rv_channel;
 struct rv_job {
 	struct reeve_run run;       /* what the module sees */
 	struct rv_channel *channel; /* borrowed */
+	bool behind;                /* another is to be answered first: what it says waits */
+	struct rv_buf later;        /* that */
 	struct rv_arena arena;      /* of all texts of the run */
 	const char *result;         /* in the arena; NULL none */
 	size_t result_size;
@@ -31,9 +34,9 @@ struct rv_job {
 void rv_job_init(struct rv_job *job, struct rv_channel *channel);
 /* Forgets the last run, reads the line of a new one.  RV_E_PARSE, RV_E_NOMEM. */
 int rv_job_read(struct rv_job *job, const char *line, size_t size) RV_MUST_CHECK;
-/* Adds the answer, by the run's ${outcome}, to ${out}.  RV_E_NOMEM. */
+/* Adds what waits and the answer, by the run's ${outcome}, to ${out}.  RV_E_NOMEM. */
 int rv_job_answer(const struct rv_job *job, struct rv_buf *out) RV_MUST_CHECK;
-/* Gives the texts' memory back. */
+/* Gives the memory of its texts back. */
 void rv_job_reset(struct rv_job *job);
 
 #endif

@@ -122,19 +122,26 @@ static unsigned run_some(struct runner *r)
 	struct reeve_run *runs[REEVE_MODULE_AHEAD_MAX];
 	unsigned count = take_jobs(r, r->module.run_batch ? ahead_of(&r->module) : 1);
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		r->jobs[i].behind = i > 0;
 		runs[i] = &r->jobs[i].run;
+	}
 	if (count == 0)
 		return 0;
 	if (r->module.run_batch)
 		r->module.run_batch(r->state, runs, count);
 	else
 		runs[0]->outcome = r->module.run(r->state, runs[0]);
-	/* What it printed is to be there before its answer. */
+	/* What it printed is to be there before its answer, which goes out at once: it shall not be
+	 * lost with the process when the next job crashes, nor wait for the end of that one. */
 	(void)fflush(stdout);
 	for (unsigned i = 0; i < count; i++)
 		answer(r, &r->jobs[i]);
-	rv_channel_flush_due(&r->channel);
+#ifdef RV_MUTANT_MODULE_ANSWERS_KEPT
+	if (r->channel.taken < r->channel.seen)
+		return count;
+#endif
+	rv_channel_flush(&r->channel);
 	return count;
 }
 
@@ -159,7 +166,6 @@ static int serve(struct runner *r, const char *path)
 	do {
 		while (run_some(r) > 0)
 			continue;
-		rv_channel_flush(&r->channel);
 	} while (rv_channel_wait(&r->channel));
 	if (r->module.close)
 		r->module.close(r->state);

@@ -108,7 +108,9 @@ struct reeve_module {
 	/*
 	 * NULL, or called in place of run() with all the jobs that are there, up to ${ahead}, the
 	 * oldest first: for what is cheaper done together, such as one transaction.  Sets
-	 * ${outcome} of each, which is REEVE_RUN_DONE before.  A crash in it is that of runs[0].
+	 * ${outcome} of each, which is REEVE_RUN_DONE before.  All are answered when it returns:
+	 * the clock that ticks until then, and what a crash in it counts against, is that of
+	 * runs[0].
 	 */
 	void (*run_batch)(void *state, struct reeve_run *const *runs, size_t count);
 };

@@ -13,7 +13,6 @@
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,119 +100,6 @@ static inline void begin_module(const char *keys)
 {
 	begin_with("rv_module.so", keys);
 	rv_e2e_start(e);
-}
-
-static inline int64_t runs_of(const int64_t *ids, size_t count, int64_t *ret_crashes)
-{
-	int64_t runs = 0;
-
-	*ret_crashes = 0;
-	for (size_t i = 0; i < count; i++) {
-		rv_e2e_until(e, ids[i], RV_JOB_SUCCEEDED);
-		runs += rv_e2e_view(e, ids[i])->runs;
-		*ret_crashes += rv_e2e_view(e, ids[i])->crashes;
-	}
-	return runs;
-}
-
-/* ${count} jobs of the task in one transaction, each with what ${what} says of its number. */
-static inline void add_many(size_t count, int64_t *ret_ids, const char *(*what)(size_t i))
-{
-	FILE *file = fopen(rv_e2e_path(e, "many"), "we");
-	char *at;
-
-	cr_assert(file != NULL);
-	for (size_t i = 0; i < count; i++)
-		(void)fprintf(file, "{\"task\":\"p\",\"args\":{\"do\":\"%s\"}}\n", what(i));
-	cr_assert(eq(int, fclose(file), 0));
-	cr_assert(eq(int, rv_e2e_reeve(e, "add", "--from-file", rv_e2e_path(e, "many"), NULL), 0));
-	at = e->out.data;
-	for (size_t i = 0; i < count; i++)
-		ret_ids[i] = strtoll(at, &at, 10);
-	cr_assert(gt(i64, ret_ids[count - 1], 0));
-}
-
-struct use {
-	int fds, children;
-	long memory_kib;
-};
-
-static inline int entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int count = 0;
-
-	while (dir && readdir(dir) != NULL)
-		count++;
-	if (dir)
-		(void)closedir(dir);
-	return count;
-}
-
-static inline struct use use_of(pid_t pid)
-{
-	struct use use = {.fds = entries(rv_test_path("/proc/%d/fd", (int)pid))};
-	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
-	char *list =
-		rv_test_read_file(rv_test_path("/proc/%d/task/%d/children", (int)pid, (int)pid));
-
-	for (const char *at = list; at && (at = strchr(at, ' ')) != NULL; at++)
-		use.children++;
-	if (status && strstr(status, "RssAnon:"))
-		use.memory_kib = atol(strstr(status, "RssAnon:") + strlen("RssAnon:"));
-	free(status);
-	free(list);
-	return use;
-}
-
-/* ${rounds} times a thousand jobs that do nothing, each to its end. */
-static inline void rounds_of(size_t rounds, const char *(*what)(size_t i))
-{
-	static int64_t ids[1000];
-	int64_t crashes_seen;
-
-	for (size_t i = 0; i < rounds; i++) {
-		add_many(1000, ids, what);
-		(void)runs_of(ids, 1000, &crashes_seen);
-	}
-}
-
-/* As many descriptors and children, and no more than ${kib} of memory on top. */
-static inline void is_same(struct use before, struct use after, long kib, const char *who)
-{
-	cr_assert(eq(int, after.fds, before.fds), "%s", who);
-	cr_assert(eq(int, after.children, before.children), "%s", who);
-#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
-	cr_assert(le(long, after.memory_kib, before.memory_kib + kib), "%s", who);
-#else
-	(void)kib;
-#endif
-}
-
-/*
- * 10,000 jobs by one process, then 40 that die by ${deaths}: the worker and, over the jobs, the
- * process itself have no descriptor or child more, and hardly a byte.
- */
-static inline void nothing_leaks(const char *(*what)(size_t i), const char *const deaths[2])
-{
-	struct use worker_before, before;
-	pid_t worker = rv_e2e_await_child(e, 1);
-	pid_t handler;
-
-	(void)crashes(deaths[0], "its handler ");
-	handler = handler_pid();
-	rounds_of(2, what);
-	worker_before = use_of(worker);
-	before = use_of(handler);
-	cr_assert(eq(int, worker_before.children, 1));
-	rounds_of(8, what);
-	cr_assert(eq(int, handler_pid(), handler), "one process did them all");
-	is_same(before, use_of(handler), 128, "the process");
-	for (int i = 0; i < 40; i++)
-		(void)crashes(deaths[i % 2], "its handler ");
-	(void)succeeds("");
-	cr_assert(eq(int, rv_e2e_child(e, 1), worker), "it is the same worker");
-	is_same(worker_before, use_of(worker), 512, "the worker");
 }
 
 #endif

@@ -2,7 +2,7 @@
  * Jobs that are sent to a module before those in front of them are done, and those that it is given
  * together (run_batch): each keeps its own answer, and nothing leaks over many.
  */
-#include "process/pipe_scene.h"
+#include "process/pipe_many.h"
 
 #include <signal.h>
 

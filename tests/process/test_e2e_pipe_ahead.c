@@ -2,7 +2,7 @@
  * Lines that are sent to a pipe handler before the jobs in front of them are answered: each job
  * keeps its own answer, and whatever happens to one of them happens to one.
  */
-#include "process/pipe_scene.h"
+#include "process/pipe_many.h"
 
 #include <poll.h>
 #include <signal.h>

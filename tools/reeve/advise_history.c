@@ -248,7 +248,8 @@ static void take_configuration(const struct rv_cli *cli, const char *name, struc
 
 	rv_advise_place(cli, task ? task->queue : "default", facts);
 	facts->timeout_us = task ? task->timeout_us : 0;
-	facts->pipe = task && task->handler == RV_CONF_HANDLER_PIPE;
+	facts->pipe = task && (task->handler == RV_CONF_HANDLER_PIPE ||
+			       task->handler == RV_CONF_HANDLER_MODULE);
 	for (size_t i = 0; i < conf->nschedules; i++) {
 		if (strcmp(conf->schedules[i].task, name) == 0)
 			facts->scheduled = true;

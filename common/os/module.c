@@ -20,7 +20,7 @@
 struct look {
 	struct rv_spawn how;
 	struct rv_user user;
-	char runner[RV_PATH_MAX];
+	char runner[RV_PATH_MAX], check[16], file[RV_PATH_MAX];
 	char *argv[4];
 	int words[2]; /* its stderr */
 };
@@ -46,15 +46,13 @@ static int set_user(struct look *look, const char *user, const char *group, stru
 
 static int start(struct look *look, const char *path, struct rv_proc *ret_proc, struct rv_why *why)
 {
-	char check[] = "--check";
-	char file[RV_PATH_MAX];
-
-	if (strlen(path) >= sizeof(file))
+	if (strlen(path) >= sizeof(look->file))
 		return rv_fail(why, RV_E_TOOBIG, "%.100s…: too long a path", path);
-	memcpy(file, path, strlen(path) + 1);
+	memcpy(look->file, path, strlen(path) + 1);
+	memcpy(look->check, "--check", sizeof("--check"));
 	look->argv[0] = look->runner;
-	look->argv[1] = check;
-	look->argv[2] = file;
+	look->argv[1] = look->check;
+	look->argv[2] = look->file;
 	look->how.path = look->runner;
 	look->how.argv = look->argv;
 	look->how.new_session = true;

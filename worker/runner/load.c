@@ -46,8 +46,11 @@ static int check_file(const char *path, struct rv_why *why)
 	return RV_OK;
 }
 
-/* The symbol of the file itself, not of a library that it needs, and large enough to be read. */
-static int find(void *handle, const char *path, const struct reeve_module **ret, struct rv_why *why)
+/*
+ * What the file itself exports, not a library that it needs, once it is large enough to be read;
+ * fields that it does not have are left as they are.
+ */
+static int take(void *handle, const char *path, struct reeve_module *ret, struct rv_why *why)
 {
 	const struct reeve_module *module = dlsym(handle, SYMBOL);
 	struct link_map *map = NULL;
@@ -75,7 +78,7 @@ static int find(void *handle, const char *path, const struct reeve_module **ret,
 			       "%s: its struct reeve_module has %u bytes; it must say "
 			       "sizeof(struct reeve_module), at least %zu",
 			       path, (unsigned)module->size, SIZE_MIN);
-	*ret = module;
+	memcpy(ret, module, module->size < sizeof(*ret) ? module->size : sizeof(*ret));
 	return RV_OK;
 }
 
@@ -126,7 +129,6 @@ static int check_sqlite(void *handle, const char *path, struct rv_why *why)
 
 int rv_load_module(const char *path, struct reeve_module *ret_module, struct rv_why *why)
 {
-	const struct reeve_module *module = NULL;
 	struct reeve_module copy = {0};
 	void *handle;
 	int err = check_file(path, why);
@@ -144,10 +146,9 @@ int rv_load_module(const char *path, struct reeve_module *ret_module, struct rv_
 	}
 	err = check_sqlite(handle, path, why);
 	if (err == RV_OK)
-		err = find(handle, path, &module, why);
+		err = take(handle, path, &copy, why);
 	if (err != RV_OK)
 		return err;
-	memcpy(&copy, module, module->size < sizeof(copy) ? module->size : sizeof(copy));
 	if (!copy.name || (!copy.run && !copy.run_batch))
 		return rv_fail(why, RV_E_REFUSED, "%s: has no %s", path,
 			       copy.name ? "run" : "name");

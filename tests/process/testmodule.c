@@ -5,11 +5,11 @@
  *
  * $MODULE_OPEN: fatal, later, crash, slow: what its open does
  * words of a job, args.do, in order; after the last it is done:
- *   exit=N  kill  segv  soft (until it is late)  hang (heeds cancel)  deaf  ms=N  until=NAME beat=N
- * (N heartbeats) say=TEXT (stdio, not flushed)  err=TEXT  big=N (bytes of stderr)  log=TEXT
- * elog=TEXT progress=N  result=TEXT  huge (a result too large)  pid  fds  stdin  show  bytes
- * arg=NAME fail=TEXT  fatal=TEXT  later=MS  again=MS (with fail)  return=N   rss=N (MiB more of
- * memory) count  (how many jobs this call has)
+ *   exit=N  kill  segv  deaf  ms=N  until=NAME  hang (heeds cancel)  soft (until it is late)
+ *   beat=N (N heartbeats)  rss=N (MiB more of memory)  count (how many jobs this call has)
+ *   say=TEXT (stdio, not flushed)  err=TEXT  big=N (bytes of stderr)  log=TEXT  elog=TEXT
+ *   progress=N  result=TEXT  huge (a result too large)  pid  fds  stdin  show  bytes  arg=NAME
+ *   fail=TEXT  fatal=TEXT  later=MS  again=MS (with fail)  return=N: its outcome
  */
 #include "process/jobdo.h"
 #include "runner/reeve_module.h"
@@ -210,6 +210,12 @@ static int speak(struct reeve_run *run, const char *word, const char *value)
 	return 1;
 }
 
+static void crash_in_run(void)
+{
+	(void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
+	(void)raise(SIGSEGV);
+}
+
 static void act(const struct state *state, struct reeve_run *run, const char *word,
 		const char *value)
 {
@@ -222,7 +228,7 @@ static void act(const struct state *state, struct reeve_run *run, const char *wo
 	else if (strcmp(word, "kill") == 0)
 		(void)raise(SIGKILL);
 	else if (strcmp(word, "segv") == 0)
-		(void)raise(SIGSEGV);
+		crash_in_run();
 	else if (strcmp(word, "hang") == 0 || strcmp(word, "deaf") == 0)
 		hang(state, run, word[0] == 'h');
 	else if (strcmp(word, "soft") == 0)

@@ -80,6 +80,15 @@ SELECT 'R7', 'event ' || e.seq || ' belongs to no history' FROM event e
 SELECT 'R7', 'event ' || max(seq) || ' was never given out' FROM event
 	HAVING max(seq) > (SELECT n FROM tally WHERE id = 0);
 
+-- P1: who has a parent is known by its mark, and a parent is older
+SELECT 'P1', 'job ' || j.id || ' does not know whether job ' || coalesce(j.parent, 0) || ' is its parent'
+	FROM job j JOIN (SELECT id, marks FROM ready UNION ALL SELECT id, marks FROM scheduled
+	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM lease
+	UNION ALL SELECT id, marks FROM done) s ON s.id = j.id
+	WHERE ((s.marks & 256) <> 0) <> (j.parent IS NOT NULL);
+SELECT 'P1', 'job ' || id || ' is older than job ' || parent || ', its parent' FROM job
+	WHERE parent IS NOT NULL AND parent >= id;
+
 -- R8: kept counts are counted rows
 SELECT 'R8', 'queue ' || q.name || ' keeps ' || c.kept || ' ' || c.state || ' jobs, but has ' || c.n
 	FROM queue q JOIN (

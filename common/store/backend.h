@@ -59,6 +59,8 @@ struct rv_store_ops {
 		       int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
 				   enum rv_after on),
 		       void *ctx);
+	int (*children)(struct rv_store *store, int64_t id, int (*each)(void *ctx, int64_t child),
+			void *ctx);
 	int (*gates)(struct rv_store *store,
 		     int (*each)(void *ctx, const struct rv_gate_view *view), void *ctx);
 	int (*holds)(struct rv_store *store,

@@ -21,6 +21,7 @@ struct rv_batch_view {
 	int64_t forgotten; /* of these, deleted since */
 	struct rv_callback on_success, on_complete;
 	int64_t success_job, complete_job; /* what they became; 0: not yet */
+	int64_t parent;                    /* theirs: the job that made the batch; 0 none */
 };
 
 /* RV_E_NOTFOUND when there is none.  Strings live until the next call on the store. */

@@ -113,6 +113,7 @@ int rv_memory_do_new_batch(struct mem_store *m, struct rv_req_new_batch *req, st
 	b->on_success = keep(m, &req->on_success);
 	b->on_complete = keep(m, &req->on_complete);
 	b->uid = req->uid;
+	b->parent = req->parent;
 	req->id = b->id;
 	return RV_OK;
 }
@@ -161,7 +162,8 @@ static void view(const struct mem_batch *b, struct rv_batch_view *v)
 				    .on_success = b->on_success,
 				    .on_complete = b->on_complete,
 				    .success_job = b->success_job,
-				    .complete_job = b->complete_job};
+				    .complete_job = b->complete_job,
+				    .parent = b->parent};
 }
 
 int rv_memory_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)

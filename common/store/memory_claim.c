@@ -151,6 +151,16 @@ static int ack_one(struct mem_store *m, uint64_t who, const struct rv_ack *ack)
 		       : RV_OK;
 }
 
+static struct mem_job *newest_child(struct mem_store *m, int queue)
+{
+	struct mem_job *newest = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->place == MEM_READY && j->queue == queue && j->parent && (!newest || j->id > newest->id))
+		newest = j;
+	return newest;
+}
+
 static struct mem_job *first_in(struct mem_store *m, int queue)
 {
 	struct mem_job *first = NULL;
@@ -194,7 +204,8 @@ static void claim(struct mem_store *m, struct rv_req_turn *turn, uint32_t *parke
 		if (!q || q->gate == RV_QUEUE_PAUSED)
 			continue;
 		while (turn->nclaimed < turn->want && *parked < RV_PARK_MAX &&
-		       (j = first_in(m, (int)(q - m->now.queues.rows)))) {
+		       (j = turn->children ? newest_child(m, (int)(q - m->now.queues.rows))
+					   : first_in(m, (int)(q - m->now.queues.rows)))) {
 			if (rv_memory_overdue(m, j))
 				rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_EXPIRED);
 			else if (j->passed || rv_memory_pass(m, j))

@@ -102,6 +102,20 @@ static bool add_parents(struct mem_store *m, const struct rv_job_new *new, int64
 	return blocked;
 }
 
+static int look_at_parent(struct mem_store *m, int64_t parent, struct rv_why *why)
+{
+	const struct mem_job *j = parent ? rv_memory_job(m, parent) : NULL;
+
+	if (parent == 0)
+		return RV_OK;
+	if (!j)
+		return rv_rules_orphan(why, parent);
+	if ((j->place == MEM_LEASE && j->cancel_requested) ||
+	    (j->place == MEM_DONE && j->final == RV_JOB_CANCELLED))
+		return rv_rules_childless(why, parent);
+	return RV_OK;
+}
+
 static void remember_idem(struct mem_store *m, const struct rv_req_enqueue *req,
 			  const struct rv_job_new *new, int64_t id)
 {
@@ -157,6 +171,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 	j->takes = rv_memory_keep(m, rv_rules_said(new->takes));
 	j->uid = new->uid;
 	j->batch = new->batch;
+	j->parent = new->parent;
 	if (j->batch)
 		rv_memory_batch(m, j->batch)->total++;
 	rv_memory_order(m, j, m->wall_us);
@@ -169,7 +184,7 @@ static int64_t add_job(struct mem_store *m, const struct rv_job_new *new,
 int64_t rv_memory_call(struct mem_store *m, const struct mem_batch *b,
 		       const struct rv_callback *callback)
 {
-	struct rv_job_new new = rv_rules_callback(callback, b->uid);
+	struct rv_job_new new = rv_rules_callback(callback, b->uid, b->parent);
 	struct rv_task_def gone = *rv_rules_adhoc();
 	const struct rv_task_def *task = NULL;
 	int64_t batch = b->id;
@@ -213,7 +228,9 @@ static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i
 		return err;
 	if (rv_memory_queue(m, queue)->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = rv_memory_batch_open(m, new->batch, why);
+	err = look_at_parent(m, new->parent, why);
+	if (err == RV_OK)
+		err = rv_memory_batch_open(m, new->batch, why);
 	if (err == RV_OK)
 		err = rv_memory_unique(m, req, i, &answered, why);
 	if (err == RV_OK && !answered)

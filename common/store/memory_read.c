@@ -63,6 +63,7 @@ static void view(struct mem_store *m, const struct mem_job *j, struct rv_job_vie
 	v->state = rv_memory_shown(j);
 	v->held = j->held;
 	v->batch = j->batch;
+	v->parent = j->parent;
 	v->callback = j->callback;
 	v->priority = j->priority;
 	v->weight = j->weight;
@@ -270,6 +271,19 @@ int rv_memory_read_workers(struct rv_store *store,
 		MEM_EACH(m, jobs, j)
 		v.leases += j->place == MEM_LEASE && j->incarnation == w->incarnation;
 		err = each(ctx, &v);
+	}
+	return err;
+}
+
+int rv_memory_read_children(struct rv_store *store, int64_t id,
+			    int (*each)(void *ctx, int64_t child), void *ctx)
+{
+	struct mem_store *m = MEM_OF(store);
+	int err = RV_OK;
+
+	for (size_t i = 0; err == RV_OK && i < m->now.jobs.n; i++) { /* in the order of their ids */
+		if (m->now.jobs.rows[i].parent == id)
+			err = each(ctx, m->now.jobs.rows[i].id);
 	}
 	return err;
 }

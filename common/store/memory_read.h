@@ -23,6 +23,8 @@ int rv_memory_read_parents(struct rv_store *store, int64_t id,
 			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
 				       enum rv_after on),
 			   void *ctx);
+int rv_memory_read_children(struct rv_store *store, int64_t id,
+			    int (*each)(void *ctx, int64_t child), void *ctx);
 int rv_memory_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view);
 int rv_memory_read_batches(struct rv_store *store, int64_t before, int64_t limit,
 			   int (*each)(void *ctx, const struct rv_batch_view *view), void *ctx);

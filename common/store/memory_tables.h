@@ -16,7 +16,7 @@ struct mem_job {
 	int moves;        /* ... how often it changed lines */
 	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;
-	int64_t batch; /* 0 none */
+	int64_t batch, parent; /* 0 none */
 	bool callback; /* of that batch, not in it */
 	int queue, priority, weight, max_attempts,
 		max_crashes; /* queue: index, queues are never removed */
@@ -109,7 +109,7 @@ struct mem_dep {
 
 struct mem_batch {
 	int64_t id, created_us, closed_us, ended_us, total, succeeded, dead, cancelled, forgotten;
-	int64_t success_job, complete_job;
+	int64_t success_job, complete_job, parent;
 	const char *name, *labels;
 	struct rv_callback on_success, on_complete;
 	uid_t uid;

@@ -51,6 +51,7 @@ static int copy_turn_in(struct rv_req_turn *to, const struct rv_req_turn *from)
 	to->nacks = nacks;
 	to->want = want;
 	to->prefetch = from->prefetch;
+	to->children = from->children;
 	to->nqueues = nqueues;
 	to->nclaimed = 0;
 	to->more = 0;

@@ -56,7 +56,9 @@ struct rv_job_new {
 	size_t nafter;
 	enum rv_after on;
 	int64_t batch; /* 0 none; unknown: NOTFOUND, closed: CONFLICT */
-	uid_t uid;     /* who asks */
+	/* the job that submits it, 0 none; unknown: NOTFOUND, cancelled or about to: CONFLICT */
+	int64_t parent;
+	uid_t uid; /* who asks */
 };
 
 /*
@@ -123,6 +125,7 @@ struct rv_req_turn {
 	uint32_t nacks;
 	uint32_t want;     /* 0: claim nothing; else ≤ RV_TURN_MAX */
 	uint32_t prefetch; /* 1: leased but not started (K > 1); 0: started with the claim */
+	uint32_t children; /* 1: only jobs that have a parent, the newest first; 0: any */
 	uint32_t nqueues;
 	char queues[RV_QUEUES_MAX]
 		   [RV_NAME_MAX]; /* served strictly in this order; paused ones skipped */
@@ -317,6 +320,7 @@ struct rv_req_new_batch {
 	const char *name;   /* NULL: none */
 	const char *labels; /* JSON array of strings */
 	struct rv_callback on_success, on_complete;
+	int64_t parent; /* of the callbacks, as in struct rv_job_new */
 	uid_t uid;
 	int64_t id; /* out */
 };

@@ -251,6 +251,18 @@ int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last)
 	return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to wait for", (long long)parent);
 }
 
+int rv_rules_orphan(struct rv_why *why, int64_t parent)
+{
+	return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to be a child of",
+		       (long long)parent);
+}
+
+int rv_rules_childless(struct rv_why *why, int64_t parent)
+{
+	return rv_fail(why, RV_E_CONFLICT, "job %lld is cancelled: it can have no more children",
+		       (long long)parent);
+}
+
 int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on)
 {
 	if (!rv_job_state_final(shown) || rv_admit_after(on, shown) == RV_ADMIT_MET)
@@ -313,11 +325,12 @@ int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why)
 	return err;
 }
 
-struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid)
+struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid, int64_t parent)
 {
 	PRE(rv_rules_said(callback->task));
 	return (struct rv_job_new){
-		.task = callback->task, .spec = callback->spec, .priority = -1, .uid = uid};
+		.task = callback->task, .spec = callback->spec, .priority = -1, .parent = parent,
+		.uid = uid};
 }
 
 const struct rv_task_def *rv_rules_adhoc(void)

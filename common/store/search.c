@@ -154,6 +154,7 @@ static void fill_row(const struct rv_query *query, const struct rv_job_view *vie
 	row->number[RV_QUERY_DURATION] = duration_of(query, view);
 	row->number[RV_QUERY_BATCH] =
 		view->batch > 0 && !view->callback ? view->batch : RV_QUERY_ABSENT;
+	row->number[RV_QUERY_PARENT] = view->parent > 0 ? view->parent : RV_QUERY_ABSENT;
 	row->text[RV_QUERY_QUEUE] = view->queue;
 	row->text[RV_QUERY_TASK] = view->task;
 	row->text[RV_QUERY_KEY] = view->key;

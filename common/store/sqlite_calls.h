@@ -56,6 +56,8 @@ int rv_sqlite_read_parents(struct rv_store *store, int64_t id,
 			   int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
 				       enum rv_after on),
 			   void *ctx) RV_MUST_CHECK;
+int rv_sqlite_read_children(struct rv_store *store, int64_t id,
+			    int (*each)(void *ctx, int64_t child), void *ctx) RV_MUST_CHECK;
 int rv_sqlite_read_gates(struct rv_store *store,
 			 int (*each)(void *ctx, const struct rv_gate_view *view),
 			 void *ctx) RV_MUST_CHECK;

@@ -3,6 +3,7 @@
  * belongs.  The CLI and whoever enqueues.  A block is all or nothing: what it did before one of its
  * jobs was refused is undone by the caller's savepoint.
  */
+#include "store/batch.h"
 #include "store/sqlite.h"
 #include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
@@ -113,6 +114,20 @@ static int look_at_parents(struct rv_sqlite *s, struct accept *a, struct rv_why 
 	return RV_OK;
 }
 
+/* Who is cancelled, or will be, has no more children: --tree ends those that are there. */
+static int look_at_parent(struct rv_sqlite *s, int64_t parent, struct rv_why *why)
+{
+	int64_t gone;
+	int err;
+
+	if (parent == 0)
+		return RV_OK;
+	err = rv_sqlite_number(s, RV_SQL_PARENT_GONE, &gone, "i", parent);
+	if (err == RV_OK && gone != 0)
+		return rv_rules_childless(why, parent);
+	return err == RV_E_NOTFOUND ? rv_rules_orphan(why, parent) : err;
+}
+
 static int put_job(struct rv_sqlite *s, const struct accept *a)
 {
 	const struct rv_job_new *new = a->new;
@@ -122,7 +137,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 	return rv_sqlite_run(
 		s, RV_SQL_JOB_NEW, NULL,
 		"itiiiiiiiiiittttt"
-		"biiittin",
+		"biiittinn",
 		a->place.id, task->name, a->place.queue->id, (int64_t)a->priority, a->place.ord,
 		s->now_us, a->run_at, a->expires_at,
 		(int64_t)(new->max_attempts ? new->max_attempts : task->max_attempts),
@@ -132,7 +147,7 @@ static int put_job(struct rv_sqlite *s, const struct accept *a)
 		new->payload_size ? new->payload : NULL, new->payload_size, new->deadline_us,
 		(int64_t)a->weight, (int64_t)rv_rules_sum(new, task->name),
 		rv_rules_said(new->takes), rv_rules_said(new->meta), new->until_us,
-		a->calls ? -a->calls : new->batch);
+		a->calls ? -a->calls : new->batch, new->parent);
 }
 
 static int put_keys(struct rv_sqlite *s, struct accept *a)
@@ -144,6 +159,8 @@ static int put_keys(struct rv_sqlite *s, struct accept *a)
 		err = rv_sqlite_key_put(s, &a->place, new->unique_key, new->until_us);
 	if (rv_rules_said(new->takes))
 		a->place.marks |= RV_MARK_TAKES;
+	if (new->parent)
+		a->place.marks |= RV_MARK_CHILD;
 	if (err == RV_OK && new->batch) {
 		a->place.marks |= RV_MARK_BATCH;
 		err = rv_sqlite_run1(s, RV_SQL_BATCH_MORE, "i", new->batch);
@@ -213,15 +230,16 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);
 }
 
-int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
-		   uid_t uid, int64_t *ret_id)
+int rv_sqlite_call(struct rv_sqlite *s, const struct rv_batch_view *batch,
+		   const struct rv_callback *callback, int64_t *ret_id)
 {
-	struct rv_job_new new = rv_rules_callback(callback, uid);
+	struct rv_job_new new = rv_rules_callback(callback, batch->uid, batch->parent);
 	struct rv_task_def gone = *rv_rules_adhoc();
-	struct accept a = {.new = &new, .task = rv_sqlite_task(s, callback->task), .calls = batch};
+	struct accept a = {
+		.new = &new, .task = rv_sqlite_task(s, callback->task), .calls = batch->id};
 	int err;
 
-	PRE(batch > 0);
+	PRE(batch->id > 0);
 	if (!a.task) {
 		(void)snprintf(gone.name, sizeof gone.name, "%s", callback->task);
 		a.task = &gone;
@@ -260,7 +278,9 @@ static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i
 		return err;
 	if (a.place.queue->gate == RV_QUEUE_DRAINING)
 		return rv_rules_draining(queue, why);
-	err = rv_sqlite_batch_open(s, a.new->batch, why);
+	err = look_at_parent(s, a.new->parent, why);
+	if (err == RV_OK)
+		err = rv_sqlite_batch_open(s, a.new->batch, why);
 	if (err == RV_OK)
 		err = rv_sqlite_unique(s, req, i, &answered, why);
 	if (err == RV_OK && !answered)

@@ -295,6 +295,39 @@ int rv_sqlite_read_parents(struct rv_store *store, int64_t id,
 	return err;
 }
 
+#define CHILDREN 256 /* read in one statement */
+
+/* A page at a time: no reader is open while a callback runs. */
+int rv_sqlite_read_children(struct rv_store *store, int64_t id,
+			    int (*each)(void *ctx, int64_t child), void *ctx)
+{
+	struct rv_sqlite *s = RV_SQLITE_OF(store);
+	int64_t page[CHILDREN];
+	int64_t after = 0;
+	size_t n;
+	int err;
+
+	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
+	do {
+		sqlite3_stmt *stmt;
+
+		n = 0;
+		err = rv_sqlite_start(s, RV_SQL_CHILDREN, &stmt, "iii", id, after,
+				      (int64_t)CHILDREN);
+		if (err != RV_OK)
+			return err;
+		while (n < CHILDREN && (err = rv_sqlite_step(s, stmt)) == RV_OK)
+			page[n++] = sqlite3_column_int64(stmt, 0);
+		rv_sqlite_end(stmt);
+		if (err == RV_E_NOTFOUND)
+			err = RV_OK;
+		for (size_t i = 0; err == RV_OK && i < n; i++)
+			err = each(ctx, page[i]);
+		after = n > 0 ? page[n - 1] : 0;
+	} while (err == RV_OK && n == CHILDREN);
+	return err;
+}
+
 int rv_sqlite_read_cancels(struct rv_store *store,
 			   int (*each)(void *ctx, int64_t job, int64_t fence, int slot), void *ctx)
 {

@@ -17,6 +17,7 @@
 #define RV_MARK_STARTS 32 /* it gives up its unique key when it first starts */
 #define RV_MARK_HELD   64 /* blocked until it is released */
 #define RV_MARK_BATCH  128
+#define RV_MARK_CHILD  256 /* it has a parent */
 
 /* A job on its way from one table to another. */
 struct rv_sqlite_place {

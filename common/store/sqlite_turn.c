@@ -67,12 +67,12 @@ static bool read_candidate(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sq
 	return true;
 }
 
-static int look(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
-		struct candidate *rows, uint32_t *ret_count)
+static int look(struct rv_sqlite *s, enum rv_sqlite_stmt which, struct rv_sqlite_queue *queue,
+		uint32_t limit, struct candidate *rows, uint32_t *ret_count)
 {
 	sqlite3_stmt *stmt;
 	uint32_t n = 0;
-	int err = rv_sqlite_start(s, RV_SQL_CLAIM, &stmt, "ii", queue->id, (int64_t)limit);
+	int err = rv_sqlite_start(s, which, &stmt, "ii", queue->id, (int64_t)limit);
 
 	if (err != RV_OK)
 		return err;
@@ -102,7 +102,7 @@ static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 		rows[0] = ahead[1];
 		*ret_count = 1;
 	}
-	err = look(s, queue, limit > 1 ? 2 : limit + 1, ahead, &found);
+	err = look(s, RV_SQL_CLAIM, queue, limit > 1 ? 2 : limit + 1, ahead, &found);
 	nahead = found;
 	if (err == RV_OK && *ret_count == 0 && found > 0) {
 		rows[0] = ahead[0];
@@ -123,7 +123,7 @@ static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 	int err;
 
 	PRE(limit > 0 && limit <= RV_TURN_MAX);
-	err = look(s, queue, limit, rows, ret_count);
+	err = look(s, RV_SQL_CLAIM, queue, limit, rows, ret_count);
 	if (err != RV_OK || *ret_count == 0)
 		return err;
 	last = &rows[*ret_count - 1].place;
@@ -133,6 +133,19 @@ static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 	return gone == *ret_count ? RV_OK : RV_E_CORRUPT;
 }
 #endif
+
+/* The newest ${limit} of those that have a parent: what was begun last is waited for first. */
+static int take_children(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
+			 struct candidate *rows, uint32_t *ret_count)
+{
+	int err = look(s, RV_SQL_CLAIM_CHILD, queue, limit, rows, ret_count);
+
+	PRE(limit > 0 && limit <= RV_TURN_MAX);
+	for (uint32_t i = 0; err == RV_OK && i < *ret_count; i++)
+		err = rv_sqlite_run1(s, RV_SQL_READY_DROP, "iii", queue->id, rows[i].place.ord,
+				     rows[i].place.id);
+	return err;
+}
 
 static int give(struct rv_sqlite *s, struct claim *claim, struct candidate *row, uint32_t queue)
 {
@@ -217,7 +230,8 @@ static int claim_queue(struct rv_sqlite *s, struct claim *claim, uint32_t index)
 			limit = RV_PARK_MAX - claim->parked;
 		if (limit == 0)
 			return RV_OK;
-		err = take(s, queue, limit, claim->rows, &found);
+		err = turn->children ? take_children(s, queue, limit, claim->rows, &found)
+				     : take(s, queue, limit, claim->rows, &found);
 		for (uint32_t i = 0; err == RV_OK && i < found; i++)
 			err = start(s, claim, &claim->rows[i], index);
 		if (err == RV_OK && found < limit)

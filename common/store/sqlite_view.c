@@ -66,6 +66,7 @@ enum column {
 	META,
 	UNTIL,
 	BATCH,
+	PARENT,
 	COLUMNS,
 };
 
@@ -118,6 +119,7 @@ static void read_job(struct reader *r, struct rv_job_view *v)
 	v->labels = text(r, LABELS);
 	v->meta = text(r, META);
 	v->callback = number(r, BATCH) < 0;
+	v->parent = number(r, PARENT);
 	v->batch = v->callback ? -number(r, BATCH) : number(r, BATCH);
 	v->priority = small(r, PRIORITY);
 	v->max_attempts = small(r, MAX_ATTEMPTS) + small(r, GRANTED);

@@ -313,6 +313,13 @@ int rv_store_parents(struct rv_store *store, int64_t id,
 	return store->ops->parents(store, id, each, ctx);
 }
 
+int rv_store_children(struct rv_store *store, int64_t id, int (*each)(void *ctx, int64_t child),
+		      void *ctx)
+{
+	PRE(each);
+	return store->ops->children(store, id, each, ctx);
+}
+
 int rv_store_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)
 {
 	PRE(ret_view);

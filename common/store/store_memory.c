@@ -270,6 +270,7 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.tasks = rv_memory_read_tasks,
 	.workers = rv_memory_read_workers,
 	.parents = rv_memory_read_parents,
+	.children = rv_memory_read_children,
 	.gates = rv_memory_read_gates,
 	.holds = rv_memory_read_holds,
 	.batch = rv_memory_read_batch,

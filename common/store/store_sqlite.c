@@ -30,6 +30,7 @@ const struct rv_store_ops rv_store_sqlite_ops = {
 	.tasks = rv_sqlite_read_tasks,
 	.workers = rv_sqlite_read_workers,
 	.parents = rv_sqlite_read_parents,
+	.children = rv_sqlite_read_children,
 	.gates = rv_sqlite_read_gates,
 	.holds = rv_sqlite_read_holds,
 	.batch = rv_sqlite_read_batch,

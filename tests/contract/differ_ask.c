@@ -118,6 +118,8 @@ static void new_job(struct world *w, size_t i)
 	}
 	for (size_t p = 0; p < job->nafter; p++)
 		w->parents[i][p] = some_job(w);
+	if (chance(w, 15))
+		job->parent = some_job(w);
 }
 
 static void ask_new_batch(struct world *w, struct rv_req *req)
@@ -131,6 +133,8 @@ static void ask_new_batch(struct world *w, struct rv_req *req)
 						       chance(w, 50) ? "{\"args\":{}}" : NULL};
 	if (chance(w, 60))
 		new->on_complete.task = tasks[below(w, 4)];
+	if (chance(w, 20))
+		new->parent = some_job(w);
 }
 
 static void ask_enqueue(struct world *w, struct rv_req *req)
@@ -177,6 +181,7 @@ static void ask_turn(struct world *w, struct rv_req *req)
 		t->want =
 			chance(w, 5) ? (uint32_t)below(w, RV_TURN_MAX + 2) : (uint32_t)below(w, 4);
 		t->prefetch = chance(w, 40);
+		t->children = chance(w, 10);
 		t->nqueues = (uint32_t)below(w, 5);
 		for (uint32_t q = 0; q < t->nqueues; q++)
 			put(t->queues[q], RV_NAME_MAX,

@@ -205,10 +205,11 @@ static void describe(struct texts *t, const struct rv_job_view *v)
 	add(t,
 	    "incarnation=%" PRIx64
 	    " slot=%d cancel=%d prefetched=%d held=%d uid=%d payload=%zu sum=%" PRIx64
-	    " left=%" PRId64 " takes=%s gate=%s until=%" PRId64 " batch=%" PRId64 ",%d\n",
+	    " left=%" PRId64 " takes=%s gate=%s until=%" PRId64 " batch=%" PRId64
+	    ",%d parent=%" PRId64 "\n",
 	    v->incarnation, v->slot, v->cancel_requested, v->prefetched, v->held, (int)v->uid,
 	    v->payload_size, v->sum, v->parent_left, shown(v->takes), shown(v->gate), v->until_us,
-	    v->batch, v->callback);
+	    v->batch, v->callback, v->parent);
 }
 
 static int add_attempt(void *ctx, const struct rv_attempt_view *v)

@@ -5,7 +5,7 @@
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
 -- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 8 it names resources itself, 16 its
 -- gates let it through (rows in hold), 32 it gives up that key when it first starts, 64 it is held
--- (blocked only), 128 it is in a batch; event the last one of the job.
+-- (blocked only), 128 it is in a batch, 256 it has a parent; event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -105,10 +105,12 @@ CREATE TABLE job (
 	labels       TEXT,
 	meta         TEXT, -- JSON object
 	batch        INTEGER, -- NULL none; negative: it is a callback of that one
+	parent       INTEGER, -- the job that submitted it; NULL none
 	takes        TEXT, -- resources; NULL those of its task
 	spec         TEXT,
 	payload      BLOB
 ) STRICT;
+CREATE INDEX job_parent ON job(parent, id) WHERE parent IS NOT NULL;
 
 -- Jobs that are counted together.  It is open until closed_at, and over (ended_at) while it is closed
 -- and all of its jobs have ended.
@@ -130,7 +132,8 @@ CREATE TABLE batch (
 	on_complete   TEXT,
 	complete_spec TEXT,
 	success_job   INTEGER NOT NULL, -- what was enqueued; 0 not yet
-	complete_job  INTEGER NOT NULL
+	complete_job  INTEGER NOT NULL,
+	parent        INTEGER NOT NULL -- of what is enqueued; 0 none
 ) STRICT;
 CREATE INDEX batch_over ON batch(id) WHERE closed_at <> 0 AND ended_at = 0
 	AND total = succeeded + dead + cancelled;
@@ -148,6 +151,7 @@ CREATE TABLE ready (
 	event    INTEGER NOT NULL,
 	PRIMARY KEY (queue, ord, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX ready_child ON ready(queue, id) WHERE (marks & 256) <> 0;
 
 CREATE TABLE scheduled (
 	id       INTEGER PRIMARY KEY,

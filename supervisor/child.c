@@ -126,6 +126,7 @@ static void forget_process(struct rv_child *child)
 	child->is_unhurried = false;
 	child->chance = (uint32_t)rv_random_u64();
 	child->is_paused = false;
+	child->waits = 0;
 	child->credit = CREDIT_MESSAGES;
 	child->filled_us = rv_mono_us();
 }
@@ -147,13 +148,21 @@ static int fork_it(struct rv_sup *sup, struct rv_child *child, int chan, int wor
 	char incarnation[24];
 	char highest[24];
 	/* execve() takes what it does not change as if it might. */
-	const union {
-		const char *words[12];
-		char *argv[12];
+	union {
+		const char *words[14];
+		char *argv[14];
 	} line = {{rv_path_base(sup->program[kind]), "--slot", slot, "--incarnation", incarnation,
 		   third, is_worker ? sup->pools[child->pool].name : highest,
 		   is_worker ? "--name" : NULL, child->name, is_quiet ? "--quiet" : NULL, "yes",
 		   NULL}};
+
+	if (child->is_nested) {
+		size_t at = is_quiet ? 11 : 9;
+
+		line.words[at] = "--children";
+		line.words[at + 1] = "yes";
+		line.words[at + 2] = NULL;
+	}
 
 	PRE((kind == RV_PROC_WORKER) == is_worker);
 	(void)snprintf(slot, sizeof slot, "%u", child->slot);

@@ -65,7 +65,7 @@ static bool is_idle(const struct rv_sup *sup, const struct rv_child *child)
 	       hint.incarnation == child->incarnation && hint.idle != 0;
 }
 
-static void wake_one(struct rv_sup *sup, int pool)
+static void wake_one(struct rv_sup *sup, int pool, bool is_nested)
 {
 	size_t n = sup->nslots - 1; /* the workers' slots */
 
@@ -75,7 +75,7 @@ static void wake_one(struct rv_sup *sup, int pool)
 		size_t slot = 1 + (sup->pools[pool].next_wake + i) % n;
 		struct rv_child *child = &sup->children[slot];
 
-		if (child->pool != pool || !is_idle(sup, child))
+		if (child->pool != pool || child->is_nested != is_nested || !is_idle(sup, child))
 			continue;
 		if (!rv_child_tell(child, RV_SUP_WAKE, sup->last_ping + 1, 0))
 			continue;
@@ -90,7 +90,8 @@ static void wake_one(struct rv_sup *sup, int pool)
 static void answer(struct rv_sup *sup, int pool)
 {
 	rv_pools_rung(sup, pool);
-	wake_one(sup, pool);
+	wake_one(sup, pool, false);
+	wake_one(sup, pool, true);
 }
 
 static void ring(struct rv_sup *sup, uint64_t token)

@@ -269,7 +269,7 @@ static void plan_end(const struct rv_plan_in *in, struct rv_plan *plan)
 void rv_plan_make(const struct rv_plan_in *in, struct rv_plan *ret_plan)
 {
 	PRE(in->nslots >= 2 && in->nslots <= RV_PLAN_SLOTS_MAX);
-	PRE(in->npools <= RV_PLAN_SLOTS_MAX);
+	PRE(in->npools <= RV_PLAN_POOLS_MAX);
 	ret_plan->nacts = 0;
 	ret_plan->is_done = false;
 	ret_plan->has_more = false;

@@ -169,7 +169,8 @@ static int count_running(const struct rv_sup *sup, int p)
 	for (size_t i = 1; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
-		running += child->pool == p && !child->is_leaving && child->life == RV_LIFE_RUNNING;
+		running += child->pool == p && !child->is_nested && !child->is_leaving &&
+			   child->life == RV_LIFE_RUNNING;
 	}
 	return running;
 }
@@ -232,7 +233,8 @@ static void count_idle(const struct rv_sup *sup, int p, int *ret_idle)
 	for (size_t i = 1; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
-		*ret_idle += child->pool == p && !child->is_leaving && is_idle(sup, child);
+		*ret_idle += child->pool == p && !child->is_nested && !child->is_leaving &&
+			     is_idle(sup, child);
 	}
 }
 

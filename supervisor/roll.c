@@ -129,7 +129,7 @@ static bool is_over(const struct rv_sup *sup, int p)
 	for (size_t i = 1; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
-		if (child->pool != p)
+		if (child->pool != p || child->is_nested)
 			continue;
 		if (child->is_leaving)
 			return false;

@@ -50,8 +50,8 @@ static struct tally tally(const struct rv_sup *sup, int pool)
 		if (child->pool != pool)
 			continue;
 		sum.processes += rv_life_has_process(child->life);
-		if (child->is_leaving)
-			continue;
+		if (child->is_leaving || child->is_nested)
+			continue; /* these are none of those that were asked for */
 		sum.present++;
 		sum.alive += child->life == RV_LIFE_RUNNING;
 		sum.held += child->life == RV_LIFE_HELD;

@@ -18,6 +18,7 @@
 #include "supervisor/control.h"
 #include "supervisor/death.h"
 #include "supervisor/judge.h"
+#include "supervisor/nest.h"
 #include "supervisor/pools.h"
 #include "supervisor/roll.h"
 #include "supervisor/status.h"
@@ -37,6 +38,7 @@ static void free_slot(struct rv_child *child)
 	child->deadline_us = 0;
 	child->pool = RV_POOL_NONE;
 	child->is_leaving = false;
+	child->is_nested = false;
 	child->last_reason = RV_REASON_NONE;
 	rv_restart_stable(&child->restart);
 	child->restart.total = 0;
@@ -67,8 +69,10 @@ static void carry_out(struct rv_sup *sup, const struct rv_plan_act *act)
 
 	switch (act->what) {
 	case RV_PLAN_START:
-		if (act->slot != RV_PLAN_KEEPER && child->pool == RV_POOL_NONE)
-			assign(sup, child, act->pool);
+		if (act->slot != RV_PLAN_KEEPER && child->pool == RV_POOL_NONE) {
+			child->is_nested = act->pool % 2 != 0;
+			assign(sup, child, act->pool / 2);
+		}
 		(void)rv_child_event(sup, child, RV_LIFE_EV_START, RV_REASON_NONE);
 		break;
 	case RV_PLAN_LEAVE:
@@ -135,26 +139,33 @@ static void forget_pools(struct rv_sup *sup)
 static void make_plan(struct rv_sup *sup, int64_t now_us, struct rv_plan *ret_plan)
 {
 	static struct rv_plan_slot slots[RV_PLAN_SLOTS_MAX];
-	static struct rv_plan_pool pools[RV_PLAN_SLOTS_MAX];
+	static struct rv_plan_pool pools[RV_PLAN_POOLS_MAX];
 	struct rv_plan_in in = {
 		.mode = sup->mode,
 		.slots = slots,
 		.nslots = sup->nslots,
 		.pools = pools,
-		.npools = RV_PLAN_SLOTS_MAX,
 		.may_work = sup->may_work,
 		.keeper_may_go = keeper_may_go(sup, now_us),
 		.starts = free_starts(sup),
 	};
 
-	for (size_t p = 0; p < RV_PLAN_SLOTS_MAX; p++)
-		pools[p] = rv_pools_plan(sup, (int)p);
+	/* For the plan the nested workers of a pool are a pool of their own, behind it. */
+	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
+		if (!sup->pools[p].is_used)
+			continue;
+		while (in.npools < 2 * (size_t)p)
+			pools[in.npools++] = (struct rv_plan_pool){0};
+		pools[in.npools++] = rv_pools_plan(sup, p);
+		pools[in.npools++] = rv_nest_plan(sup, p);
+	}
 	for (size_t i = 0; i < sup->nslots; i++) {
 		const struct rv_child *child = &sup->children[i];
 
 		slots[i] = (struct rv_plan_slot){
 			.life = child->life,
-			.pool = child->pool,
+			.pool = child->pool == RV_POOL_NONE ? RV_POOL_NONE
+							    : 2 * child->pool + child->is_nested,
 			.is_old = i == RV_PLAN_KEEPER ? child->generation != sup->generation
 						      : rv_roll_is_old(sup, child),
 			.is_leaving = child->is_leaving,
@@ -300,7 +311,7 @@ void rv_step(void *ctx)
 	rv_death_sweep(sup, now_us);
 	rv_death_tell(sup);
 	/* Ending waits for times, not only for events. */
-	if (sup->mode != RV_MODE_RUN)
+	if (sup->mode != RV_MODE_RUN || rv_nest_any(sup))
 		sup->is_dirty = true;
 	next_us = sooner(next_us, rv_recycle_look(sup, now_us));
 	rv_pools_look(sup);

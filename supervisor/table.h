@@ -125,6 +125,10 @@ struct rv_child {
 	int64_t stuck_last_us;
 	uint64_t jobs_done;
 
+	bool is_nested;    /* it runs only jobs of jobs (nest.h) */
+	int waits;         /* how often its job waits for others now */
+	int64_t waits_job; /* which one */
+
 	struct rv_restart restart;
 	enum rv_reason last_reason;
 	struct rv_child_words words;

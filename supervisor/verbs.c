@@ -10,6 +10,7 @@
 #include "supervisor/child.h"
 #include "supervisor/control.h"
 #include "supervisor/judge.h"
+#include "supervisor/nest.h"
 #include "supervisor/pools.h"
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
@@ -66,6 +67,26 @@ static int verb_shutdown(struct rv_sup *sup, struct rv_ask *ask, json_t *answer,
 	if (err == RV_OK)
 		rv_step_end(sup, now, 0);
 	return err;
+}
+
+static int verb_waits(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	int64_t slot = 0;
+	int64_t incarnation = 0;
+	int64_t job = 0;
+	bool on = false;
+	int err = rv_json_get_int(ask->request, "slot", &slot, why);
+
+	(void)answer;
+	if (err == RV_OK)
+		err = rv_json_get_int(ask->request, "incarnation", &incarnation, why);
+	if (err == RV_OK)
+		err = rv_json_get_int(ask->request, "job", &job, why);
+	if (err == RV_OK)
+		err = rv_json_get_bool(ask->request, "on", &on, why);
+	if (err == RV_E_NOTFOUND)
+		return rv_fail(why, RV_E_USAGE, "waits needs slot, incarnation, job and on");
+	return err == RV_OK ? rv_nest_waits(sup, slot, (uint64_t)incarnation, job, on, why) : err;
 }
 
 static int verb_kick(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)

@@ -44,6 +44,55 @@ static size_t count_of(const char *const *list)
 	return n;
 }
 
+static const char *variable(char *const *environment, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (; environment && *environment; environment++) {
+		if (strncmp(*environment, name, size) == 0 && (*environment)[size] == '=')
+			return *environment + size + 1;
+	}
+	return NULL;
+}
+
+#define HOME_KEYS 3
+
+/*
+ * In a job, where nobody says which reeve is meant: the one whose job it is.  As many overrides as
+ * it takes, before those of the caller.
+ */
+static int home_overrides(const struct rv_client_how *how, const char ***ret_list, char **ret_texts)
+{
+	static const struct {
+		const char *variable, *key;
+	} keys[HOME_KEYS] = {{"REEVE_STORE", "store.path"},
+			     {"REEVE_STATE_DIR", "reeve.state_dir"},
+			     {"REEVE_ADHOC", "reeve.adhoc"}};
+	size_t given = count_of(how->overrides);
+	size_t n = 0;
+
+	if (how->config || variable(how->environment, "REEVE_CONFIG") ||
+	    !variable(how->environment, "REEVE_STORE"))
+		return RV_OK;
+	*ret_list = calloc(given + HOME_KEYS + 1, sizeof(**ret_list));
+	if (!*ret_list)
+		return RV_E_NOMEM;
+	for (size_t i = 0; i < HOME_KEYS; i++) {
+		const char *value = variable(how->environment, keys[i].variable);
+
+		if (!value)
+			continue;
+		if (asprintf(&ret_texts[i], "%s=%s", keys[i].key, value) < 0) {
+			ret_texts[i] = NULL;
+			return RV_E_NOMEM;
+		}
+		(*ret_list)[n++] = ret_texts[i];
+	}
+	for (size_t i = 0; i < given; i++)
+		(*ret_list)[n++] = how->overrides[i];
+	return RV_OK;
+}
+
 /* --store, before the caller's overrides, which win.  The list and ${*ret_path} are the caller's.
  */
 static int store_overrides(const struct rv_client_how *how, const char ***ret_list, char **ret_path,
@@ -87,17 +136,20 @@ int rv_client_init(struct rv_client *client, const struct rv_client_how *how,
 		   struct rv_conf_errors *errors, struct rv_why *why)
 {
 	const char **list = NULL;
-	char *path = NULL;
+	char *texts[HOME_KEYS] = {NULL};
 	int err = RV_OK;
 
 	memset(client, 0, sizeof(*client));
 	client->busy_us = how->busy_us > 0 ? how->busy_us : RV_CLIENT_BUSY_US;
 	if (how->store)
-		err = store_overrides(how, &list, &path, why);
+		err = store_overrides(how, &list, &texts[0], why);
+	else
+		err = home_overrides(how, &list, texts);
 	if (!err)
 		err = load(client, how, list ? list : how->overrides, errors, why);
 	free(list);
-	free(path);
+	for (size_t i = 0; i < HOME_KEYS; i++)
+		free(texts[i]);
 	if (err)
 		return err;
 	client->store_path = strdup(client->conf->store.path);

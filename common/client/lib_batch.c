@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/seam.h"
+#include "client/nest.h"
 #include "client/submit.h"
 #include "client/waiter.h"
 #include "store/batch.h"
@@ -90,6 +91,7 @@ int reeve_batch_new(struct reeve *reeve, const struct reeve_batch_new *batch, in
 	err = req ? make_batch(reeve, batch, &arena, &req->u.new_batch) : RV_E_NOMEM;
 	if (!err) {
 		req->kind = RV_REQ_NEW_BATCH;
+		req->u.new_batch.parent = rv_nest_job(&reeve->client);
 		err = rv_submit_one(&reeve->client, req, &reeve->why);
 	}
 	if (!err)

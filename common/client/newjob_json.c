@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "client/nest.h"
 #include "wire/json.h"
 
 #include <string.h>
@@ -27,6 +28,7 @@ static const char *const fields[] = {
 	"resources",    "dead",        "payload_base64",
 	"until",        "on_conflict", "on",
 	"batch",
+	"parent",
 };
 
 /* Absent is fine. */
@@ -83,6 +85,10 @@ static int get_numbers(struct rv_newjob *new, const json_t *line)
 		err = get_int(new, line, "weight", RV_WEIGHT_MAX, &weight);
 	if (!err)
 		err = get_int(new, line, "batch", INT64_MAX, &new->job.batch);
+	if (!err)
+		err = get_int(new, line, "parent", INT64_MAX, &new->job.parent);
+	if (!err && new->job.parent == 0 && json_object_get(line, "parent"))
+		new->job.parent = RV_PARENT_NONE;
 	if (!err)
 		err = get_duration(new, line, "timeout", &new->job.timeout_us);
 	if (!err)

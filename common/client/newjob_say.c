@@ -118,6 +118,8 @@ static int set_numbers(json_t *line, const struct rv_job_new *job)
 		err = set_int(line, "weight", job->weight);
 	if (!err)
 		err = set_int(line, "batch", job->batch);
+	if (!err && job->parent > 0)
+		err = rv_json_set_int(line, "parent", job->parent);
 	if (!err)
 		err = set_duration(line, "timeout", job->timeout_us);
 	if (!err)

@@ -5,10 +5,12 @@
  */
 #include "client/submit.h"
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "client/alive.h"
 #include "client/bell.h"
+#include "client/nest.h"
 #include "client/offer.h"
 #include "conf/conf.h"
 #include "core/job.h"
@@ -19,6 +21,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const int held_signals[] = {SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGTTOU};
 
@@ -155,14 +158,46 @@ static int submit_direct(struct rv_client *client, struct rv_submit_jobs *jobs, 
 	return err;
 }
 
-int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
+static int submit(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
 {
 	int err = RV_E_NOTRUN;
 
-	PRE(client->store && client->writable);
 	if (client->conf->client.submit == RV_CONF_SUBMIT_DAEMON && jobs->count > 0)
 		err = rv_offer_jobs(client, jobs, why);
 	return err == RV_E_NOTRUN ? submit_direct(client, jobs, why) : err;
+}
+
+static bool any_parent(const struct rv_submit_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		if (jobs->jobs[i].parent != 0)
+			return true;
+	}
+	return false;
+}
+
+int rv_submit_jobs(struct rv_client *client, struct rv_submit_jobs *jobs, struct rv_why *why)
+{
+	const struct rv_job_new *given = jobs->jobs;
+	struct rv_job_new *adopted;
+	struct rv_arena arena;
+	int err;
+
+	PRE(client->store && client->writable);
+	if (jobs->count == 0 || (rv_nest_job(client) == 0 && !any_parent(jobs)))
+		return submit(client, jobs, why);
+	rv_arena_init(&arena);
+	adopted = rv_arena_alloc(&arena, jobs->count * sizeof(*given));
+	if (adopted)
+		memcpy(adopted, given, jobs->count * sizeof(*given));
+	err = adopted ? rv_nest_adopt(client, adopted, jobs->count, &arena) : RV_E_NOMEM;
+	jobs->failed = jobs->count;
+	jobs->jobs = adopted;
+	if (!err)
+		err = submit(client, jobs, why);
+	jobs->jobs = given;
+	rv_arena_reset(&arena);
+	return err;
 }
 
 /* The daemon passes it on at once; should it not answer, the worker reads the flag at its next

@@ -70,6 +70,8 @@ int rv_waiter_watch(struct rv_waiter *waiter, struct rv_client *client, const in
 {
 	int err;
 
+	if (count > 0 && jobs[0] != RV_WAITER_FOLLOWS)
+		rv_nest_begin(&waiter->nest, client);
 	if (waiter->fd < 0 || !client->writable || count == 0)
 		return RV_OK;
 	err = post(client, waiter->path, jobs, count, rv_wall_us() + RV_WAITER_EXPIRES_US, why);
@@ -84,6 +86,7 @@ int rv_waiter_watch_queue(struct rv_waiter *waiter, struct rv_client *client, co
 	struct rv_req *req;
 	int err;
 
+	rv_nest_begin(&waiter->nest, client);
 	if (waiter->fd < 0 || !client->writable)
 		return RV_OK;
 	req = calloc(1, sizeof(*req));
@@ -110,6 +113,7 @@ void rv_waiter_fini(struct rv_waiter *waiter, struct rv_client *client)
 {
 	static const int64_t all = 0;
 
+	rv_nest_end(&waiter->nest, client);
 	if (waiter->registered && client->store)
 		(void)!post(client, waiter->path, &all, 1, 0, NULL);
 	if (waiter->path[0])

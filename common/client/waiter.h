@@ -8,6 +8,7 @@
  */
 
 #include "client/client.h"
+#include "client/nest.h"
 
 #include <poll.h>
 
@@ -16,6 +17,7 @@ struct rv_waiter {
 		 */
 	char path[108]; /* "" when there is none */
 	bool registered;
+	struct rv_nest nest; /* while we wait, if that is in a job */
 };
 
 #define RV_WAITER_LOOK_US 1000000LL

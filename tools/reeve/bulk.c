@@ -31,7 +31,7 @@ struct bulk {
 	int64_t *numbers; /* line of each job */
 	int64_t *ids;
 	size_t count;
-	int64_t batch;         /* of the lines that name none; 0 none */
+	int64_t batch, parent; /* of the lines that name none; 0 none */
 	int64_t first, stored; /* first line of the block; jobs stored so far */
 	json_t *printed;       /* NULL: ids go to stdout as they come */
 	struct rv_bar bar;
@@ -72,6 +72,8 @@ static int read_block(struct bulk *bulk, bool *ret_end)
 				       (long long)bulk->number);
 		if (new.job.batch == 0)
 			new.job.batch = bulk->batch;
+		if (new.job.parent == 0)
+			new.job.parent = bulk->parent;
 		bulk->jobs[bulk->count] = new.job;
 		bulk->numbers[bulk->count++] = bulk->number;
 	}
@@ -154,6 +156,8 @@ static int prepare(struct bulk *bulk, const char *path)
 	int err = rv_args_int(&bulk->cli->args, RV_OPT_BATCH, 1, INT64_MAX, &bulk->batch,
 			      &bulk->cli->why);
 
+	if (!err)
+		err = rv_newjob_parent(&bulk->cli->args, &bulk->parent, &bulk->cli->why);
 	if (!err)
 		err = rv_cli_load(bulk->cli);
 	if (!err)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "client/nest.h"
 #include "conf/env.h"
 #include "os/fd.h"
 #include "wire/json.h"
@@ -47,6 +48,21 @@ static int take_numbers(struct rv_newjob *new)
 	new->job.weight = (int)weight;
 	new->job.max_attempts = (int)attempts;
 	return err;
+}
+
+int rv_newjob_parent(const struct rv_args *args, int64_t *ret_parent, struct rv_why *why)
+{
+	const char *text = rv_args_value(args, RV_OPT_PARENT);
+	int err;
+
+	if (!text)
+		return RV_OK;
+	if (strcmp(text, "none") == 0) {
+		*ret_parent = RV_PARENT_NONE;
+		return RV_OK;
+	}
+	err = rv_args_id(text, ret_parent, why);
+	return err ? rv_wrap(why, err, "--parent") : RV_OK;
 }
 
 static int take_time(struct rv_newjob *new)
@@ -333,6 +349,8 @@ int rv_newjob_from_args(struct rv_newjob *new)
 	new->job.key = value_of(new, RV_OPT_KEY);
 	new->job.uid = getuid();
 	err = take_numbers(new);
+	if (!err)
+		err = rv_newjob_parent(new->args, &new->job.parent, new->why);
 	if (!err)
 		err = take_time(new);
 	if (!err)

@@ -10,6 +10,9 @@
 void rv_newjob_init(struct rv_newjob *new, struct rv_cli *cli, struct rv_arena *arena);
 /* Reads standard input or a file where it is said; errors of rv_newjob_from_json. */
 int rv_newjob_from_args(struct rv_newjob *new) RV_MUST_CHECK;
+/* --parent, if it is said: an id, or RV_PARENT_NONE of client/nest.h. */
+int rv_newjob_parent(const struct rv_args *args, int64_t *ret_parent,
+		     struct rv_why *why) RV_MUST_CHECK;
 /* --label, as a part of it. */
 int rv_newjob_labels(struct rv_newjob *new) RV_MUST_CHECK;
 

@@ -4,6 +4,7 @@
  */
 #include "cli.h"
 
+#include "client/nest.h"
 #include "client/newjob.h"
 #include "client/submit.h"
 #include "newjob.h"
@@ -102,6 +103,8 @@ int rv_verb_batch_new(struct rv_cli *cli)
 		err = take_callbacks(cli, &arena, &req->u.new_batch);
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_CREATE);
+	if (!err)
+		req->u.new_batch.parent = rv_nest_job(&cli->client);
 	if (!err)
 		err = rv_submit_one(&cli->client, req, &cli->why);
 	if (!err)

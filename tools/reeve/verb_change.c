@@ -157,12 +157,60 @@ static int change_one(struct change *change, int64_t id)
 	return req->err || !err ? RV_OK : err;
 }
 
+/* Jobs that are still to be cancelled, with what they have submitted. */
+struct tree {
+	int64_t *ids; /* owned */
+	size_t count, space;
+};
+
+static int add_id(void *ctx, int64_t id)
+{
+	struct tree *tree = ctx;
+
+	if (tree->count == tree->space) {
+		size_t space = tree->space ? tree->space * 2 : 64;
+		int64_t *ids = reallocarray(tree->ids, space, sizeof(*ids));
+
+		if (!ids)
+			return RV_E_NOMEM;
+		tree->ids = ids;
+		tree->space = space;
+	}
+	tree->ids[tree->count++] = id;
+	return RV_OK;
+}
+
+/*
+ * From the root down: one that is cancelled gets no more children, so whoever comes after it finds
+ * all of them.  What has ended is passed over, but not what it has submitted.
+ */
+static int change_tree(struct change *change, int64_t root)
+{
+	struct rv_store *store = change->cli->client.store;
+	struct tree tree = {0};
+	int err = add_id(&tree, root);
+
+	for (size_t i = 0; !err && i < tree.count; i++) {
+		struct rv_job_view view;
+		int there = rv_store_job(store, tree.ids[i], &view);
+
+		if (there != RV_OK || !rv_job_state_final(view.state))
+			err = change_one(change, tree.ids[i]);
+		if (!err)
+			err = rv_store_children(store, tree.ids[i], add_id, &tree);
+	}
+	free(tree.ids);
+	return err;
+}
+
 static int change_all(struct change *change)
 {
 	const struct rv_args *args = &change->cli->args;
+	bool tree = rv_args_has(args, RV_OPT_TREE);
 
 	for (size_t i = 0; i < args->nwords; i++) {
-		int err = change_one(change, strtoll(args->words[i], NULL, 10));
+		int64_t id = strtoll(args->words[i], NULL, 10);
+		int err = tree ? change_tree(change, id) : change_one(change, id);
 
 		if (err)
 			return err;

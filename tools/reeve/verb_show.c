@@ -83,6 +83,8 @@ static void show_rest(const struct rv_job_view *view)
 	if (view->batch > 0)
 		(void)printf("%-12s %s%lld\n", "batch", view->callback ? "callback of " : "",
 			     (long long)view->batch);
+	if (view->parent > 0)
+		(void)printf("%-12s job %lld\n", "parent", (long long)view->parent);
 	if (view->held)
 		(void)printf("%-12s reeve release %lld\n", "held", (long long)view->id);
 	if (view->parent_left > 0)

@@ -175,6 +175,7 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_new(&to, "meta", parsed(view->meta));
 	put_maybe(&to, "batch", view->batch > 0, view->batch);
 	put_bool(&to, "callback", view->callback);
+	put_maybe(&to, "parent", view->parent > 0, view->parent);
 	put_text(&to, "resources", view->takes);
 	put_text(&to, "limit", view->gate);
 	put_text(&to, "key", view->key);

@@ -52,6 +52,8 @@ int rv_child_parse(struct rv_child *child, int argc, char **argv, struct rv_why 
 			err = parse_incarnation(argv[i + 1], &child->highest, why);
 		else if (strcmp(argv[i], "--quiet") == 0)
 			child->quiet = strcmp(argv[i + 1], "yes") == 0;
+		else if (strcmp(argv[i], "--children") == 0)
+			child->children = strcmp(argv[i + 1], "yes") == 0;
 		else
 			return rv_fail(why, RV_E_USAGE, "unknown option %s", argv[i]);
 	}

@@ -35,6 +35,7 @@ struct rv_child {
 	unsigned slot;
 	uint64_t incarnation;
 	bool quiet;       /* a worker: claims nothing before RESUME */
+	bool children;    /* a worker: claims only jobs that have a parent */
 	uint64_t highest; /* the keeper: the last incarnation that was given out before it */
 	char mark[64];    /* REEVE_INSTANCE: what our jobs' processes bear */
 	struct rv_conf *conf;
@@ -51,7 +52,8 @@ struct rv_child {
 };
 
 /*
- * Reads the command line: --pool, --slot, --incarnation, --name, --highest, --quiet.  RV_E_USAGE.
+ * Reads the command line: --pool, --slot, --incarnation, --name, --highest, --quiet,
+ * --children.  RV_E_USAGE.
  * Strings are argv's.
  */
 int rv_child_parse(struct rv_child *child, int argc, char **argv, struct rv_why *why) RV_MUST_CHECK;

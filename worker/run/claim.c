@@ -190,6 +190,7 @@ static int post(struct rv_worker *worker, unsigned want, struct rv_why *why)
 	turn->incarnation = worker->child->incarnation;
 	turn->want = want;
 	turn->prefetch = want > 1 ? 1 : 0;
+	turn->children = worker->child->children ? 1 : 0;
 	turn->nacks = worker->nacks;
 	for (unsigned i = 0; i < worker->nacks; i++)
 		turn->acks[i] = worker->acks[i];

@@ -337,6 +337,25 @@ static int own_env(const struct rv_exec_input *in, struct env *env, struct rv_wh
 	return err;
 }
 
+/* Which reeve is meant by one that a job calls, unless it says so itself (client/client.c). */
+static int home_env(const struct rv_exec_input *in, struct env *env, struct rv_why *why)
+{
+	struct rv_arena *arena = env->arena;
+	int err = RV_OK;
+
+	if (!in->store || !in->state_dir)
+		return RV_OK;
+	err = env_put(env, rv_arena_printf(arena, "REEVE_STORE=%s", in->store), why);
+	if (err == RV_OK)
+		err = env_put(env, rv_arena_printf(arena, "REEVE_STATE_DIR=%s", in->state_dir),
+			      why);
+	return err == RV_OK ? env_put(env,
+				      rv_arena_printf(arena, "REEVE_ADHOC=%s",
+						      in->adhoc_allowed ? "yes" : "no"),
+				      why)
+			    : err;
+}
+
 static int build_env(const struct rv_exec_input *in, const json_t *spec, struct rv_arena *arena,
 		     struct rv_exec_spec *out, struct rv_why *why)
 {
@@ -366,6 +385,8 @@ static int build_env(const struct rv_exec_input *in, const json_t *spec, struct 
 		err = in->claim ? own_env(in, &env, why) : handler_env(in, &env, why);
 	if (err == RV_OK)
 		err = state_env(in, out->switch_user, &env, why);
+	if (err == RV_OK)
+		err = home_env(in, &env, why);
 	if (err == RV_OK)
 		out->envp = env.items;
 	return err;

@@ -37,6 +37,7 @@ struct rv_exec_input {
 	int64_t batch;             /* that it is in, or a callback of; 0 none */
 	int64_t deadline_us;       /* wall; 0 none */
 	const char *mark;          /* REEVE_INSTANCE */
+	const char *store, *state_dir; /* of the daemon, for the reeve that a job calls */
 	char *const *environment;  /* the daemon's, for pass_env */
 	const char *state_file;    /* its path; NULL: it has none */
 	const char *tmp;           /* TMPDIR; NULL: not by us */

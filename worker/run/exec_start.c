@@ -67,6 +67,8 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec 
 		.instance_name = conf->reeve.instance,
 		.deadline_us = deadline_of(turn),
 		.mark = worker->mark,
+		.store = conf->store.path,
+		.state_dir = conf->reeve.state_dir,
 		.environment = environ,
 		.tmp = exec->tmp.path[0] != '\0' ? exec->tmp.path : NULL,
 	};

@@ -212,6 +212,9 @@ static int launch(struct rv_pipe_proc *p, struct rv_why *why)
 		.task = p->task,
 		.instance_name = p->worker->conf->reeve.instance,
 		.mark = p->worker->mark,
+		.store = p->worker->conf->store.path,
+		.state_dir = p->worker->conf->reeve.state_dir,
+		.adhoc_allowed = p->worker->conf->reeve.adhoc,
 		.environment = environ,
 	};
 	struct rv_exec_spec spec = {0};

@@ -20,6 +20,7 @@ static bool runs(const struct rv_sup *sup, const struct rv_child *child, int64_t
 {
 	struct rv_area_hint hint;
 
+	PRE(job > 0);
 	return rv_life_has_process(child->life) &&
 	       rv_area_peek(sup->area_fd, child->slot, &hint) == RV_OK &&
 	       hint.incarnation == child->incarnation && hint.job == job;
@@ -38,6 +39,7 @@ int rv_nest_waits(struct rv_sup *sup, int64_t slot, uint64_t incarnation, int64_
 		return rv_fail(why, RV_E_NOTFOUND, "job %lld does not run there", (long long)job);
 	if (child->waits_job != job)
 		child->waits = 0;
+	INV(child->waits >= 0);
 	child->waits_job = job;
 	if (on && child->waits < INT_MAX)
 		child->waits++;
@@ -65,6 +67,7 @@ struct rv_plan_pool rv_nest_plan(struct rv_sup *sup, int pool)
 			child->waits = 0;
 		target += child->waits > 0;
 	}
+	POST(target >= 0 && (size_t)target < sup->nslots);
 	/* In a roll each may go at once: a successor is there as soon as it has. */
 	return (struct rv_plan_pool){
 		.wanted = target,

@@ -31,6 +31,11 @@ struct rv_client_how {
 	(16LL << 20) /* a log above this is checkpointed after a commit of ours                    \
 		      */
 
+/* A wait of the job that we run in, as the daemon was told of it (client/nest.h). */
+struct rv_nest {
+	int64_t slot, incarnation, job; /* job 0: it was not */
+};
+
 struct rv_client {
 	struct rv_conf *conf;   /* owned */
 	char *store_path;       /* owned, absolute */

@@ -24,10 +24,6 @@ int64_t rv_nest_job(const struct rv_client *client);
 int rv_nest_adopt(struct rv_client *client, struct rv_job_new *jobs, size_t count,
 		  struct rv_arena *arena) RV_MUST_CHECK;
 
-/* A wait of the job we run in, as the daemon was told of it.  Zeroed: none. */
-struct rv_nest {
-	int64_t slot, incarnation, job; /* job 0: not told */
-};
 /*
  * We begin to wait; no more, from any outcome of it.  Whoever may not talk to the daemon waits as
  * well, but then nobody works in its place.

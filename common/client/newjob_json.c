@@ -27,8 +27,7 @@ static const char *const fields[] = {
 	"max_attempts", "weight",      "deadline",
 	"resources",    "dead",        "payload_base64",
 	"until",        "on_conflict", "on",
-	"batch",
-	"parent",
+	"batch",        "parent",
 };
 
 /* Absent is fine. */

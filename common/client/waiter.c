@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/seam.h"
+#include "client/nest.h"
 #include "client/submit.h"
 #include "conf/conf.h"
 #include "os/fd.h"

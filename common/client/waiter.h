@@ -8,7 +8,6 @@
  */
 
 #include "client/client.h"
-#include "client/nest.h"
 
 #include <poll.h>
 

@@ -33,4 +33,8 @@ int rv_store_batches(struct rv_store *store, int64_t before, int64_t limit,
 		     int (*each)(void *ctx, const struct rv_batch_view *view),
 		     void *ctx) RV_MUST_CHECK;
 
+/* The jobs that the job ${id} submitted, by id; none when there is no such job. */
+int rv_store_children(struct rv_store *store, int64_t id, int (*each)(void *ctx, int64_t child),
+		      void *ctx) RV_MUST_CHECK;
+
 #endif

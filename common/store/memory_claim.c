@@ -156,7 +156,8 @@ static struct mem_job *newest_child(struct mem_store *m, int queue)
 	struct mem_job *newest = NULL;
 
 	MEM_EACH(m, jobs, j)
-	if (j->place == MEM_READY && j->queue == queue && j->parent && (!newest || j->id > newest->id))
+	if (j->place == MEM_READY && j->queue == queue && j->parent &&
+	    (!newest || j->id > newest->id))
 		newest = j;
 	return newest;
 }

@@ -109,10 +109,10 @@ static int look_at_parent(struct mem_store *m, int64_t parent, struct rv_why *wh
 	if (parent == 0)
 		return RV_OK;
 	if (!j)
-		return rv_rules_orphan(why, parent);
+		return rv_rules_childless(why, parent, false);
 	if ((j->place == MEM_LEASE && j->cancel_requested) ||
 	    (j->place == MEM_DONE && j->final == RV_JOB_CANCELLED))
-		return rv_rules_childless(why, parent);
+		return rv_rules_childless(why, parent, true);
 	return RV_OK;
 }
 

@@ -17,7 +17,7 @@ struct mem_job {
 	bool passed;      /* READY, LEASE: its gates let it through */
 	const void *payload;
 	int64_t batch, parent; /* 0 none */
-	bool callback; /* of that batch, not in it */
+	bool callback;         /* of that batch, not in it */
 	int queue, priority, weight, max_attempts,
 		max_crashes; /* queue: index, queues are never removed */
 	uid_t uid;

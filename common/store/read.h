@@ -12,8 +12,7 @@
 
 /* A job as people see it.  Times are wall_us, 0: absent; pointers live as the call says. */
 struct rv_job_view {
-	int64_t id, batch, parent_left; /* batch: 0 none; parents that it still waits for */
-	int64_t parent;                 /* the job that submitted it; 0 none */
+	int64_t id, batch, parent, parent_left; /* 0 none; left: of --after, not ended yet */
 	const char *task, *queue, *spec, *unique_key, *idem_key, *key, *labels, *meta, *error,
 		*worker, *takes; /* takes: resources it named itself; NULL: its task's */
 	int64_t until_us;        /* of unique_key: RV_UNTIL_*, or how long from created_us on */
@@ -105,9 +104,6 @@ int rv_store_parents(struct rv_store *store, int64_t id,
 		     int (*each)(void *ctx, int64_t parent, enum rv_job_state state,
 				 enum rv_after on),
 		     void *ctx) RV_MUST_CHECK;
-/* The jobs that ${id} submitted, in the order of their ids; none when there is no such job. */
-int rv_store_children(struct rv_store *store, int64_t id, int (*each)(void *ctx, int64_t child),
-		      void *ctx) RV_MUST_CHECK;
 /* A gate (core/limit.h) that is in use or has jobs waiting at it. */
 struct rv_gate_view {
 	const char *name;

@@ -251,14 +251,11 @@ int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last)
 	return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to wait for", (long long)parent);
 }
 
-int rv_rules_orphan(struct rv_why *why, int64_t parent)
+int rv_rules_childless(struct rv_why *why, int64_t parent, bool there)
 {
-	return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to be a child of",
-		       (long long)parent);
-}
-
-int rv_rules_childless(struct rv_why *why, int64_t parent)
-{
+	if (!there)
+		return rv_fail(why, RV_E_NOTFOUND, "there is no job %lld to be a child of",
+			       (long long)parent);
 	return rv_fail(why, RV_E_CONFLICT, "job %lld is cancelled: it can have no more children",
 		       (long long)parent);
 }
@@ -328,9 +325,11 @@ int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why)
 struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid, int64_t parent)
 {
 	PRE(rv_rules_said(callback->task));
-	return (struct rv_job_new){
-		.task = callback->task, .spec = callback->spec, .priority = -1, .parent = parent,
-		.uid = uid};
+	return (struct rv_job_new){.task = callback->task,
+				   .spec = callback->spec,
+				   .priority = -1,
+				   .parent = parent,
+				   .uid = uid};
 }
 
 const struct rv_task_def *rv_rules_adhoc(void)

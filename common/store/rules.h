@@ -85,22 +85,19 @@ int rv_rules_held(struct rv_why *why, const struct rv_holder *holder, bool waits
 /* NOTFOUND; CONFLICT if it ended in ${shown}, not ${on}.  ${last}: the highest id given out. */
 int rv_rules_no_parent(struct rv_why *why, int64_t parent, int64_t last);
 int rv_rules_parent(struct rv_why *why, int64_t parent, enum rv_job_state shown, enum rv_after on);
-/* NOTFOUND: no job that could have children; CONFLICT: it is cancelled, or will be. */
-int rv_rules_orphan(struct rv_why *why, int64_t parent);
-int rv_rules_childless(struct rv_why *why, int64_t parent);
-/* What is said of a child that ends because its parent has ended in ${parent_state}. */
+/* Of who submits a job.  NOTFOUND; CONFLICT, ${there}: it is cancelled, or will be. */
+int rv_rules_childless(struct rv_why *why, int64_t parent, bool there);
+/* Of a child that ends because its parent has ended in ${parent_state}. */
 void rv_rules_says_parent(char *out, size_t space, int64_t parent, enum rv_job_state parent_state);
 /* Batches: unknown, closed, not over; of DELETE, a member of one that is not finished. */
 int rv_rules_no_batch(struct rv_why *why, int64_t id);
 int rv_rules_closed(struct rv_why *why, int64_t id);
 int rv_rules_batch_over(struct rv_why *why, int64_t id, bool closed, int64_t pending);
 int rv_rules_member(struct rv_why *why, int64_t id, int64_t batch);
-/* TOOBIG: name, labels or specs. */
 int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why);
 /* What a batch enqueues when it ends. */
 struct rv_job_new rv_rules_callback(const struct rv_callback *callback, uid_t uid, int64_t parent);
-/* What counts for jobs of RV_TASK_ADHOC while no task of that name is mirrored; and for callbacks
- * whose task is gone from the configuration: the worker that gets them says so. */
+/* For RV_TASK_ADHOC while none is mirrored, and callbacks whose task is gone: a worker says so. */
 const struct rv_task_def *rv_rules_adhoc(void);
 int rv_rules_hold(const struct rv_req_hold *req, bool held, struct rv_why *why);
 int rv_rules_edit(const struct rv_req_edit *req, struct rv_why *why);

@@ -131,9 +131,10 @@ static int end_one(struct rv_sqlite *s, struct rv_batch_view *b)
 	b->success_job = b->complete_job = 0;
 #endif
 	if (success && b->success_job == 0 && b->on_success.task)
-		err = rv_sqlite_call(s, b, &b->on_success, &b->success_job);
+		err = rv_sqlite_call(s, b->id, &b->on_success, b->uid, b->parent, &b->success_job);
 	if (err == RV_OK && b->complete_job == 0 && b->on_complete.task)
-		err = rv_sqlite_call(s, b, &b->on_complete, &b->complete_job);
+		err = rv_sqlite_call(s, b->id, &b->on_complete, b->uid, b->parent,
+				     &b->complete_job);
 	if (err == RV_OK)
 		err = rv_sqlite_run1(s, RV_SQL_BATCH_END, "iiii", b->id, s->now_us, b->success_job,
 				     b->complete_job);
@@ -184,12 +185,12 @@ int rv_sqlite_do_new_batch(struct rv_sqlite *s, struct rv_req *req)
 		return err;
 	new->id = ++s->tally.batches;
 	s->tally.dirty = true;
-	return rv_sqlite_run(
-		s, RV_SQL_BATCH_NEW, NULL, "ittiitttti", new->id, rv_rules_said(new->name),
-		rv_rules_said(new->labels), (int64_t) new->uid, s->now_us,
-		rv_rules_said(new->on_success.task), rv_rules_said(new->on_success.spec),
-		rv_rules_said(new->on_complete.task), rv_rules_said(new->on_complete.spec),
-		new->parent);
+	return rv_sqlite_run(s, RV_SQL_BATCH_NEW, NULL, "ittiitttti", new->id,
+			     rv_rules_said(new->name), rv_rules_said(new->labels),
+			     (int64_t) new->uid, s->now_us, rv_rules_said(new->on_success.task),
+			     rv_rules_said(new->on_success.spec),
+			     rv_rules_said(new->on_complete.task),
+			     rv_rules_said(new->on_complete.spec), new->parent);
 }
 
 int rv_sqlite_do_close(struct rv_sqlite *s, struct rv_req *req)

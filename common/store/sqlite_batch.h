@@ -17,9 +17,8 @@ int rv_sqlite_batch_end(struct rv_sqlite *s) RV_MUST_CHECK;
 int rv_sqlite_task_find(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
 			struct rv_why *why) RV_MUST_CHECK;
 /* The job of a callback of ${batch}. */
-struct rv_batch_view;
-int rv_sqlite_call(struct rv_sqlite *s, const struct rv_batch_view *batch,
-		   const struct rv_callback *callback, int64_t *ret_id) RV_MUST_CHECK;
+int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
+		   uid_t uid, int64_t parent, int64_t *ret_id) RV_MUST_CHECK;
 
 /* --- sqlite_admit.c -------------------------------------------------------------------------- */
 

@@ -3,7 +3,6 @@
  * belongs.  The CLI and whoever enqueues.  A block is all or nothing: what it did before one of its
  * jobs was refused is undone by the caller's savepoint.
  */
-#include "store/batch.h"
 #include "store/sqlite.h"
 #include "store/sqlite_batch.h"
 #include "store/sqlite_move.h"
@@ -124,8 +123,8 @@ static int look_at_parent(struct rv_sqlite *s, int64_t parent, struct rv_why *wh
 		return RV_OK;
 	err = rv_sqlite_number(s, RV_SQL_PARENT_GONE, &gone, "i", parent);
 	if (err == RV_OK && gone != 0)
-		return rv_rules_childless(why, parent);
-	return err == RV_E_NOTFOUND ? rv_rules_orphan(why, parent) : err;
+		return rv_rules_childless(why, parent, true);
+	return err == RV_E_NOTFOUND ? rv_rules_childless(why, parent, false) : err;
 }
 
 static int put_job(struct rv_sqlite *s, const struct accept *a)
@@ -230,16 +229,15 @@ static int accept_job(struct rv_sqlite *s, struct accept *a, struct rv_why *why)
 	return rv_sqlite_to_ready(s, &a->place, RV_JOB_NONE, NULL);
 }
 
-int rv_sqlite_call(struct rv_sqlite *s, const struct rv_batch_view *batch,
-		   const struct rv_callback *callback, int64_t *ret_id)
+int rv_sqlite_call(struct rv_sqlite *s, int64_t batch, const struct rv_callback *callback,
+		   uid_t uid, int64_t parent, int64_t *ret_id)
 {
-	struct rv_job_new new = rv_rules_callback(callback, batch->uid, batch->parent);
+	struct rv_job_new new = rv_rules_callback(callback, uid, parent);
 	struct rv_task_def gone = *rv_rules_adhoc();
-	struct accept a = {
-		.new = &new, .task = rv_sqlite_task(s, callback->task), .calls = batch->id};
+	struct accept a = {.new = &new, .task = rv_sqlite_task(s, callback->task), .calls = batch};
 	int err;
 
-	PRE(batch->id > 0);
+	PRE(batch > 0);
 	if (!a.task) {
 		(void)snprintf(gone.name, sizeof gone.name, "%s", callback->task);
 		a.task = &gone;

@@ -138,7 +138,12 @@ static int take(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t lim
 static int take_children(struct rv_sqlite *s, struct rv_sqlite_queue *queue, uint32_t limit,
 			 struct candidate *rows, uint32_t *ret_count)
 {
-	int err = look(s, RV_SQL_CLAIM_CHILD, queue, limit, rows, ret_count);
+#ifdef RV_MUTANT_CLAIM_CHILD_ANY
+	enum rv_sqlite_stmt which = RV_SQL_CLAIM;
+#else
+	enum rv_sqlite_stmt which = RV_SQL_CLAIM_CHILD;
+#endif
+	int err = look(s, which, queue, limit, rows, ret_count);
 
 	PRE(limit > 0 && limit <= RV_TURN_MAX);
 	for (uint32_t i = 0; err == RV_OK && i < *ret_count; i++)

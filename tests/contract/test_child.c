@@ -22,8 +22,7 @@ static size_t children_of(struct fixture *f, int64_t id)
 }
 
 /* What a worker gets that runs children only. */
-static struct rv_req_turn *nested(struct fixture *f, uint64_t who, uint32_t want,
-				  const char *queue)
+static struct rv_req_turn *nested(struct fixture *f, uint64_t who, uint32_t want, const char *queue)
 {
 	struct rv_req *req = &f->req;
 
@@ -122,7 +121,8 @@ CONTRACT(child, a_nested_worker_takes_the_newest_child_and_nothing_else)
 CONTRACT(child, remains_one)
 {
 	int64_t parent = add_task(f, "t");
-	int64_t child = add(f, JOB(.parent = parent, .run_at_us = f->wall_us + S(5), .max_attempts = 3));
+	int64_t child =
+		add(f, JOB(.parent = parent, .run_at_us = f->wall_us + S(5), .max_attempts = 3));
 	int64_t fence;
 	struct rv_req_turn *t;
 

@@ -106,6 +106,40 @@ Test(sup_control, refusals_say_why)
 	refused(&fake,
 		"{\"v\":1,\"verb\":\"kick\",\"slot\":1,\"job\":1,\"fence\":1,\"incarnation\":5}", 3,
 		"ended");
+	refused(&fake, "{\"v\":1,\"verb\":\"waits\"}", 2, "waits needs");
+	refused(&fake, "{\"v\":1,\"verb\":\"waits\",\"slot\":1,\"incarnation\":1,\"job\":1}", 2,
+		"waits needs");
+	refused(&fake,
+		"{\"v\":1,\"verb\":\"waits\",\"slot\":1,\"incarnation\":1,\"job\":1,\"on\":1}", 2,
+		"on");
+	refused(&fake,
+		"{\"v\":1,\"verb\":\"waits\",\"slot\":99,\"incarnation\":1,\"job\":1,\"on\":true}",
+		3, "no worker");
+	refused(&fake,
+		"{\"v\":1,\"verb\":\"waits\",\"slot\":-1,\"incarnation\":1,\"job\":1,\"on\":true}",
+		3, "no worker");
+	refused(&fake,
+		"{\"v\":1,\"verb\":\"waits\",\"slot\":1,\"incarnation\":1,\"job\":1,\"on\":true}",
+		3, "does not run");
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	rv_fake_down(&fake);
+}
+
+/* Who says so of a job that does not run gets nobody a worker. */
+Test(sup_control, nobody_waits_for_a_job_that_does_not_run)
+{
+	struct rv_fake fake;
+	unsigned long long incarnation;
+	char request[200];
+
+	rv_fake_new(&fake, 1);
+	rv_fake_up(&fake, 1);
+	(void)rv_fake_pid(&fake, 1, &incarnation);
+	(void)snprintf(request, sizeof request,
+		       "{\"v\":1,\"verb\":\"waits\",\"slot\":1,\"incarnation\":%llu,\"job\":77,"
+		       "\"on\":true}",
+		       incarnation);
+	refused(&fake, request, 3, "job 77 does not run there");
 	rv_fake_await_status(&fake, "daemon.state", "ready");
 	rv_fake_down(&fake);
 }

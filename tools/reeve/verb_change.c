@@ -6,6 +6,7 @@
 
 #include "client/submit.h"
 #include "core/job.h"
+#include "store/batch.h"
 #include "store/read.h"
 #include "store/request.h"
 #include "verb.h"

@@ -31,16 +31,16 @@ struct rv_exec_input {
 	const char *spec;               /* the job's JSON; NULL or "": none */
 	const struct rv_claimed *claim; /* NULL: a handler, for any job of the task */
 	const char *queue;
-	const char *instance_name; /* of the daemon: part of a made idempotency key */
-	const char *idem_key;      /* the job's own; NULL: made of instance, job and creation */
-	const char *meta;          /* its metadata, JSON; NULL: none */
-	int64_t batch;             /* that it is in, or a callback of; 0 none */
-	int64_t deadline_us;       /* wall; 0 none */
-	const char *mark;          /* REEVE_INSTANCE */
+	const char *instance_name;     /* of the daemon: part of a made idempotency key */
+	const char *idem_key;          /* the job's own; NULL: made of instance, job and creation */
+	const char *meta;              /* its metadata, JSON; NULL: none */
+	int64_t batch;                 /* that it is in, or a callback of; 0 none */
+	int64_t deadline_us;           /* wall; 0 none */
+	const char *mark;              /* REEVE_INSTANCE */
 	const char *store, *state_dir; /* of the daemon, for the reeve that a job calls */
-	char *const *environment;  /* the daemon's, for pass_env */
-	const char *state_file;    /* its path; NULL: it has none */
-	const char *tmp;           /* TMPDIR; NULL: not by us */
+	char *const *environment;      /* the daemon's, for pass_env */
+	const char *state_file;        /* its path; NULL: it has none */
+	const char *tmp;               /* TMPDIR; NULL: not by us */
 };
 
 struct rv_exec_spec {

@@ -210,6 +210,9 @@ Test(worker, the_environment_is_clean)
 					      "PASSED=through",
 					      "REEVE_PROGRESS_FD=3",
 					      "REEVE_STATE_FILE=/",
+					      "REEVE_STORE=",
+					      "REEVE_STATE_DIR=",
+					      "REEVE_ADHOC=",
 					      "REEVE_INSTANCE="};
 	int64_t job = rv_fakesup_run(&sup, &subject, "env", NULL);
 	size_t lines = 0;

@@ -32,7 +32,7 @@ static const char tail[] =
 	"JSON\n"
 	"text), _delay_, _at_, _after_ (an array of ids), _on_, _labels_ (an array), _meta_ (an "
 	"object), _key_, _unique_,\n"
-	"_until_, _batch_, _on\\_conflict_,\n"
+	"_until_, _batch_, _parent_ (0: none), _on\\_conflict_,\n"
 	"_idempotency\\_key_, _timeout_, _ttl_, _max\\_attempts_, _weight_, "
 	"_deadline_, _resources_ (such as \"gpu:1,db:2\").\n"
 	"One transaction for each 1,000 lines: a\n"

@@ -482,6 +482,8 @@ int rv_verb_why(struct rv_cli *cli)
 	}
 	if (!err && kept.made[0])
 		add(&why, "schedule", "schedule %s made it", kept.made);
+	if (!err && kept.view.parent > 0)
+		add(&why, "parent", "job %lld submitted it", (long long)kept.view.parent);
 	if (!err)
 		err = why.err;
 	if (err)

@@ -36,6 +36,9 @@ cat >sub.py <<-'X'
 	import subprocess, sys
 	sys.exit(subprocess.run(["reeve", "run", "-q", "later", "--", "true"]).returncode)
 X
+cat >library.sh <<-'X'
+	"$1/wait" 60 "$("$1/enqueue" deep n=0)"
+X
 cat >r.ini <<-INI
 	[reeve]
 	state_dir = $work/state
@@ -67,6 +70,8 @@ cat >r.ini <<-INI
 	command = sh -c 'cat "\$1"/square.* | paste -sd+ | tee "\$1/terms"; echo \$((\$(cat "\$1/terms"))) >"\$1/sum"' sh \${arg.dir}
 	[task:orphan]
 	command = sh $work/orphan.sh \${arg.dir}
+	[task:library]
+	command = sh $work/library.sh $work
 	[task:sub]
 	command = python3 $work/sub.py
 INI
@@ -93,6 +98,8 @@ json jobs:array=1 'jobs[0].id:int=2' 'jobs[0].parent:int=1' 'jobs[0].key:text=k'
 says '"labels":["red"]'
 expect 0 reeve show 4
 says "parent       job 3"
+expect 0 reeve why 4
+says "job 3 submitted it"
 expect 0 reeve show 1 --json
 json parent:null
 only
@@ -202,6 +209,19 @@ done
 unset REEVE_JOB_ID REEVE_STORE REEVE_FENCE
 if command -v python3 >/dev/null; then
 	expect 0 timeout 60 reeve run sub
+fi
+# The library within a job does the same.
+if command -v cc >/dev/null; then
+	for part in enqueue wait; do
+		cc -o "$work/$part" "$here/../../conf/examples/c/$part.c" -I "$here/../../common/client" -L "$build/lib" \
+			-Wl,-rpath,"$build/lib" -lreeve 2>cc.log || fail "$part.c does not compile: $(cat cc.log)"
+	done
+	expect 0 timeout 60 reeve run library
+	says succeeded
+	expect 0 reeve jobs task:library --json
+	library=$(sed 's/.*"id":\([0-9]*\).*/\1/' <<<"$out")
+	expect 0 reeve jobs "parent:$library" --json
+	json jobs:array=1 'jobs[0].task:text=deep'
 fi
 only
 grep -q '"level":"error"' daemon.log && fail "$(grep '"level":"error"' daemon.log)"

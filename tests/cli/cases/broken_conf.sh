@@ -7,7 +7,7 @@ while read -r verb; do
 	esac
 	word=
 	case $verb in
-	add | run) word=job ;;
+	add | run | advise) word=job ;;
 	show | result | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
 	edit) word="--priority 1 1" ;;
 	"batch show" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;

@@ -231,6 +231,18 @@ static int spawn(struct rv_sup *sup, struct rv_child *child, struct rv_why *why)
 	return RV_OK;
 }
 
+void rv_child_adopt(struct rv_sup *sup, struct rv_child *child)
+{
+	child->credit = CREDIT_MESSAGES;
+	child->filled_us = rv_mono_us();
+	if (!rv_life_has_process(child->life))
+		return;
+	rv_words_adopt(sup, child);
+	if (child->closed_us == 0)
+		rv_child_listen(sup, child);
+	rv_loop_proc_start(sup->loop, &child->watch, &child->proc, on_end, sup);
+}
+
 static void start(struct rv_sup *sup, struct rv_child *child)
 {
 	bool is_keeper = rv_child_kind(child) == RV_PROC_KEEPER;

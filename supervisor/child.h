@@ -16,6 +16,9 @@ bool rv_child_event(struct rv_sup *sup, struct rv_child *child, enum rv_life_eve
  */
 void rv_child_hangs(struct rv_sup *sup, struct rv_child *child, const char *what);
 
+/* It was started by our last image: watched from now on, if it lives. */
+void rv_child_adopt(struct rv_sup *sup, struct rv_child *child);
+
 /* The kind of a slot, and a child's name with it ("worker default/0", "keeper"): borrowed, static.
  */
 enum rv_proc_kind rv_child_kind(const struct rv_child *child);
@@ -38,6 +41,10 @@ int64_t rv_child_unpause(struct rv_sup *sup, int64_t now_us);
 
 /* words.c: the child's stderr. */
 void rv_words_open(struct rv_sup *sup, struct rv_child *child, int fd);
+/* The same with one that was read before, by our last image. */
+void rv_words_adopt(struct rv_sup *sup, struct rv_child *child);
+/* What is there of a line is passed on as it is. */
+void rv_words_flush(struct rv_child *child);
 /* Reads what is left, passes it on, closes. */
 void rv_words_close(struct rv_child *child);
 

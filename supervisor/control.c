@@ -315,7 +315,8 @@ static int look_for_another(const char *path, struct rv_why *why)
 		       path);
 }
 
-int rv_control_open(struct rv_sup *sup, struct rv_why *why)
+/* Everything but the socket. */
+static int make(struct rv_sup *sup, struct rv_control **ret_control, struct rv_why *why)
 {
 	const char *group = sup->conf->reeve.group;
 	struct rv_control *control = calloc(1, sizeof *control);
@@ -338,16 +339,49 @@ int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 		control->has_group = true;
 		err = rv_group_find(group, &control->group, why);
 	}
-	if (err == RV_OK)
-		err = look_for_another(control->path, why);
-	if (err == RV_OK)
-		err = rv_sock_listen(control->path, group ? 0660 : 0600, &control->fd, why);
 	if (err != RV_OK) {
 		free(control);
 		return err;
 	}
-	rv_loop_io_start(sup->loop, &control->io, control->fd, RV_LOOP_READ, on_connect, control);
+	*ret_control = control;
+	return RV_OK;
+}
+
+static void begin(struct rv_sup *sup, struct rv_control *control)
+{
 	sup->control = control;
+	sup->control_fd = control->fd;
+	rv_loop_io_start(sup->loop, &control->io, control->fd, RV_LOOP_READ, on_connect, control);
+}
+
+int rv_control_open(struct rv_sup *sup, struct rv_why *why)
+{
+	struct rv_control *control;
+	int err = make(sup, &control, why);
+
+	if (err != RV_OK)
+		return err;
+	err = look_for_another(control->path, why);
+	if (err == RV_OK)
+		err = rv_sock_listen(control->path, sup->conf->reeve.group ? 0660 : 0600,
+				     &control->fd, why);
+	if (err == RV_OK)
+		begin(sup, control);
+	else
+		free(control);
+	return err;
+}
+
+int rv_control_adopt(struct rv_sup *sup, struct rv_why *why)
+{
+	struct rv_control *control;
+	int err = make(sup, &control, why);
+
+	PRE(sup->control_fd >= 0);
+	if (err != RV_OK)
+		return err;
+	control->fd = sup->control_fd;
+	begin(sup, control);
 	return RV_OK;
 }
 
@@ -366,4 +400,5 @@ void rv_control_close(struct rv_sup *sup)
 	(void)unlink(control->path);
 	free(control);
 	sup->control = NULL;
+	sup->control_fd = -1;
 }

@@ -7,6 +7,8 @@
 #include "wire/json.h"
 
 int rv_control_open(struct rv_sup *sup, struct rv_why *why) RV_MUST_CHECK;
+/* The same with the socket of our last image. */
+int rv_control_adopt(struct rv_sup *sup, struct rv_why *why) RV_MUST_CHECK;
 void rv_control_close(struct rv_sup *sup);
 
 /* Ends connections that are too slow; when to be called next (0: no need). */

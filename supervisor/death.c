@@ -22,6 +22,7 @@
 #include "supervisor/oom.h"
 #include "supervisor/roll.h"
 #include "supervisor/step.h"
+#include "supervisor/upgrade.h"
 #include "wire/sup.h"
 
 #include <signal.h>
@@ -45,7 +46,7 @@ static bool is_in_table(void *ctx, pid_t pid)
 		if (sup->children[i].proc.pidfd >= 0 && sup->children[i].proc.pid == pid)
 			return true;
 	}
-	return rv_sup_is_stranger(sup, pid);
+	return rv_sup_is_stranger(sup, pid) || rv_upgrade_is_checker(sup, pid);
 }
 
 /* Why it ended, as the restart policy and status have it. */

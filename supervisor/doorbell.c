@@ -119,20 +119,40 @@ static void on_bell(struct rv_loop_io *io, int events)
 		ring(sup, token);
 }
 
-int rv_doorbell_open(struct rv_sup *sup, struct rv_why *why)
+static int find_path(struct rv_sup *sup, struct rv_why *why)
 {
-	mode_t mode = sup->conf->reeve.group ? 0660 : 0600;
 	int err = rv_path_join(sup->doorbell, sizeof sup->doorbell, sup->conf->reeve.runtime_dir,
 			       "doorbell");
 
-	PRE(sup->bell_fd < 0);
-	if (err != RV_OK)
-		return rv_fail(why, err, "runtime_dir is too long a path");
-	err = rv_sock_bell(sup->doorbell, mode, &sup->bell_fd, why);
-	if (err != RV_OK)
-		return err;
+	return err == RV_OK ? err : rv_fail(why, err, "runtime_dir is too long a path");
+}
+
+static void listen_to(struct rv_sup *sup)
+{
 	rv_loop_io_start(sup->loop, &sup->bell_io, sup->bell_fd, RV_LOOP_READ, on_bell, sup);
-	return RV_OK;
+}
+
+int rv_doorbell_open(struct rv_sup *sup, struct rv_why *why)
+{
+	mode_t mode = sup->conf->reeve.group ? 0660 : 0600;
+	int err = find_path(sup, why);
+
+	PRE(sup->bell_fd < 0);
+	if (err == RV_OK)
+		err = rv_sock_bell(sup->doorbell, mode, &sup->bell_fd, why);
+	if (err == RV_OK)
+		listen_to(sup);
+	return err;
+}
+
+int rv_doorbell_adopt(struct rv_sup *sup, struct rv_why *why)
+{
+	int err = find_path(sup, why);
+
+	PRE(sup->bell_fd >= 0);
+	if (err == RV_OK)
+		listen_to(sup);
+	return err;
 }
 
 void rv_doorbell_close(struct rv_sup *sup)

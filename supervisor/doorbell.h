@@ -6,6 +6,8 @@
 #include "supervisor/sup.h"
 
 int rv_doorbell_open(struct rv_sup *sup, struct rv_why *why) RV_MUST_CHECK;
+/* The same with the socket of our last image. */
+int rv_doorbell_adopt(struct rv_sup *sup, struct rv_why *why) RV_MUST_CHECK;
 /* Takes the socket away. */
 void rv_doorbell_close(struct rv_sup *sup);
 

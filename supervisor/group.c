@@ -35,7 +35,7 @@ static void clear(struct rv_sup *sup)
 		       sup->cgroup);
 }
 
-void rv_group_open(struct rv_sup *sup)
+void rv_group_adopt(struct rv_sup *sup)
 {
 	struct rv_why why = {.text = ""};
 	int err = rv_cgroup_find("/proc/self", sup->cgroup, sizeof sup->cgroup, &why);
@@ -47,6 +47,11 @@ void rv_group_open(struct rv_sup *sup)
 		return;
 	}
 	rv_log(RV_LOG_DEBUG, RV_EV_daemon_starting, "workers get cgroups in %s", sup->cgroup);
+}
+
+void rv_group_open(struct rv_sup *sup)
+{
+	rv_group_adopt(sup);
 	clear(sup);
 }
 

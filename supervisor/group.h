@@ -15,6 +15,8 @@ struct rv_sup;
 /* At the start, the store's lock being ours: finds the folder, says once at debug if there is none,
  * kills what a predecessor of this store left in groups there. */
 void rv_group_open(struct rv_sup *sup);
+/* The same, but what is there is ours: of our last image. */
+void rv_group_adopt(struct rv_sup *sup);
 /* At the end: no group of ours stays. */
 void rv_group_close(struct rv_sup *sup);
 

@@ -16,7 +16,9 @@
  *   death.c     reap, obituary (obit.c), sweep of orphans, DIED; restart.c when it comes back
  *   doorbell.c  a ring in, a WAKE out
  *   control.c   the socket of `reeve status` and the like; verbs.c, status.c
- *   signals.c, reload.c
+ *   pools.c     what people ask of pools; roll.c, recycle.c, scale.c: replacing, wearing out,
+ * growing upgrade.c   executing itself anew; handover.c what it tells itself then, resume.c how it
+ * goes on signals.c, reload.c
  *
  * The way fork → death → restart → obituary allocates nothing.  Everything runs in one loop, and no
  * step of it waits for anybody.
@@ -26,6 +28,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/fault.h"
+#include "base/fmt.h"
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/fd.h"
@@ -33,6 +36,7 @@
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
 #include "supervisor/start.h"
+#include "supervisor/upgrade.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -104,6 +108,15 @@ static bool name_store(const char *path, char **ret_store)
 	return asprintf(ret_store, STORE_KEY "%s%s%s", here, here[0] != '\0' ? "/" : "", path) > 0;
 }
 
+/* The last two words of our command line are an option of upgrade.c and its descriptor. */
+static int take_fd(struct rv_options *options)
+{
+	int64_t fd = -1;
+
+	options->argc = optind - 2;
+	return rv_parse_int(optarg, 3, INT_MAX, &fd) == RV_OK ? (int)fd : -1;
+}
+
 /* -1: go on; else the exit code.  ${ret_store}: owned by the caller. */
 static int parse(int argc, char **argv, struct rv_options *options, char **ret_store)
 {
@@ -114,6 +127,9 @@ static int parse(int argc, char **argv, struct rv_options *options, char **ret_s
 		{"check", no_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
+		/* Not for people: upgrade.c gives them. */
+		{"resume", required_argument, NULL, 'R'},
+		{"can-resume", required_argument, NULL, 'C'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -142,6 +158,12 @@ static int parse(int argc, char **argv, struct rv_options *options, char **ret_s
 		case 'h':
 			print_help();
 			return 0;
+		case 'R':
+			options->resume_fd = take_fd(options);
+			break;
+		case 'C':
+			options->can_resume_fd = take_fd(options);
+			break;
 		default:
 			return usage("wrong usage");
 		}
@@ -157,6 +179,7 @@ static int fail(int err, const struct rv_why *why)
 	return rv_err_exit(err);
 }
 
+/* ${conf} NULL: our last image had one, and all the rest. */
 static int run(const struct rv_options *options, struct rv_conf *conf)
 {
 	static struct rv_sup sup;
@@ -164,13 +187,17 @@ static int run(const struct rv_options *options, struct rv_conf *conf)
 	int code;
 	int err;
 
-	/* What is made is ours alone, or with the members of the configured group. */
-	(void)umask(conf->reeve.group ? 007 : 077);
-	err = rv_sup_open(&sup, options, conf, &why);
-	if (err != RV_OK) {
-		rv_sup_close(&sup);
-		return fail(err, &why);
+	if (conf) {
+		/* What is made is ours alone, or with the members of the configured group. */
+		(void)umask(conf->reeve.group ? 007 : 077);
+		err = rv_sup_open(&sup, options, conf, &why);
+		if (err != RV_OK)
+			rv_sup_close(&sup);
+	} else {
+		err = rv_sup_resume(&sup, options, &why);
 	}
+	if (err != RV_OK)
+		return fail(err, &why);
 	rv_loop_run(sup.loop);
 	INV(sup.is_finished);
 	code = sup.exit_code;
@@ -183,37 +210,56 @@ static int run(const struct rv_options *options, struct rv_conf *conf)
 	return code;
 }
 
-int main(int argc, char **argv)
+/* Could we go on from where the one that asks is? */
+static int answer(const struct rv_options *options)
 {
-	struct rv_options options = {0};
+	struct rv_why why = {0};
+	int err = rv_upgrade_check(options->can_resume_fd, &why);
+
+	if (err != RV_OK)
+		fprintf(stderr, "%s\n", rv_why_text(&why, err));
+	return rv_err_exit(err);
+}
+
+static int begin(const struct rv_options *options)
+{
 	struct rv_conf *conf = NULL;
 	struct rv_why why = {0};
-	char *store = NULL;
-	int code;
 	int err;
 
-	/* Whatever the parent left: ignored SIGCHLD would give ECHILD for every child. */
-	rv_sig_reset();
-	err = rv_fd_stdio();
+	if (options->can_resume_fd >= 0)
+		return answer(options);
+	if (options->resume_fd >= 0)
+		return run(options, NULL);
+	err = rv_reload_load(options, &conf, &why);
+	if (err != RV_OK && options->check_only)
+		return rv_err_exit(err); /* every error was printed */
 	if (err != RV_OK)
-		return rv_err_exit(err);
+		return fail(err, &why);
+	if (!options->check_only)
+		return run(options, conf);
+	rv_conf_free(conf);
+	printf("the configuration is good\n");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct rv_options options = {
+		.argv = argv, .argc = argc, .resume_fd = -1, .can_resume_fd = -1};
+	char *store = NULL;
+	int code;
+
+	/* Whatever the parent left: ignored SIGCHLD would give ECHILD for every child.  But what
+	   our last image had blocked may wait for us, and is not to end us. */
+	if (argc < 3 || strcmp(argv[argc - 2], "--resume") != 0)
+		rv_sig_reset();
+	if (rv_fd_stdio() != RV_OK)
+		return rv_err_exit(RV_E_IO);
 	rv_fault_iam("reeved");
 	code = parse(argc, argv, &options, &store);
-	if (code < 0) {
-		err = rv_reload_load(&options, &conf, &why);
-		if (err != RV_OK && options.check_only)
-			code = rv_err_exit(err); /* every error was printed */
-		else if (err != RV_OK)
-			code = fail(err, &why);
-		else if (options.check_only)
-			code = 0;
-		else
-			code = run(&options, conf);
-		if (options.check_only)
-			rv_conf_free(conf);
-		if (options.check_only && code == 0)
-			printf("the configuration is good\n");
-	}
+	if (code < 0)
+		code = begin(&options);
 	free(store);
 	rv_log_close();
 	return code;

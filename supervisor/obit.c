@@ -57,6 +57,21 @@ struct rv_obit *rv_obits_add(struct rv_obits *obits, const struct rv_obit *what)
 	IMPOSSIBLE("a reserved place is missing");
 }
 
+int rv_obits_put(struct rv_obits *obits, const struct rv_obit *obit)
+{
+	PRE(obit->state != RV_OBIT_FREE && obit->nwords <= RV_LAST_WORDS);
+	if (obits->used + obits->reserved == obits->space)
+		return RV_E_BUSY;
+	for (size_t i = 0; i < obits->space; i++) {
+		if (obits->items[i].state != RV_OBIT_FREE)
+			continue;
+		obits->items[i] = *obit;
+		obits->used++;
+		return RV_OK;
+	}
+	IMPOSSIBLE("a place that is not used is missing");
+}
+
 struct rv_obit *rv_obits_first(struct rv_obits *obits, enum rv_obit_state state)
 {
 	struct rv_obit *first = NULL;

@@ -64,6 +64,9 @@ void rv_obits_unreserve(struct rv_obits *obits);
  */
 struct rv_obit *rv_obits_add(struct rv_obits *obits, const struct rv_obit *what);
 
+/* One that a predecessor of ours had written: takes a place as it is.  RV_E_BUSY. */
+int rv_obits_put(struct rv_obits *obits, const struct rv_obit *obit) RV_MUST_CHECK;
+
 /* The first in state ${state} by number, or NULL. */
 struct rv_obit *rv_obits_first(struct rv_obits *obits, enum rv_obit_state state);
 size_t rv_obits_count(const struct rv_obits *obits, enum rv_obit_state state);

@@ -212,11 +212,28 @@ int rv_reload_adopt(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why
 	sup->child_env = child_env;
 	rv_conf_free(sup->conf);
 	sup->conf = conf;
+	(void)snprintf(sup->file, sizeof sup->file, "%s", conf->file ? conf->file : "");
 	sup->generation = ++sup->last_generation;
 	sup->kill_after_us = longest_kill_after(conf);
 	rv_pools_take(sup, conf);
 	sup->is_dirty = true;
 	POST(sup->conf_fd >= 0 && sup->kill_after_us >= 0);
+	return RV_OK;
+}
+
+int rv_reload_resume(struct rv_sup *sup, struct rv_conf *conf, struct rv_why *why)
+{
+	int err = open_log(conf, why);
+
+	PRE(!sup->conf && sup->conf_fd >= 0 && sup->generation > 0);
+	if (err != RV_OK)
+		return err;
+	sup->child_env = rv_child_env(conf, environ, sup->child_mark);
+	if (!sup->child_env)
+		return rv_fail(why, RV_E_NOMEM, "out of memory");
+	sup->conf = conf;
+	sup->kill_after_us = longest_kill_after(conf);
+	rv_pools_take(sup, conf);
 	return RV_OK;
 }
 

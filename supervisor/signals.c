@@ -14,6 +14,7 @@
 #include "supervisor/pools.h"
 #include "supervisor/reload.h"
 #include "supervisor/step.h"
+#include "supervisor/upgrade.h"
 #include "wire/sup.h"
 
 #include <signal.h>
@@ -47,6 +48,14 @@ static void reopen(struct rv_sup *sup)
 
 	if (rv_signals_reopen(sup, &why) != RV_OK)
 		rv_log(RV_LOG_ERROR, RV_EV_log_reopened, "%s", why.text);
+}
+
+static void upgrade(struct rv_sup *sup)
+{
+	struct rv_why why = {0};
+
+	if (rv_upgrade_begin(sup, false, &why) != RV_OK)
+		rv_log(RV_LOG_WARN, RV_EV_daemon_signal, "%s", why.text);
 }
 
 static void hold_all(struct rv_sup *sup, enum rv_hold hold)

@@ -88,22 +88,13 @@ static int warm_loop(struct rv_loop *loop, size_t nslots, struct rv_why *why)
 }
 
 /* The mark of this store's processes: its lock file by what it is, not by where it lies. */
-static int take_lock(struct rv_sup *sup, struct rv_why *why)
+int rv_sup_mark(struct rv_sup *sup, struct rv_why *why)
 {
-	char path[RV_PATH_MAX];
-	pid_t holder = 0;
 	struct stat st;
-	int n = snprintf(path, sizeof path, "%s.lock", sup->conf->store.path);
-	int err;
 
-	if (n < 0 || (size_t)n >= sizeof path)
-		return rv_fail(why, RV_E_CONF, "store.path is too long");
-	err = rv_lock_daemon(path, sup->conf->reeve.group ? 0660 : 0600, &sup->lock_fd, &holder,
-			     why);
-	if (err != RV_OK)
-		return err;
+	PRE(sup->lock_fd >= 0);
 	if (fstat(sup->lock_fd, &st) != 0)
-		return rv_fail(why, RV_E_IO, "cannot look at %s: %m", path);
+		return rv_fail(why, RV_E_IO, "cannot look at the lock: %m");
 	(void)snprintf(sup->mark, sizeof sup->mark, "%llx-%llx.", (unsigned long long)st.st_dev,
 		       (unsigned long long)st.st_ino);
 	/* Also on what clears its environment and outlives both us and its worker. */
@@ -113,6 +104,22 @@ static int take_lock(struct rv_sup *sup, struct rv_why *why)
 		       "a "
 		       "process of a job without its environment can outlive them");
 	return RV_OK;
+}
+
+static int take_lock(struct rv_sup *sup, struct rv_why *why)
+{
+	char path[RV_PATH_MAX];
+	pid_t holder = 0;
+	int n = snprintf(path, sizeof path, "%s.lock", sup->conf->store.path);
+	int err;
+
+	if (n < 0 || (size_t)n >= sizeof path)
+		return rv_fail(why, RV_E_CONF, "store.path is too long");
+	err = rv_lock_daemon(path, sup->conf->reeve.group ? 0660 : 0600, &sup->lock_fd, &holder,
+			     why);
+	if (err != RV_OK)
+		return err;
+	return rv_sup_mark(sup, why);
 }
 
 struct leftovers {
@@ -189,7 +196,7 @@ static void note_strangers(struct rv_sup *sup)
 	}
 }
 
-static int find_programs(struct rv_sup *sup, struct rv_why *why)
+int rv_sup_programs(struct rv_sup *sup, struct rv_why *why)
 {
 	static const char *const names[] = {
 #define PROC(sym, program, name, first, last) [RV_PROC_##sym] = program,
@@ -215,19 +222,12 @@ static int find_programs(struct rv_sup *sup, struct rv_why *why)
 	return RV_OK;
 }
 
-/* The child table, for what is configured now and for what a reload may want. */
-static int make_table(struct rv_sup *sup, struct rv_why *why)
+int rv_sup_table(struct rv_sup *sup, size_t nslots, struct rv_why *why)
 {
-	size_t workers = 0;
 	int64_t *times;
 
-	PRE(!sup->children && sup->conf->npools > 0);
-
-	for (size_t i = 0; i < sup->conf->npools; i++)
-		workers += (size_t)sup->conf->pools[i].workers.max;
-	sup->nslots = 1 + 2 * workers + HEADROOM;
-	if (sup->nslots > RV_PLAN_SLOTS_MAX)
-		sup->nslots = RV_PLAN_SLOTS_MAX;
+	PRE(!sup->children && nslots >= 2 && nslots <= RV_PLAN_SLOTS_MAX);
+	sup->nslots = nslots;
 	sup->children = calloc(sup->nslots, sizeof *sup->children);
 	times = calloc((sup->nslots + 1) * RV_RESTART_BURST_MAX, sizeof *times);
 	sup->times = times;
@@ -243,9 +243,32 @@ static int make_table(struct rv_sup *sup, struct rv_why *why)
 		child->words.fd = -1;
 		child->restart.times = times + i * RV_RESTART_BURST_MAX;
 	}
-	POST(sup->nslots > workers && sup->nslots <= RV_PLAN_SLOTS_MAX);
 	sup->area_restart.times = times + sup->nslots * RV_RESTART_BURST_MAX;
 	return RV_OK;
+}
+
+void rv_sup_table_free(struct rv_sup *sup)
+{
+	rv_obits_fini(&sup->obits);
+	free(sup->children);
+	free(sup->times);
+	sup->children = NULL;
+	sup->times = NULL;
+}
+
+/* For what is configured now and for what a reload may want. */
+static int make_table(struct rv_sup *sup, struct rv_why *why)
+{
+	size_t workers = 0;
+	size_t nslots;
+
+	PRE(sup->conf->npools > 0);
+	for (size_t i = 0; i < sup->conf->npools; i++)
+		workers += (size_t)sup->conf->pools[i].workers.max;
+	nslots = 1 + 2 * workers + HEADROOM;
+	if (nslots > RV_PLAN_SLOTS_MAX)
+		nslots = RV_PLAN_SLOTS_MAX;
+	return rv_sup_table(sup, nslots, why);
 }
 
 static int open_area(struct rv_sup *sup, struct rv_why *why)
@@ -260,7 +283,7 @@ static int open_area(struct rv_sup *sup, struct rv_why *why)
 	return rv_area_create((unsigned)sup->nslots, &sup->area_fd, &id, why);
 }
 
-static int open_loop(struct rv_sup *sup, struct rv_why *why)
+int rv_sup_loop(struct rv_sup *sup, struct rv_why *why)
 {
 	int err = rv_loop_new(&sup->loop);
 
@@ -276,24 +299,36 @@ static int open_loop(struct rv_sup *sup, struct rv_why *why)
 	return rv_signals_open(sup, why);
 }
 
+void rv_sup_init(struct rv_sup *sup, const struct rv_options *options)
+{
+	ssize_t n;
+
+	*sup = (struct rv_sup){
+		.options = options,
+		.conf_fd = -1,
+		.lock_fd = -1,
+		.area_fd = -1,
+		.bell_fd = -1,
+		.control_fd = -1,
+		.log_fd = -1,
+		.started_us = rv_mono_us(),
+		.upgrade = {.checker = {.pidfd = -1}, .words_fd = -1},
+	};
+	(void)rv_oom_killed_since(&sup->oom_kills);
+	/* By its path, not as /proc/self/exe: another program may lie there one day. */
+	n = readlink("/proc/self/exe", sup->self, sizeof sup->self - 1);
+	sup->self[n > 0 ? n : 0] = '\0';
+}
+
 int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_conf *conf,
 		struct rv_why *why)
 {
 	int err;
 
-	*sup = (struct rv_sup){
-		.options = options,
-		.conf = conf,
-		.conf_fd = -1,
-		.lock_fd = -1,
-		.area_fd = -1,
-		.bell_fd = -1,
-		.log_fd = -1,
-		.started_us = rv_mono_us(),
-	};
-	(void)rv_oom_killed_since(&sup->oom_kills);
+	rv_sup_init(sup, options);
+	sup->conf = conf;
 	note_strangers(sup);
-	err = find_programs(sup, why);
+	err = rv_sup_programs(sup, why);
 	if (err == RV_OK)
 		err = rv_place_make(conf, why);
 	if (err == RV_OK)
@@ -315,7 +350,7 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 	if (err == RV_OK)
 		err = make_table(sup, why);
 	if (err == RV_OK)
-		err = open_loop(sup, why);
+		err = rv_sup_loop(sup, why);
 	if (err == RV_OK)
 		err = open_area(sup, why);
 	if (err == RV_OK)
@@ -341,9 +376,7 @@ void rv_sup_close(struct rv_sup *sup)
 		rv_loop_free(sup->loop);
 	}
 	rv_group_close(sup);
-	rv_obits_fini(&sup->obits);
-	free(sup->children);
-	free(sup->times);
+	rv_sup_table_free(sup);
 	free(sup->child_env);
 	rv_conf_free(sup->conf);
 	rv_fd_close(&sup->conf_fd);

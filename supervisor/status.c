@@ -18,6 +18,7 @@
 #include "supervisor/control.h"
 #include "supervisor/pools.h"
 #include "supervisor/roll.h"
+#include "supervisor/upgrade.h"
 #include "wire/area.h"
 
 #include <errno.h>
@@ -419,6 +420,16 @@ static json_t *worker_json(const struct rv_sup *sup, const struct rv_child *chil
 	return NULL;
 }
 
+static bool put_upgrade(json_t *json, const struct rv_upgrade *upgrade)
+{
+	const char *error = upgrade->error[0] != '\0' ? upgrade->error : NULL;
+
+	return rv_json_set_int(json, "upgrades", upgrade->done) == RV_OK &&
+	       rv_json_set_text(json, "upgrade", rv_upgrade_name(upgrade->state)) == RV_OK &&
+	       rv_json_set_int(json, "upgrade_ended", upgrade->ended) == RV_OK &&
+	       rv_json_set_text(json, "upgrade_error", error) == RV_OK;
+}
+
 static json_t *daemon_json(const struct rv_sup *sup, int64_t now_us)
 {
 	json_t *json = json_object();
@@ -428,7 +439,9 @@ static json_t *daemon_json(const struct rv_sup *sup, int64_t now_us)
 	    rv_json_set_text(json, "state", rv_status_daemon(sup)) == RV_OK &&
 	    rv_json_set_text(json, "version", RV_VERSION) == RV_OK &&
 	    rv_json_set_text(json, "instance", sup->conf->reeve.instance) == RV_OK &&
-	    rv_json_set_text(json, "config", sup->conf->file) == RV_OK &&
+	    rv_json_set_text(json, "config", sup->file[0] != '\0' ? sup->file : NULL) == RV_OK &&
+	    rv_json_set_int(json, "generation", sup->generation) == RV_OK &&
+	    put_upgrade(json, &sup->upgrade) &&
 	    rv_json_set_text(json, "store", sup->conf->store.path) == RV_OK &&
 	    rv_json_set_time(json, "last_reload", sup->reloaded_us) == RV_OK)
 		return json;

@@ -22,6 +22,7 @@
 #include "supervisor/pools.h"
 #include "supervisor/roll.h"
 #include "supervisor/status.h"
+#include "supervisor/upgrade.h"
 #include "wire/area.h"
 
 #include <stdio.h>
@@ -223,7 +224,7 @@ static void renew_area(struct rv_sup *sup, int64_t now_us)
 static void finish(struct rv_sup *sup)
 {
 	PRE(sup->mode == RV_MODE_DRAIN || sup->mode == RV_MODE_NOW);
-	if (!rv_death_all_swept(sup) || !rv_control_is_idle(sup))
+	if (!rv_death_all_swept(sup) || !rv_control_is_idle(sup) || rv_upgrade_has_checker(sup))
 		return;
 	sup->is_finished = true;
 	rv_loop_stop(sup->loop);
@@ -324,6 +325,7 @@ void rv_step(void *ctx)
 	next_us = sooner(next_us, sup->sweep_us);
 	next_us = sooner(next_us, sup->end_us > now_us ? sup->end_us : 0);
 	next_us = sooner(next_us, sup->mode == RV_MODE_RESET ? sup->retry_us : 0);
+	next_us = sooner(next_us, rv_upgrade_step(sup, now_us));
 	if (has_more)
 		next_us = now_us;
 	watch_log(sup);

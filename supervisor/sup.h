@@ -19,10 +19,32 @@ struct rv_options;
 #define RV_STRANGERS_MAX  32
 #define RV_KILL_MARGIN_US RV_SECOND_US /* past kill_after: for the worker's own KILL and report */
 
+enum rv_upgrade_state {
+#define UPGRADE(sym, name) RV_UPGRADE_##sym,
+#include "supervisor/upgrade_states.def"
+	RV_UPGRADE_STATES
+};
+
+/* Being executed anew (upgrade.h). */
+struct rv_upgrade {
+	enum rv_upgrade_state state;
+	bool only_check;
+	int64_t attempt; /* number of the last one */
+	int64_t ended;   /* of the last that came to its end, */
+	char error[240]; /* and why it failed; "": it did not */
+	int64_t done;    /* how often it went well */
+	int64_t deadline_us;
+	struct rv_proc checker; /* pidfd 0 or -1: none */
+	struct rv_loop_proc watch;
+	int words_fd; /* what it says */
+};
+
 struct rv_sup {
 	const struct rv_options *options;
 	struct rv_conf *conf;     /* owned */
 	int conf_fd;              /* its text, sealed: what children get */
+	char file[PATH_MAX];      /* where it was read from; "": built-in defaults */
+	char self[PATH_MAX];      /* the path of this program */
 	unsigned generation;      /* of the configuration, and so of the keeper */
 	unsigned last_generation; /* given to a configuration or to a restart */
 	int64_t started_us;       /* mono */
@@ -84,7 +106,9 @@ struct rv_sup {
 	unsigned rings;
 
 	struct rv_control *control; /* owned */
-	int64_t watchdog_us;        /* interval of pings; 0: none */
+	int control_fd;             /* its socket */
+	struct rv_upgrade upgrade;
+	int64_t watchdog_us; /* interval of pings; 0: none */
 	int64_t watchdog_due_us;
 	char status[300]; /* the STATUS line last sent */
 	int64_t status_us;

@@ -15,6 +15,7 @@
 #include "supervisor/reload.h"
 #include "supervisor/signals.h"
 #include "supervisor/step.h"
+#include "supervisor/upgrade.h"
 #include "wire/sup.h"
 
 #include <string.h>
@@ -137,6 +138,7 @@ static int get_pool(struct rv_sup *sup, const json_t *request, bool optional, in
 	if (err != RV_OK)
 		return err;
 	*ret_pool = rv_pools_find(sup, name);
+	POST(*ret_pool == RV_POOL_NONE || sup->pools[*ret_pool].is_used);
 	if (*ret_pool == RV_POOL_NONE || sup->pools[*ret_pool].is_gone)
 		return rv_pools_unknown(sup, name, why);
 	return RV_OK;
@@ -182,6 +184,18 @@ static int verb_restart(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, 
 	if (err == RV_OK)
 		err = rv_pools_restart(sup, pool, why);
 	if (err == RV_OK && rv_json_set_int(answer, "generation", sup->last_generation) != RV_OK)
+		err = RV_E_NOMEM;
+	return err;
+}
+
+static int verb_upgrade(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, struct rv_why *why)
+{
+	bool check = false;
+	int err = get_flag(ask->request, "check", &check, why);
+
+	if (err == RV_OK)
+		err = rv_upgrade_begin(sup, check, why);
+	if (err == RV_OK && rv_json_set_int(answer, "try", sup->upgrade.attempt) != RV_OK)
 		err = RV_E_NOMEM;
 	return err;
 }

@@ -202,6 +202,21 @@ void rv_words_open(struct rv_sup *sup, struct rv_child *child, int fd)
 	rv_loop_io_start(sup->loop, &words->io, fd, RV_LOOP_READ, on_words, child);
 }
 
+void rv_words_adopt(struct rv_sup *sup, struct rv_child *child)
+{
+	PRE(child->words.fd >= 0);
+	refill(&child->words, rv_mono_us());
+	rv_loop_io_start(sup->loop, &child->words.io, child->words.fd, RV_LOOP_READ, on_words,
+			 child);
+}
+
+void rv_words_flush(struct rv_child *child)
+{
+	INV(child->words.size <= sizeof child->words.line);
+	if (child->words.fd >= 0)
+		end_line(child);
+}
+
 void rv_words_close(struct rv_child *child)
 {
 	struct rv_child_words *words = &child->words;

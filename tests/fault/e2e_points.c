@@ -42,8 +42,9 @@ static const struct point {
 	enum {
 		DAEMON,
 		CLI,
-		OFFER
-	} by; /* in `reeve add`; in the daemon, when that hands jobs over */
+		OFFER,
+		UPGRADE
+	} by; /* in `reeve add`; in the daemon, when that hands jobs over, or is upgraded */
 	bool needs_death, needs_log, needs_crowd;
 } points[] = {
 	{"round_begin", 3, ENDS | ERRORS, "worker", DAEMON, false, false, false},
@@ -72,6 +73,8 @@ static const struct point {
 	{"sup_sweep", 1, ENDS, "reeved", DAEMON, true, false, false},
 	{"sup_swept", 1, ENDS, "reeved", DAEMON, true, false, false},
 	{"sup_fork", 3, ENDS | BUSY, "reeved", DAEMON, false, false, false},
+	{"sup_exec", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
+	{"sup_resumed", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
 	{"enqueue_commit", 1, ENDS | ERRORS, "reeve", CLI, false, false, false},
 	{"enqueue_ring", 1, ENDS | EIO_, "reeve", CLI, false, false, false},
 	{"output_write", 1, ENDS | EIO_ | FULL, "worker", DAEMON, false, false, false},
@@ -89,7 +92,7 @@ static struct scene {
 	int64_t ids[JOBS];
 	struct rv_test_child cli;
 	int launches;
-	bool has_killed; /* a worker, for the points on the way of a death */
+	bool has_killed; /* a worker, for the points on the way of a death; or told to upgrade */
 	bool has_ended;  /* the process that stopped */
 } scene;
 
@@ -172,6 +175,10 @@ static bool tend(void *ctx)
 	tend_daemon();
 	if (scene.point->needs_death && !scene.has_killed && rv_e2e_job_count(e, "start ") > 1)
 		scene.has_killed = rv_e2e_signal(e, 1, SIGKILL);
+	if (scene.point->by == UPGRADE && !scene.has_killed && rv_e2e_job_count(e, "start ") > 1) {
+		rv_test_signal(&e->daemon, SIGUSR2);
+		scene.has_killed = true;
+	}
 	if (scene.cli.pidfd >= 0 && !rv_test_running(&scene.cli))
 		rv_test_end(&scene.cli);
 	return struck() && scene.cli.pidfd < 0 && rv_e2e_count(e, RV_JOB_READY) == 0 &&

@@ -119,7 +119,8 @@ void rv_fake_start(struct rv_fake *fake)
 	char libexec[600];
 	char dir[600];
 	char err[600];
-	const char *const words[] = {sibling("reeved"), "-c", ini, NULL};
+	const char *const words[] = {fake->program ? fake->program : sibling("reeved"), "-c", ini,
+				     NULL};
 	struct rv_test_start how = {.argv = words, .env = fake->env};
 	size_t had = fake->nenv;
 

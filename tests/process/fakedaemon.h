@@ -22,6 +22,7 @@ struct rv_fake {
 	size_t nenv;
 	int notify;               /* socket of rv_fake_notify; -1 */
 	const char *stop_timeout; /* for rv_fake_ini; "2s" */
+	const char *program;      /* instead of our reeved */
 	bool no_file;             /* stderr is piped to the test instead of err */
 };
 

@@ -15,4 +15,10 @@ int rv_daemon_find(struct rv_cli *cli) RV_MUST_CHECK;
  * rv_daemon_find. */
 int rv_daemon_ask(struct rv_cli *cli, const char *verb, json_t **ret_reply) RV_MUST_CHECK;
 
+/*
+ * verb_pool.c: until the workers of ${pool} (NULL: all) are replaced, or --timeout; names those
+ * that are new, of ${generation} or later, as they come.  The program's exit code.
+ */
+int rv_pool_await(struct rv_cli *cli, const char *pool, int64_t generation) RV_MUST_CHECK;
+
 #endif

@@ -170,7 +170,7 @@ static int await(struct watch *watch, int64_t timeout_us)
 	return err;
 }
 
-static int await_restart(struct rv_cli *cli, const char *pool, int64_t generation)
+int rv_pool_await(struct rv_cli *cli, const char *pool, int64_t generation)
 {
 	struct watch watch = {.cli = cli, .pool = pool, .generation = generation};
 	int64_t timeout_us = 0;
@@ -204,7 +204,7 @@ int rv_verb_pool_restart(struct rv_cli *cli)
 		(void)printf("the workers of %s%s are replaced\n", pool ? "pool " : "every pool",
 			     pool ? pool : "");
 	if (rv_args_has(&cli->args, RV_OPT_WAIT))
-		code = await_restart(cli, pool, int_of(reply, "generation"));
+		code = rv_pool_await(cli, pool, int_of(reply, "generation"));
 	if (cli->json && code == 0)
 		return rv_cli_json(cli, reply);
 	json_decref(reply);

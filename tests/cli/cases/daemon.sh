@@ -316,6 +316,15 @@ says "all workers are replaced"
 says "worker default/0 is new: pid"
 expect 0 reeve pool restart default --wait --timeout 30s --json
 json generation:int
+expect 0 reeve upgrade --check
+says "can take over"
+expect 0 reeve upgrade --wait
+says "reeved $daemon is"
+says "all workers are replaced"
+expect 0 reeve upgrade --json
+json ok:bool=true version:text pid:int=$daemon
+expect 0 reeve status --json
+json daemon.upgrades:int=2 daemon.upgrade:text=none
 expect 0 reeve pool drain default
 expect 0 reeve pool drain --json
 expect 0 reeve pool resume

@@ -1,7 +1,7 @@
 # Every verb of the registry: help, bad arguments, used with success, and asked for JSON.
 # Verbs that print no data of their own have no JSON; those that need a daemon are used by daemon.sh.
 no_json="completion"
-needs_daemon="run logs reload reopen shutdown worker_ls pool_ls pool_scale pool_restart pool_quiet pool_drain pool_resume"
+needs_daemon="run logs reload reopen shutdown worker_ls pool_ls pool_scale pool_restart pool_quiet pool_drain pool_resume upgrade"
 
 while IFS= read -r verb; do
 	# shellcheck disable=SC2086

@@ -394,6 +394,29 @@ Test(e2e_module, a_file_that_everybody_may_write_is_refused)
 	rv_e2e_end(e);
 }
 
+/* Its constructors run in the check: as root, as the user that the task has. */
+Test(e2e_module, root_checks_as_the_user_of_the_task)
+{
+	char path[340];
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	(void)snprintf(path, sizeof path, "%s/m.so", e->dir);
+	copy_module(path, 0644);
+	rv_e2e_ini(e, "[pool:default]\nworkers = 1\n[task:p]\nhandler = module\nmodule = %s\n",
+		   path);
+	cr_assert(eq(int, rv_e2e_reeve(e, "config", "check", NULL), 0));
+	cr_assert(eq(int, chmod(path, 0600), 0));
+	rv_e2e_ini(e,
+		   "[pool:default]\nworkers = 1\n[task:p]\nhandler = module\nmodule = %s\n"
+		   "user = nobody\n",
+		   path);
+	if (geteuid() == 0) {
+		cr_assert(eq(int, rv_e2e_reeve(e, "config", "check", NULL), 78));
+		rv_assert_has(rv_buf_text(&e->out), "m.so: cannot be read: Permission denied");
+	}
+	rv_e2e_fini(e);
+}
+
 /* It may still come: the check warns, and the job says what is missing. */
 Test(e2e_module, a_file_that_is_not_there)
 {

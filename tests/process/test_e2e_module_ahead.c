@@ -4,6 +4,7 @@
  */
 #include "process/pipe_many.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #define MANY 3000
@@ -94,6 +95,44 @@ Test(e2e_module_ahead, a_crash_is_that_of_one)
 		rv_e2e_until(e, ids[i], dies ? RV_JOB_DEAD : RV_JOB_SUCCEEDED);
 		cr_assert(eq(int, rv_e2e_view(e, ids[i])->crashes, dies), "job %zu", i);
 	}
+	rv_e2e_end(e);
+}
+
+/* The worker's child that lives; 0: there is none now. */
+static pid_t runner_of(pid_t worker)
+{
+	char *list = rv_test_read_file(
+		rv_test_path("/proc/%d/task/%d/children", (int)worker, (int)worker));
+	pid_t pid = list ? (pid_t)atoi(list) : 0;
+
+	free(list);
+	return pid;
+}
+
+/* Killed at any moment, it has the job that it was at, and no other, on its account. */
+Test(e2e_module_ahead, kill_of_the_runner)
+{
+	static int64_t ids[MANY];
+	int64_t crashes_seen;
+	uint64_t dice = 11;
+	int kills = 0;
+
+	begin_with("rv_module_ahead.so", "max_crashes = 1000\n");
+	rv_e2e_start(e);
+	add_many(MANY, ids, nothing);
+	while (rv_e2e_count(e, RV_JOB_SUCCEEDED) < MANY) {
+		int64_t before = rv_e2e_count(e, RV_JOB_SUCCEEDED);
+		pid_t pid;
+
+		while (rv_e2e_count(e, RV_JOB_SUCCEEDED) < before + 64 &&
+		       rv_e2e_count(e, RV_JOB_SUCCEEDED) < MANY)
+			(void)poll(NULL, 0, (int)rv_e2e_dice(&dice, 3));
+		pid = runner_of(rv_e2e_await_child(e, 1));
+		kills += pid > 0 && rv_e2e_signal_pid(pid, SIGKILL);
+	}
+	(void)runs_of(ids, MANY, &crashes_seen);
+	cr_assert(gt(int, kills, 5));
+	cr_assert(le(i64, crashes_seen, kills));
 	rv_e2e_end(e);
 }
 

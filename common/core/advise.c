@@ -123,7 +123,7 @@ struct about {
 
 static struct about about(int64_t us)
 {
-	struct about said;
+	struct about said = {.text = ""};
 
 	(void)rv_fmt_about(said.text, us);
 	return said;

@@ -179,9 +179,9 @@ static void summarize(struct trial *trial)
 	struct rv_facts *facts = trial->facts;
 	size_t n = trial->ntook;
 
-	qsort(trial->took, n, sizeof(*trial->took), compare);
-	if (n == 0)
+	if (n == 0 || !trial->took)
 		return;
+	qsort(trial->took, n, sizeof(*trial->took), compare);
 	facts->p50_us = trial->took[(n + 1) / 2 - 1];
 	facts->p95_us = facts->p99_us = facts->most_us = trial->took[n - 1];
 }

@@ -36,6 +36,9 @@ cat >sub.py <<-'X'
 	import subprocess, sys
 	sys.exit(subprocess.run(["reeve", "run", "-q", "later", "--", "true"]).returncode)
 X
+cat >runner.sh <<-'X'
+	reeve run slow dir="$1"
+X
 cat >library.sh <<-'X'
 	"$1/wait" 60 "$("$1/enqueue" deep n=0)"
 X
@@ -70,6 +73,8 @@ cat >r.ini <<-INI
 	command = sh -c 'cat "\$1"/square.* | paste -sd+ | tee "\$1/terms"; echo \$((\$(cat "\$1/terms"))) >"\$1/sum"' sh \${arg.dir}
 	[task:orphan]
 	command = sh $work/orphan.sh \${arg.dir}
+	[task:runner]
+	command = sh $work/runner.sh \${arg.dir}
 	[task:library]
 	command = sh $work/library.sh $work
 	[task:sub]
@@ -170,6 +175,16 @@ parent=$out
 until grep -q run slow.runs 2>/dev/null; do kill -0 "$daemon" || break; done
 expect 0 reeve cancel --tree "$parent"
 expect 1 timeout 60 reeve wait "$parent" $((parent + 1))
+only
+rm -f slow.runs
+# What a reeve run of it waits for goes with it, as by ^C.
+expect 0 reeve add runner dir="$work"
+parent=$out
+until grep -q run slow.runs 2>/dev/null; do kill -0 "$daemon" || break; done
+expect 0 reeve cancel "$parent"
+expect 1 timeout 60 reeve wait "$parent" $((parent + 1))
+expect 0 reeve show $((parent + 1)) --json
+json state:text=cancelled
 only
 
 # By hand, from a program that hands nothing down, and misused.

@@ -26,6 +26,15 @@ static bool runs(const struct rv_sup *sup, const struct rv_child *child, int64_t
 	       hint.incarnation == child->incarnation && hint.job == job;
 }
 
+static bool has_room(const struct rv_sup *sup)
+{
+	for (size_t i = 1; i < sup->nslots; i++) {
+		if (sup->children[i].pool == RV_POOL_NONE)
+			return true;
+	}
+	return false;
+}
+
 int rv_nest_waits(struct rv_sup *sup, int64_t slot, uint64_t incarnation, int64_t job, bool on,
 		  struct rv_why *why)
 {
@@ -49,6 +58,12 @@ int rv_nest_waits(struct rv_sup *sup, int64_t slot, uint64_t incarnation, int64_
 		    RV_FIELDS(RV_INT("job", job), RV_INT("waits", child->waits)), "%s: job %lld %s",
 		    rv_child_title(child), (long long)job,
 		    on ? "waits for others" : "waits no more");
+	if (on && !has_room(sup))
+		rv_log(RV_LOG_WARN, RV_EV_pool_nested,
+		       "job %lld waits for others, and every place of this daemon is taken: it has "
+		       "%zu, twice the workers that it was started with and some; what waits goes "
+		       "on when one is free",
+		       (long long)job, sup->nslots - 1);
 	sup->is_dirty = true;
 	return RV_OK;
 }

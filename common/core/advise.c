@@ -116,6 +116,8 @@ static char *size(char *text, int64_t kib)
 	return rv_fmt_size(text, (kib < KIB_MAX ? kib : KIB_MAX) << 10);
 }
 
+#define ABOUT_MAX (1LL << 55) /* us; a thousand years */
+
 /* A time as people say it, in a text of its own for each place of a sentence. */
 struct about {
 	char text[RV_FMT_SPACE];
@@ -125,7 +127,7 @@ static struct about about(int64_t us)
 {
 	struct about said = {.text = ""};
 
-	(void)rv_fmt_about(said.text, us);
+	(void)rv_fmt_about(said.text, us < ABOUT_MAX ? us : ABOUT_MAX);
 	return said;
 }
 

@@ -91,7 +91,13 @@ static const char tail[] =
 	"# ENVIRONMENT\n\n"
 	"_REEVE\\_CONFIG_ names the configuration; _REEVE\\_SECTION\\_\\_KEY_ overrides a key of "
 	"it;\n"
-	"_NO\\_COLOR_ turns colours off.\n\n"
+	"_NO\\_COLOR_ turns colours off. Within a job, unless *-c*, *--store* or _REEVE\\_CONFIG_ "
+	"says "
+	"otherwise,\n"
+	"_REEVE\\_STORE_, _REEVE\\_STATE\\_DIR_ and _REEVE\\_ADHOC_ say which reeve the job "
+	"belongs to, and "
+	"what is added there\n"
+	"are children of the job _REEVE\\_JOB\\_ID_.\n\n"
 	"# SEE ALSO\n\n"
 	"*reeved*(8), *reeve.ini*(5)\n";
 

@@ -115,8 +115,10 @@ for ((n = 0; n < 30; n++)); do echo '{"task":"parent"}'; done >parents
 expect 0 reeve add --from-file parents
 last=$(tail -n 1 <<<"$out")
 expect 0 timeout 120 reeve wait $(seq $((last - 29)) "$last")
-names=$(grep -o '"who":"default/[0-9]*"' daemon.log | sort -u | wc -l)
-[ "$names" -le 4 ] || fail "$names workers for a pool of one"
+expect 0 reeve jobs task:parent --limit 0 --json
+spans=$(grep -o '"started_at":"[^"]*","finished_at":"[^"]*"' <<<"$out" | sort)
+is "$(wc -l <<<"$spans")" 30
+is "$(awk -F'"' '$4 < last { n++ } { last = $8 } END { print n + 0 }' <<<"$spans")" 0
 only
 
 # Map and reduce.

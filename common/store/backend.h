@@ -13,6 +13,8 @@
 #define RV_RINGS_MAX                                                                               \
 	1024 /* more are dropped: a ring is a hint; then one RING_QUEUE "" says look at all */
 
+struct rv_store_restore; /* store/backup.h */
+struct rv_restored;
 struct rv_event_view;    /* store/events.h */
 struct rv_batch_view;    /* store/batch.h */
 struct rv_schedule_view; /* store/schedule.h */
@@ -34,6 +36,11 @@ struct rv_store_ops {
 	int (*round_get)(struct rv_store *store, uint64_t area, uint64_t *ret_n);
 	int (*round_set)(struct rv_store *store, uint64_t area, uint64_t n);
 	int (*checkpoint)(struct rv_store *store, int64_t threshold, int64_t *ret_log_bytes);
+	int (*backup)(struct rv_store *store, const char *path,
+		      void (*told)(void *ctx, int64_t done, int64_t all), void *ctx,
+		      struct rv_why *why);
+	int (*restore)(const struct rv_store_restore *how, struct rv_restored *ret_restored,
+		       struct rv_why *why);
 	int (*same_file)(struct rv_store *store);
 	int (*writer_pid)(struct rv_store *store, int64_t *ret_pid);
 	void (*warnings)(struct rv_store *store, void (*each)(void *ctx, const char *text),

@@ -20,6 +20,11 @@ int rv_sqlite_round_get(struct rv_store *store, uint64_t area, uint64_t *ret_n) 
 int rv_sqlite_round_set(struct rv_store *store, uint64_t area, uint64_t n) RV_MUST_CHECK;
 int rv_sqlite_checkpoint(struct rv_store *store, int64_t threshold,
 			 int64_t *ret_log_bytes) RV_MUST_CHECK;
+int rv_sqlite_backup(struct rv_store *store, const char *path,
+		     void (*told)(void *ctx, int64_t done, int64_t all), void *ctx,
+		     struct rv_why *why) RV_MUST_CHECK;
+int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *ret_restored,
+		      struct rv_why *why) RV_MUST_CHECK;
 int rv_sqlite_same_file(struct rv_store *store) RV_MUST_CHECK;
 void rv_sqlite_warnings(struct rv_store *store, void (*each)(void *ctx, const char *text),
 			void *ctx);

@@ -47,11 +47,7 @@ static int resolve(const char *path, char **ret_path, char **ret_given, struct r
 	return RV_OK;
 }
 
-/*
- * The owner and mode a new store gets: root gives it to the owner of the folder, so that it is of
- * use to the daemon that runs there; a group makes it 0660.
- */
-static int dress(int fd, const char *path, gid_t group, struct rv_why *why)
+int rv_sqlite_dress(int fd, const char *path, gid_t group, struct rv_why *why)
 {
 	char folder[PATH_MAX];
 	struct stat st;
@@ -92,7 +88,7 @@ static int make_empty(const char *path, gid_t group, struct rv_why *why)
 		free(fresh);
 		return err;
 	}
-	err = dress(fd, path, group, why);
+	err = rv_sqlite_dress(fd, path, group, why);
 	if (err == RV_OK && renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) != 0 &&
 	    errno != EEXIST)
 		err = rv_fail(why, rv_err_from_errno(errno), "cannot make %s: %m", path);

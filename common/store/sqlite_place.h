@@ -11,6 +11,11 @@
 /* Sets path and given; refuses file systems and links; makes an empty file when told to. */
 int rv_sqlite_place(struct rv_sqlite *s, const struct rv_store_open *how, bool *ret_fresh,
 		    struct rv_why *why) RV_MUST_CHECK;
+/*
+ * The owner and mode a new store gets (${fd}, for ${path}): root gives it to the owner of the
+ * folder, so that it is of use to the daemon that runs there; a group makes it 0660.
+ */
+int rv_sqlite_dress(int fd, const char *path, gid_t group, struct rv_why *why) RV_MUST_CHECK;
 /* "file:" and the path, its special characters escaped; free() it. */
 char *rv_sqlite_uri(const char *path, const char *query);
 /* Nobody but rv_sqlite_checkpoint moves the log's pages (DESIGN: the WAL-reset bug). */

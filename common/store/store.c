@@ -3,6 +3,7 @@
  * Every process that opens a store.  Knows no backend but by its row in store.def.
  */
 #include "store/backend.h"
+#include "store/backup.h"
 #include "store/batch.h"
 #include "store/events.h"
 #include "store/schedule.h"
@@ -21,35 +22,43 @@ static const struct rv_store_ops *const backends[] = {
 #undef STORE
 };
 
+static const struct rv_store_ops *backend_of(const char *name)
+{
+	for (size_t i = 0; i < RV_ARRAY_LEN(backends); i++) {
+		if (strcmp(backends[i]->name, name) == 0)
+			return backends[i];
+	}
+	return NULL;
+}
+
 int rv_store_open(const struct rv_store_open *how, struct rv_store **ret_store, struct rv_why *why)
 {
+	const struct rv_store_ops *ops;
 	struct rv_store *store = NULL;
+	struct rv_ring *rings;
 	int err;
 
 	PRE(how->backend);
-	for (size_t i = 0; i < RV_ARRAY_LEN(backends); i++) {
-		if (strcmp(backends[i]->name, how->backend) != 0)
-			continue;
-		struct rv_ring *rings = calloc(RV_RINGS_MAX, sizeof *rings);
-
-		if (!rings)
-			return rv_fail(why, RV_E_NOMEM, "no memory for a store");
-		err = backends[i]->open(how, &store, why);
-		if (err != RV_OK) {
-			free(rings);
-			return err;
-		}
-		POST(store);
-		store->ops = backends[i];
-		store->in_transaction = false;
-		store->dead = false;
-		store->rings = rings;
-		store->nrings = 0;
-		store->held = (struct rv_held){0};
-		*ret_store = store;
-		return RV_OK;
+	ops = backend_of(how->backend);
+	if (!ops)
+		return rv_fail(why, RV_E_CONF, "no store is called \"%s\"", how->backend);
+	rings = calloc(RV_RINGS_MAX, sizeof *rings);
+	if (!rings)
+		return rv_fail(why, RV_E_NOMEM, "no memory for a store");
+	err = ops->open(how, &store, why);
+	if (err != RV_OK) {
+		free(rings);
+		return err;
 	}
-	return rv_fail(why, RV_E_CONF, "no store is called \"%s\"", how->backend);
+	POST(store);
+	store->ops = ops;
+	store->in_transaction = false;
+	store->dead = false;
+	store->rings = rings;
+	store->nrings = 0;
+	store->held = (struct rv_held){0};
+	*ret_store = store;
+	return RV_OK;
 }
 
 void rv_store_close(struct rv_store *store)
@@ -218,6 +227,23 @@ int rv_store_checkpoint(struct rv_store *store, int64_t threshold, int64_t *ret_
 
 	PRE(!store->in_transaction);
 	return store->ops->checkpoint(store, threshold, ret_log_bytes ? ret_log_bytes : &ignored);
+}
+
+int rv_store_backup(struct rv_store *store, const char *path, rv_backup_told_fn *told, void *ctx,
+		    struct rv_why *why)
+{
+	PRE(!store->in_transaction);
+	return store->ops->backup(store, path, told, ctx, why);
+}
+
+int rv_store_restore(const struct rv_store_restore *how, struct rv_restored *ret_restored,
+		     struct rv_why *why)
+{
+	const struct rv_store_ops *ops = backend_of(how->backend);
+
+	if (!ops)
+		return rv_fail(why, RV_E_CONF, "no store is called \"%s\"", how->backend);
+	return ops->restore(how, ret_restored, why);
 }
 
 int rv_store_same_file(struct rv_store *store)

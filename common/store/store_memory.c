@@ -208,6 +208,25 @@ static int memory_checkpoint(struct rv_store *store, int64_t threshold, int64_t 
 	return RV_OK;
 }
 
+static int memory_backup(struct rv_store *store, const char *path,
+			 void (*told)(void *ctx, int64_t done, int64_t all), void *ctx,
+			 struct rv_why *why)
+{
+	(void)store;
+	(void)path;
+	(void)told;
+	(void)ctx;
+	return rv_fail(why, RV_E_USAGE, "the memory store has no file to copy");
+}
+
+static int memory_restore(const struct rv_store_restore *how, struct rv_restored *ret_restored,
+			  struct rv_why *why)
+{
+	(void)how;
+	(void)ret_restored;
+	return rv_fail(why, RV_E_USAGE, "the memory store has no file to restore");
+}
+
 static int memory_same_file(struct rv_store *store)
 {
 	(void)store;
@@ -256,6 +275,8 @@ const struct rv_store_ops rv_store_memory_ops = {
 	.round_get = memory_round_get,
 	.round_set = memory_round_set,
 	.checkpoint = memory_checkpoint,
+	.backup = memory_backup,
+	.restore = memory_restore,
 	.same_file = memory_same_file,
 	.writer_pid = memory_writer_pid,
 	.warnings = memory_warnings,

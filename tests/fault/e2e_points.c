@@ -75,6 +75,10 @@ static const struct point {
 	{"sup_fork", 3, ENDS | BUSY, "reeved", DAEMON, false, false, false},
 	{"sup_exec", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
 	{"sup_resumed", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
+	/* tests/cli/cases/backup.sh */
+	{"backup_step", 1, 0, "reeve", CLI, false, false, false},
+	{"backup_sync", 1, 0, "reeve", CLI, false, false, false},
+	{"restore_rename", 1, 0, "reeve", CLI, false, false, false},
 	{"enqueue_commit", 1, ENDS | ERRORS, "reeve", CLI, false, false, false},
 	{"enqueue_ring", 1, ENDS | EIO_, "reeve", CLI, false, false, false},
 	{"output_write", 1, ENDS | EIO_ | FULL, "worker", DAEMON, false, false, false},

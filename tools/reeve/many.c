@@ -11,6 +11,7 @@
 #include "base/seam.h"
 #include "client/submit.h"
 #include "core/pace.h"
+#include "outputs.h"
 #include "store/search.h"
 #include "wire/json.h"
 
@@ -24,6 +25,7 @@
 struct seen {
 	int64_t id;
 	int state;
+	int runs;
 };
 
 struct many {
@@ -72,7 +74,7 @@ static int see(void *ctx, const struct rv_job_view *view)
 		many->seen = grown;
 		many->space = space;
 	}
-	many->seen[many->nseen++] = (struct seen){view->id, (int)view->state};
+	many->seen[many->nseen++] = (struct seen){view->id, (int)view->state, view->runs};
 	return RV_OK;
 }
 
@@ -128,6 +130,8 @@ static int change_batch(struct many *many, const struct seen *seen, size_t n)
 			err = note_error(many, seen[i].id, reqs[i]);
 		else
 			many->done++;
+		if (!reqs[i]->err && reqs[i]->kind == RV_REQ_DELETE)
+			rv_outputs_forget(many->cli, seen[i].id, seen[i].runs);
 		if (!reqs[i]->err && reqs[i]->kind == RV_REQ_CANCEL &&
 		    reqs[i]->u.cancel.was == RV_JOB_RUNNING)
 			rv_submit_kick(&many->cli->client, &reqs[i]->u.cancel);

@@ -6,6 +6,7 @@
 
 #include "client/submit.h"
 #include "core/job.h"
+#include "outputs.h"
 #include "store/batch.h"
 #include "store/read.h"
 #include "store/request.h"
@@ -57,6 +58,17 @@ static int64_t lost_parent(struct change *change, int64_t id)
 		return 0;
 	parent = strtoll(view.error + lead, &end, 10);
 	return strcmp(end, says + lead + strlen("%lld")) == 0 ? parent : 0;
+}
+
+/* Of a job that is to be deleted. */
+static int runs_of(const struct change *change, int64_t id)
+{
+	struct rv_job_view view;
+
+	if (change->req->kind != RV_REQ_DELETE ||
+	    rv_store_job(change->cli->client.store, id, &view) != RV_OK)
+		return 0;
+	return view.runs;
 }
 
 /* Retried alone, such a child runs without its parent: that was asked for, and it is told. */
@@ -143,14 +155,18 @@ void rv_change_fill(struct rv_req *req, const struct rv_req *what, int64_t id)
 static int change_one(struct change *change, int64_t id)
 {
 	struct rv_req *req = change->req;
+	int runs;
 	int err;
 
 	change->cli->why.text[0] = '\0';
 	rv_change_fill(req, change->what, id);
 	change->parent = lost_parent(change, id);
+	runs = runs_of(change, id);
 	err = rv_submit_one(&change->cli->client, req, &change->cli->why);
 	if (!err && req->kind == RV_REQ_CANCEL && req->u.cancel.was == RV_JOB_RUNNING)
 		rv_submit_kick(&change->cli->client, &req->u.cancel);
+	if (!err)
+		rv_outputs_forget(change->cli, id, runs);
 	if (change->jobs && report_json(change, err) != RV_OK)
 		return RV_E_NOMEM;
 	report(change, err);

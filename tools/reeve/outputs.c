@@ -28,6 +28,8 @@ void rv_outputs_forget(const struct rv_cli *cli, int64_t job, int runs)
 	struct rv_output_how how = {.state_dir = rv_outputs_dir(cli, folder, sizeof(folder)),
 				    .job = job};
 
-	for (how.run = 1; how.run <= runs; how.run++)
-		(void)rv_output_remove(&how); /* whatever is left, db cleanup finds */
+	for (how.run = 1; how.run <= runs; how.run++) {
+		if (rv_output_remove(&how) != RV_OK)
+			return; /* not ours to remove: db cleanup finds it */
+	}
 }

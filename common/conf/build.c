@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/near.h"
 #include "conf/text.h"
+#include "conf/upkeep.h"
 #include "conf/value.h"
 
 #include <stdio.h>
@@ -496,6 +497,8 @@ static void decide_adhoc(struct rv_builder *b, struct rv_conf *conf)
 
 void rv_build_finish(struct rv_builder *b, struct rv_conf *conf)
 {
+	if (!b->from_text)
+		rv_upkeep_imply(b);
 	imply_queues(b);
 	if (b->err == RV_OK)
 		allocate(b, conf);

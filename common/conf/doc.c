@@ -9,6 +9,7 @@
 #include "base/fmt.h"
 #include "base/near.h"
 #include "conf/doc_text.h"
+#include "conf/upkeep.h"
 #include "conf/value.h"
 
 #include <stdio.h>
@@ -147,6 +148,28 @@ static int sample_section(struct rv_buf *out, enum rv_conf_section section)
 	return err;
 }
 
+static int sample_upkeep(struct rv_buf *out)
+{
+	int err = rv_buf_str(out, "\n");
+
+	if (err == RV_OK)
+		err = add_wrapped(out, "# ", RV_UPKEEP_DOC);
+	for (size_t i = 0; err == RV_OK && i < rv_upkeeps_count; i++) {
+		const struct rv_upkeep *upkeep = &rv_upkeeps[i];
+
+		err = rv_buf_str(out, "\n");
+		if (err == RV_OK)
+			err = add_wrapped(out, "# ", upkeep->doc);
+		if (err == RV_OK)
+			err = rv_buf_printf(out,
+					    "#[schedule:%s]\n#cron = %s\n#[task:%s]\n"
+					    "#command = %s\n",
+					    upkeep->name, upkeep->cron, upkeep->name,
+					    upkeep->command);
+	}
+	return err;
+}
+
 int rv_conf_sample(struct rv_buf *out)
 {
 	int err = rv_buf_str(
@@ -158,10 +181,14 @@ int rv_conf_sample(struct rv_buf *out)
 		"# Comments stand on lines of their own.  A value goes on to the end of its line.\n"
 		"# Durations (250ms 30s 5m 2h 1d 1w) and sizes (512K 16M 2G) need their unit.\n");
 
-	for (unsigned s = 0; err == RV_OK && s < RV_SECTIONS; s++)
+	for (unsigned s = 0; err == RV_OK && s < RV_SECTIONS; s++) {
 		err = sample_section(out, (enum rv_conf_section)s);
-	if (err == RV_OK)
-		err = rv_buf_str(out, "\n# and every key of [defaults], for this task alone.\n");
+		if (err == RV_OK && s == RV_SECTION_TASK)
+			err = rv_buf_str(out,
+					 "\n# and every key of [defaults], for this task alone.\n");
+		if (err == RV_OK && s == RV_SECTION_SCHEDULE)
+			err = sample_upkeep(out);
+	}
 	return err;
 }
 

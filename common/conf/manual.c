@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "conf/doc_text.h"
+#include "conf/upkeep.h"
 
 #include <string.h>
 
@@ -139,6 +140,34 @@ static int add_key(struct rv_buf *out, const struct rv_conf_key *key)
 	return err ? err : rv_buf_str(out, "\n");
 }
 
+static int add_upkeep(struct rv_buf *out)
+{
+	int err = rv_buf_str(out, "\n## UPKEEP\n\n");
+
+	if (err == RV_OK)
+		err = add_escaped(out, RV_UPKEEP_DOC);
+	if (err == RV_OK)
+		err = rv_buf_str(out, "\n");
+	for (size_t i = 0; err == RV_OK && i < rv_upkeeps_count; i++) {
+		const struct rv_upkeep *upkeep = &rv_upkeeps[i];
+
+		err = rv_buf_printf(out, "\n*[schedule:%s]*\n\t", upkeep->name);
+		if (err == RV_OK)
+			err = add_escaped(out, upkeep->doc);
+		if (err == RV_OK)
+			err = rv_buf_str(out, ": ");
+		if (err == RV_OK)
+			err = add_escaped(out, upkeep->command);
+		if (err == RV_OK)
+			err = rv_buf_str(out, " (");
+		if (err == RV_OK)
+			err = add_escaped(out, upkeep->cron);
+		if (err == RV_OK)
+			err = rv_buf_str(out, ")\n");
+	}
+	return err;
+}
+
 int rv_conf_manual(struct rv_buf *out)
 {
 	int err = rv_buf_str(out, head);
@@ -161,5 +190,7 @@ int rv_conf_manual(struct rv_buf *out)
 			err = add_key(out, key);
 		}
 	}
+	if (err == RV_OK)
+		err = add_upkeep(out);
 	return err ? err : rv_buf_str(out, tail);
 }

@@ -29,6 +29,7 @@ struct rv_worker {
 	const struct rv_conf *conf;
 	const struct rv_conf_pool *pool;
 	const char *mark; /* REEVE_INSTANCE of our jobs */
+	char path[1024];  /* their PATH */
 	struct rv_loop *loop;
 	struct rv_store *store;
 	struct rv_area_hint *hint;  /* ours, in the area */

@@ -1,7 +1,8 @@
 /*
  * Copies of a store by SQLite's own backup calls, and a store made of one.  The CLI; restoring
  * while no daemon and nobody else has the store open.  A file gets its name when it is whole and
- * synced, and what it replaces is set aside, never removed.
+ * synced, and what it replaces is set aside, never removed.  Wider than most: files, connections
+ * and the store meet here.
  */
 #include "store/backup.h"
 #include "store/sqlite.h"
@@ -102,6 +103,7 @@ static int begin(struct copy *copy, const char *path, struct rv_why *why)
 	int fd;
 	int rc;
 
+	PRE(path[0] != '\0');
 	copy->db = NULL;
 	if (n < 0 || n >= RV_PATH_MAX) {
 		copy->path[0] = '\0';
@@ -269,6 +271,7 @@ static int busy(void *ctx, int tries)
 {
 	int64_t until = *(const int64_t *)ctx;
 
+	PRE(tries >= 0);
 	if (rv_mono_us() >= until)
 		return 0;
 	rv_sqlite_doze(tries, PATIENCE);
@@ -410,6 +413,7 @@ static int dress(const struct copy *copy, const struct rv_store_restore *how, st
 	int fd = open(copy->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	int err;
 
+	PRE(!copy->db); /* it is closed: opening it by hand drops no lock of ours */
 	if (fd < 0)
 		return rv_fail(why, rv_err_from_errno(errno), "cannot open %s: %m", copy->path);
 	err = rv_sqlite_dress(fd, how->path, how->group, why);

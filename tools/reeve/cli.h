@@ -51,4 +51,18 @@ int rv_cli_json(struct rv_cli *cli, json_t *object) RV_MUST_CHECK;
 /* {"v":1} to add to; NULL when out of memory. */
 json_t *rv_cli_object(void) RV_MUST_CHECK;
 
+/* --- outputs.c */
+
+/*
+ * The daemon's state_dir, as far as we know it: ours may be another one (--store names the database
+ * only), so the store's own folder comes first if it has outputs.  ${folder} (of ${space}) or the
+ * configuration's.
+ */
+const char *rv_outputs_dir(const struct rv_cli *cli, char *folder, size_t space);
+/*
+ * The outputs of a job that was deleted, of ${runs} runs, go with it.  What we may not remove is
+ * left to `reeve db cleanup` of somebody who may.
+ */
+void rv_outputs_forget(const struct rv_cli *cli, int64_t job, int runs);
+
 #endif

@@ -8,7 +8,6 @@
 #include "obs/output.h"
 #include "interrupt.h"
 #include "os/file.h"
-#include "outputs.h"
 #include "view.h"
 
 #include <string.h>

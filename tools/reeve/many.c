@@ -11,7 +11,6 @@
 #include "base/seam.h"
 #include "client/submit.h"
 #include "core/pace.h"
-#include "outputs.h"
 #include "store/search.h"
 #include "wire/json.h"
 

@@ -1,7 +1,7 @@
 /*
  * Where the outputs of jobs lie.  Runs in the CLI.
  */
-#include "outputs.h"
+#include "cli.h"
 
 #include "conf/conf.h"
 #include "obs/output.h"

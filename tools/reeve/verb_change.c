@@ -6,7 +6,6 @@
 
 #include "client/submit.h"
 #include "core/job.h"
-#include "outputs.h"
 #include "store/batch.h"
 #include "store/read.h"
 #include "store/request.h"

@@ -8,7 +8,6 @@
 #include "base/fmt.h"
 #include "base/seam.h"
 #include "os/file.h"
-#include "outputs.h"
 #include "store/read.h"
 #include "verb.h"
 #include "wire/json.h"

@@ -356,26 +356,21 @@ static int home_env(const struct rv_exec_input *in, struct env *env, struct rv_w
 			    : err;
 }
 
-void rv_exec_path(char *out, size_t space)
+/* The folders of the system, and last that of the reeve that belongs to us, wherever it is. */
+static char *path_variable(const char *own, struct rv_arena *arena)
 {
-	char own[RV_PATH_MAX];
-	struct rv_why why;
-	char *slash;
+	static const char standard[] = "PATH=" RV_EXEC_PATH;
+	size_t size = own ? strlen(own) : 0;
+	bool there = size == 0;
 
-	(void)snprintf(out, space, "%s", RV_EXEC_PATH);
-	if (rv_self_sibling("reeve", own, sizeof(own), &why) != RV_OK)
-		return;
-	slash = strrchr(own, '/');
-	*slash = '\0';
-	if (strchr(own, ':') || strlen(out) + 1 + strlen(own) >= space)
-		return;
-	for (const char *at = out; (at = strstr(at, own)) != NULL; at++) {
-		char after = at[strlen(own)];
+	for (const char *at = standard + strlen("PATH="); !there && *at != '\0';) {
+		size_t length = strcspn(at, ":");
 
-		if ((at == out || at[-1] == ':') && (after == ':' || after == '\0'))
-			return;
+		there = length == size && strncmp(at, own, size) == 0;
+		at += length + (at[length] == ':');
 	}
-	(void)snprintf(out + strlen(out), space - strlen(out), ":%s", own);
+	return there ? rv_arena_strdup(arena, standard)
+		     : rv_arena_printf(arena, "%s:%s", standard, own);
 }
 
 static int build_env(const struct rv_exec_input *in, const json_t *spec, struct rv_arena *arena,
@@ -388,8 +383,7 @@ static int build_env(const struct rv_exec_input *in, const json_t *spec, struct 
 	env.items = rv_arena_alloc(arena, (ENV_MAX + 1) * sizeof(*env.items));
 	if (!env.items)
 		return RV_E_NOMEM;
-	err = env_put(&env, rv_arena_printf(arena, "PATH=%s", in->path ? in->path : RV_EXEC_PATH),
-		      why);
+	err = env_put(&env, path_variable(in->bin, arena), why);
 	if (err == RV_OK)
 		err = env_pass(&env, &in->task->pass_env, in->environment, why);
 	if (err == RV_OK && in->task->env_file)

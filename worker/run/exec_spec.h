@@ -31,13 +31,13 @@ struct rv_exec_input {
 	const char *spec;               /* the job's JSON; NULL or "": none */
 	const struct rv_claimed *claim; /* NULL: a handler, for any job of the task */
 	const char *queue;
-	const char *instance_name;     /* of the daemon: part of a made idempotency key */
-	const char *idem_key;          /* the job's own; NULL: made of instance, job and creation */
-	const char *meta;              /* its metadata, JSON; NULL: none */
-	int64_t batch;                 /* that it is in, or a callback of; 0 none */
-	int64_t deadline_us;           /* wall; 0 none */
-	const char *mark;              /* REEVE_INSTANCE */
-	const char *path;          /* PATH, of rv_exec_path; NULL: RV_EXEC_PATH */
+	const char *instance_name; /* of the daemon: part of a made idempotency key */
+	const char *idem_key;      /* the job's own; NULL: made of instance, job and creation */
+	const char *meta;          /* its metadata, JSON; NULL: none */
+	int64_t batch;             /* that it is in, or a callback of; 0 none */
+	int64_t deadline_us;       /* wall; 0 none */
+	const char *mark;          /* REEVE_INSTANCE */
+	const char *bin;           /* the folder of our own reeve, last in PATH; NULL or "": none */
 	const char *store, *state_dir; /* of the daemon, for the reeve that a job calls */
 	char *const *environment;      /* the daemon's, for pass_env */
 	const char *state_file;        /* its path; NULL: it has none */
@@ -64,12 +64,6 @@ struct rv_exec_spec {
 int rv_exec_spec_build(const struct rv_exec_input *in, struct rv_arena *arena,
 		       struct rv_exec_spec *ret_spec, struct rv_why *why) RV_MUST_CHECK;
 void rv_exec_spec_fini(struct rv_exec_spec *spec);
-
-/*
- * RV_EXEC_PATH and, last, the folder of the reeve that belongs to us, wherever it was installed: a
- * job that calls reeve gets the one that runs it.
- */
-void rv_exec_path(char *out, size_t space);
 
 /* REEVE_IDEMPOTENCY_KEY: ${own}, or one that is the same for each run of the job; NULL: no memory.
  */

@@ -69,7 +69,7 @@ static int build(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec 
 		.mark = worker->mark,
 		.store = conf->store.path,
 		.state_dir = conf->reeve.state_dir,
-		.path = worker->path,
+		.bin = worker->bin,
 		.environment = environ,
 		.tmp = exec->tmp.path[0] != '\0' ? exec->tmp.path : NULL,
 	};

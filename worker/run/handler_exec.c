@@ -12,6 +12,7 @@
 #include "obs/log.h"
 #include "obs/output.h"
 #include "os/fd.h"
+#include "os/self.h"
 #include "os/oom.h"
 #include "os/sweep.h"
 #include "run/exec.h"
@@ -246,11 +247,24 @@ static void on_ended(struct rv_loop_proc *watch)
 	rv_loop_timer_start(worker->loop, &exec->grace, GRACE_US, on_sweep, worker);
 }
 
+/* For the PATH of every kind of job. */
+static void find_bin(struct rv_worker *worker)
+{
+	struct rv_why why;
+	char *slash = NULL;
+
+	if (rv_self_sibling("reeve", worker->bin, sizeof(worker->bin), &why) == RV_OK &&
+	    !strchr(worker->bin, ':'))
+		slash = strrchr(worker->bin, '/');
+	(slash ? slash : worker->bin)[0] = '\0';
+}
+
 static int open_exec(struct rv_worker *worker, struct rv_why *why)
 {
 	(void)why;
 	count_ooms();
 	rv_tmp_sweep(worker);
+	find_bin(worker);
 	return RV_OK;
 }
 

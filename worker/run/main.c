@@ -21,7 +21,6 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/fd.h"
-#include "run/exec_spec.h"
 #include "run/worker.h"
 
 #include <stdio.h>
@@ -120,7 +119,6 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 	worker->conf = child.conf;
 	worker->hint = child.hint;
 	worker->mark = child.mark;
-	rv_exec_path(worker->path, sizeof(worker->path));
 	pool = rv_conf_pool_find(child.conf, child.pool);
 	if (!pool || pool->queues.count == 0) {
 		(void)rv_fail(why, RV_E_CONF, "the configuration has no pool %s with queues",

@@ -215,7 +215,7 @@ static int launch(struct rv_pipe_proc *p, struct rv_why *why)
 		.store = p->worker->conf->store.path,
 		.state_dir = p->worker->conf->reeve.state_dir,
 		.adhoc_allowed = p->worker->conf->reeve.adhoc,
-		.path = p->worker->path,
+		.bin = p->worker->bin,
 		.environment = environ,
 	};
 	struct rv_exec_spec spec = {0};

@@ -29,7 +29,7 @@ struct rv_worker {
 	const struct rv_conf *conf;
 	const struct rv_conf_pool *pool;
 	const char *mark; /* REEVE_INSTANCE of our jobs */
-	char path[1024];  /* their PATH */
+	char bin[1024];   /* the folder of the reeve that they may call; "" in no PATH */
 	struct rv_loop *loop;
 	struct rv_store *store;
 	struct rv_area_hint *hint;  /* ours, in the area */

@@ -63,9 +63,8 @@ run health
 says "reeved runs and answers"
 
 # What is wrong is a dead letter that says so.
-reeve add --max-attempts 1 -- false >/dev/null
-expect 1 reeve wait --all
-expect 0 reeve db sql "SELECT 1"
+expect 0 reeve add --max-attempts 1 -- false
+expect 1 reeve wait "$out"
 expect 0 reeve doctor
 says "1 dead letters: reeve dlq groups"
 

@@ -49,7 +49,6 @@ static int drain(struct rv_follow *follow, bool *ret_any)
 	return rv_out_alive() ? RV_OK : RV_E_CLOSED;
 }
 
-<<<<<<< HEAD
 /*
  * Outputs lie in the daemon's state_dir.  Ours may be another one (--store names the database
  * only), so the store's own folder comes first if it has any.
@@ -67,19 +66,13 @@ const char *rv_follow_state_dir(const struct rv_cli *cli, const char *name, char
 	return stat(ours, &st) == 0 ? ours : folder;
 }
 
-=======
->>>>>>> 2416770 (reeve db backup, restore)
 static int open_reader(struct rv_cli *cli, int64_t job, int run, struct rv_output_reader **ret)
 {
 	char folder[RV_PATH_MAX];
 	struct rv_output_how how = {
-<<<<<<< HEAD
 		.state_dir = rv_follow_state_dir(cli, "output", folder, sizeof(folder)),
 		.job = job,
 		.run = run};
-=======
-		.state_dir = rv_outputs_dir(cli, folder, sizeof(folder)), .job = job, .run = run};
->>>>>>> 2416770 (reeve db backup, restore)
 	int err = rv_output_reader_open(&how, ret);
 
 	if (err || rv_output_reader_exists(*ret) || how.state_dir != folder)

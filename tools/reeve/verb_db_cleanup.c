@@ -7,6 +7,7 @@
 
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "follow.h"
 #include "os/file.h"
 #include "store/read.h"
 #include "verb.h"
@@ -138,8 +139,9 @@ static int sweep_all(struct sweep *sweep)
 	struct rv_cli *cli = sweep->cli;
 	char folder[RV_PATH_MAX];
 	char path[RV_PATH_MAX];
-	int err = rv_path_join(path, sizeof(path), rv_outputs_dir(cli, folder, sizeof(folder)),
-			       "output");
+	int err =
+		rv_path_join(path, sizeof(path),
+			     rv_follow_state_dir(cli, "output", folder, sizeof(folder)), "output");
 
 	if (!err)
 		err = each_name(sweep, path, each_thousand);

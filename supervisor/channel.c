@@ -10,6 +10,7 @@
 #include "base/seam.h"
 #include "obs/log.h"
 #include "os/fd.h"
+#include "supervisor/admit.h"
 #include "supervisor/child.h"
 #include "supervisor/death.h"
 #include "supervisor/judge.h"
@@ -23,8 +24,8 @@
 /* Who may send what; HUNG, TICK and ACK cost others something, or are about all. */
 static bool is_keepers(unsigned kind)
 {
-	return kind == RV_SUP_TICK || kind == RV_SUP_LOAD || kind == RV_SUP_HUNG ||
-	       kind == RV_SUP_ACK;
+	return kind == RV_SUP_TICK || kind == RV_SUP_LOAD || kind == RV_SUP_ADMIT ||
+	       kind == RV_SUP_HUNG || kind == RV_SUP_ACK;
 }
 
 bool rv_child_send(struct rv_child *child, const struct rv_sup_msg *msg)
@@ -127,6 +128,9 @@ static void hear(struct rv_sup *sup, struct rv_child *child, const struct rv_sup
 		break;
 	case RV_SUP_LOAD:
 		rv_pools_load(sup, msg->a, msg->b, msg->c);
+		break;
+	case RV_SUP_ADMIT:
+		rv_admit_heard(sup, msg->a, msg->b != 0, msg->text, msg->size);
 		break;
 	case RV_SUP_STUCK:
 		rv_judge_stuck(sup, msg->a);

@@ -16,6 +16,7 @@
 #include "os/file.h"
 #include "os/self.h"
 #include "supervisor/death.h"
+#include "supervisor/admit.h"
 #include "supervisor/group.h"
 #include "wire/sup.h"
 
@@ -227,6 +228,7 @@ static int spawn(struct rv_sup *sup, struct rv_child *child, struct rv_why *why)
 	child->chan = chan[0];
 	rv_words_open(sup, child, words[0]);
 	rv_child_listen(sup, child);
+	rv_admit_born(sup, child);
 	rv_loop_proc_start(sup->loop, &child->watch, &child->proc, on_end, sup);
 	return RV_OK;
 }

@@ -18,6 +18,7 @@
 #include "obs/log.h"
 #include "os/sweep.h"
 #include "supervisor/child.h"
+#include "supervisor/admit.h"
 #include "supervisor/group.h"
 #include "supervisor/oom.h"
 #include "supervisor/roll.h"
@@ -249,6 +250,8 @@ void rv_death(struct rv_sup *sup, struct rv_child *child)
 	rv_death_look(sup);
 	(void)rv_child_event(sup, child, RV_LIFE_EV_DIED, RV_REASON_NONE);
 	child->ready_us = 0;
+	if (child->slot == RV_PLAN_KEEPER)
+		rv_admit_forget(sup);
 	if (how.code == EXIT_STORE || how.code == EXIT_CONF)
 		end_first_start(sup, child, how.code);
 	if (reason == RV_REASON_AREA && sup->mode == RV_MODE_RUN)

@@ -370,6 +370,7 @@ static json_t *pool_json(const struct rv_sup *sup, int p)
 	    rv_json_set_text(json, "roll", rv_roll_name(pool->roll.state)) == RV_OK &&
 	    rv_json_set_int(json, "old", rv_roll_left(sup, p)) == RV_OK &&
 	    rv_json_set_int(json, "generation", pool->generation) == RV_OK &&
+	    rv_json_set_text(json, "waits", pool->waits ? pool->waits_why : NULL) == RV_OK &&
 	    rv_json_set_text(json, "reason",
 			     reason == RV_REASON_NONE ? NULL : rv_reason_name(reason)) == RV_OK)
 		return json;

@@ -74,6 +74,8 @@ struct rv_pool {
 	size_t ntokens;
 	unsigned next_wake; /* slot after the last one woken */
 	bool was_degraded;  /* as logged */
+	bool waits;         /* it is over its bounds (admit.h) ... */
+	char waits_why[80]; /* ... and why */
 };
 
 /* A child's stderr: read without waiting, passed on to the log, its last line kept. */

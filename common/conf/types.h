@@ -72,6 +72,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_ADHOC      bool /* worked out at load */
 #define RV_CONF_C_INT        int
 #define RV_CONF_C_OCTAL      int
+#define RV_CONF_C_DECIMAL    int /* thousandths */
 #define RV_CONF_C_SIGNAL     int
 #define RV_CONF_C_WORKERS    struct rv_conf_workers
 #define RV_CONF_C_DURATION   int64_t

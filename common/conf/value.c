@@ -445,6 +445,7 @@ static const struct {
 	TYPE(ADHOC, set_bool, print_bool, ""),
 	TYPE(INT, set_int, print_int, "a number"),
 	TYPE(OCTAL, set_octal, print_octal, "an octal number"),
+	TYPE(DECIMAL, rv_value_set_decimal, rv_value_print_decimal, "a number such as 1.5"),
 	TYPE(SIGNAL, set_word, print_enum, ""),
 	TYPE(WORKERS, set_workers, print_workers, "auto, a number, or MIN..MAX"),
 	TYPE(DURATION, set_duration, print_duration, "a duration"),

@@ -33,8 +33,8 @@ rv_value_set_fn rv_value_set_codes, rv_value_set_names, rv_value_set_path_item, 
 	rv_value_set_rule, rv_value_set_env_names, rv_value_set_backoff, rv_value_set_rate,
 	rv_value_set_takes, rv_value_set_arg, rv_value_set_catch_up;
 /* Of processes, in value_proc.c. */
-rv_value_set_fn rv_value_set_cpus, rv_value_set_ionice;
-rv_value_print_fn rv_value_print_cpus, rv_value_print_ionice;
+rv_value_set_fn rv_value_set_cpus, rv_value_set_ionice, rv_value_set_decimal;
+rv_value_print_fn rv_value_print_cpus, rv_value_print_ionice, rv_value_print_decimal;
 rv_value_print_fn rv_value_print_codes, rv_value_print_list, rv_value_print_backoff,
 	rv_value_print_rate, rv_value_print_catch_up;
 

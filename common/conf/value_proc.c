@@ -86,6 +86,43 @@ int rv_value_print_cpus(const struct rv_conf_key *key, const void *field, struct
 	return err;
 }
 
+/* ---- load */
+
+int rv_value_set_decimal(const struct rv_conf_key *key, const char *text, void *field,
+			 struct rv_arena *arena, struct rv_why *why)
+{
+	size_t whole = strspn(text, "0123456789");
+	size_t part = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+	char digits[16] = "";
+	int64_t value = 0;
+
+	(void)arena;
+	if (whole > 0 && whole <= 6 && part <= 3 && (text[whole] != '.' || part > 0) &&
+	    text[whole + part + (text[whole] == '.')] == '\0') {
+		(void)snprintf(digits, sizeof(digits), "%.*s%.*s%.*s", (int)whole, text, (int)part,
+			       text + whole + (part > 0), (int)(3 - part), "000");
+		if (rv_parse_int(digits, key->min, key->max, &value) == RV_OK) {
+			*(int *)field = (int)value;
+			return RV_OK;
+		}
+	}
+	return rv_fail(why, RV_E_PARSE,
+		       "must be a number from %lld to %lld, with up to three decimals",
+		       (long long)key->min / 1000, (long long)key->max / 1000);
+}
+
+int rv_value_print_decimal(const struct rv_conf_key *key, const void *field, struct rv_buf *out)
+{
+	int value = *(const int *)field;
+
+	(void)key;
+	if (value % 1000 == 0)
+		return rv_buf_printf(out, "%d", value / 1000);
+	if (value % 100 == 0)
+		return rv_buf_printf(out, "%d.%d", value / 1000, value / 100 % 10);
+	return rv_buf_printf(out, "%d.%03d", value / 1000, value % 1000);
+}
+
 /* ---- ionice */
 
 static const char *const classes[] = {

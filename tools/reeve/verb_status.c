@@ -215,7 +215,11 @@ static int print_pools(struct rv_cli *cli, const json_t *pools)
 			      strcmp(text_of(pool, "state"), "ok") == 0 ? RV_STYLE_GREEN
 									: RV_STYLE_YELLOW);
 		rv_table_int(&table, int_of(pool, "restarts"), RV_STYLE_NONE);
-		rv_table_text(&table, text_of(pool, "reason"), RV_STYLE_NONE);
+		if (*text_of(pool, "waits"))
+			rv_table_printf(&table, RV_STYLE_YELLOW, "waits: %s",
+					text_of(pool, "waits"));
+		else
+			rv_table_text(&table, text_of(pool, "reason"), RV_STYLE_NONE);
 	}
 	err = rv_table_print(&table, &cli->out);
 	rv_table_fini(&table);

@@ -258,6 +258,28 @@ static bool why_held(struct why *why, const char *queue)
 	return any;
 }
 
+/* Pools that serve it and that wait for the machine to have less to do; whether there is one. */
+static bool why_waits(struct why *why, const char *queue)
+{
+	const json_t *item;
+	bool any = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(why->status, "pools"), i, item)
+	{
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *words = json_string_value(json_object_get(item, "waits"));
+		const struct rv_conf_pool *pool =
+			name ? rv_conf_pool_find(why->cli->client.conf, name) : NULL;
+
+		if (!pool || !words || !serves(pool, queue))
+			continue;
+		add(why, "pool_waits", "pool %s waits: %s", name, words);
+		any = true;
+	}
+	return any;
+}
+
 static void why_degraded(struct why *why)
 {
 	const json_t *reason;
@@ -313,6 +335,8 @@ static void why_queue(struct why *why, const struct queue_look *look)
 	}
 	count = count_workers(why, look->queue);
 	bool held = why_held(why, look->queue);
+
+	held = why_waits(why, look->queue) || held;
 
 	if (state && (strcmp(state, "draining") == 0 || strcmp(state, "stopping") == 0))
 		add(why, "stopping", "reeved is %s: it starts no more jobs", state);

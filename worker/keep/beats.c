@@ -26,6 +26,7 @@ static int take_life(void *ctx, const struct rv_worker_view *view)
 	*life = (struct rv_keep_life){
 		.incarnation = view->incarnation,
 		.beat_deadline_us = view->beat_deadline_us,
+		.pid = (int)view->pid,
 		.slot = view->slot,
 		.pool = rv_conf_pool_find(keeper->child.conf, view->pool ? view->pool : ""),
 	};

@@ -15,7 +15,6 @@
 
 struct rv_conf_pool;
 struct rv_offers;
-struct rv_resume_walk;
 
 #define RV_KEEP_TICK_US 1000000LL
 #define RV_KEEP_DO_US   2000000LL /* patience of a request; what was not done is tried again */
@@ -25,7 +24,7 @@ struct rv_resume_walk;
 struct rv_keep_life {
 	uint64_t incarnation;
 	int64_t beat_deadline_us;
-	int slot;
+	int pid, slot;
 	const struct rv_conf_pool *pool; /* NULL: the keeper's own, or a pool that is gone */
 	int64_t told_us;                 /* mono: HUNG was said; 0 never */
 };
@@ -71,6 +70,7 @@ struct rv_keeper {
 	unsigned nkicked;
 	int64_t cron_due_us;      /* cron.c, wall: when a schedule is to be looked at; 0 never */
 	struct rv_offers *offers; /* offers.c; NULL: nobody has come */
+	bool waits[RV_AREA_SLOTS_MAX]; /* admit.c, by pool of the configuration */
 	struct rv_resume_walk *resume; /* resume.c */
 	struct rv_req req;             /* too large for a stack */
 	int result;
@@ -116,9 +116,12 @@ void rv_keep_load(struct rv_keeper *keeper);
 /* followers.c: those whose owners have died are rung no more. */
 void rv_keep_forget_followers(struct rv_keeper *keeper);
 
-/* resume.c: removes some of what jobs that are over have left; forgets where it was. */
+/* admit.c: which pools are to wait, told to the supervisor; whether this one was. */
+void rv_keep_admit(struct rv_keeper *keeper);
+bool rv_keep_waits(const struct rv_keeper *keeper, const struct rv_conf_pool *pool);
+
+/* resume.c: removes some of what jobs that are over have left. */
 void rv_keep_resume(struct rv_keeper *keeper);
-void rv_keep_resume_end(struct rv_keeper *keeper);
 
 /* offers.c: a connection (taken) that hands jobs over. */
 void rv_keep_on_submit(struct rv_keeper *keeper, int fd);
@@ -130,7 +133,7 @@ void rv_keep_offers_end(struct rv_keeper *keeper);
 
 /* tick.c: the second: TICK, the safety poll, the checkpoint, who blocks the writers. */
 void rv_keep_tick(struct rv_keeper *keeper);
-/* tick.c: how many jobs there are, and when the next one is due. */
+/* tick.c: how many jobs there are, when the next one is due. */
 void rv_keep_read_totals(struct rv_keeper *keeper);
 /* tick.c: now; notes time in which we did not run at all: stopped, suspended, starved. */
 int64_t rv_keep_note_time(struct rv_keeper *keeper);

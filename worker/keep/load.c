@@ -47,7 +47,8 @@ void rv_keep_load(struct rv_keeper *keeper)
 		struct sum sum = {.pool = &conf->pools[i]};
 		int64_t age = 0;
 
-		if (sum.pool->workers.min == sum.pool->workers.max)
+		if (sum.pool->workers.min == sum.pool->workers.max ||
+		    rv_keep_waits(keeper, sum.pool)) /* more workers would wait as well */
 			continue;
 		if (keeper->ready > 0 &&
 		    !rv_keep_survives(keeper,

@@ -20,6 +20,7 @@
 #include "conf/conf.h"
 #include "keep/keeper.h"
 #include "obs/log.h"
+#include "obs/resume.h"
 #include "os/fd.h"
 #include "os/sig.h"
 
@@ -150,8 +151,10 @@ static void on_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_QUIET:
 	case RV_SUP_RESUME:
 	case RV_SUP_CANCEL:
+	case RV_SUP_WAIT:
 	case RV_SUP_READY:
 	case RV_SUP_TICK:
+	case RV_SUP_ADMIT:
 	case RV_SUP_LOAD:
 	case RV_SUP_STUCK:
 	case RV_SUP_HUNG:
@@ -245,7 +248,7 @@ static void work(struct rv_keeper *keeper)
 static void end(struct rv_keeper *keeper)
 {
 	rv_keep_offers_end(keeper);
-	rv_keep_resume_end(keeper);
+	rv_resume_walk_end(&keeper->resume);
 	rv_child_link_stop(&keeper->link);
 	rv_loop_timer_stop(&keeper->tick);
 	rv_loop_timer_stop(&keeper->due);

@@ -27,8 +27,3 @@ void rv_keep_resume(struct rv_keeper *keeper)
 	rv_resume_walk(&keeper->resume, keeper->child.conf->reeve.state_dir, LOOKS, is_over,
 		       keeper);
 }
-
-void rv_keep_resume_end(struct rv_keeper *keeper)
-{
-	rv_resume_walk_end(&keeper->resume);
-}

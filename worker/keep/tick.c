@@ -194,6 +194,8 @@ void rv_keep_tick(struct rv_keeper *keeper)
 	if (!keeper->ending && keeper->cron_due_us != 0 && rv_wall_us() >= keeper->cron_due_us)
 		rv_keep_cron(keeper);
 	if (!keeper->ending)
+		rv_keep_admit(keeper);
+	if (!keeper->ending)
 		rv_keep_load(keeper);
 	if (!keeper->ending)
 		rv_keep_judge(keeper);

@@ -56,7 +56,8 @@ void rv_claim_took(struct rv_worker *worker, int64_t took_us, bool quick)
 
 static bool may_claim(const struct rv_worker *worker)
 {
-	return !worker->quiet && !worker->draining && worker->turn.phase == RV_TURN_NONE &&
+	return !worker->quiet && !worker->waits && !worker->draining &&
+	       worker->turn.phase == RV_TURN_NONE &&
 	       atomic_load(&worker->child->area.head->epoch_ok) != 0;
 }
 
@@ -242,7 +243,8 @@ int rv_claim(struct rv_worker *worker)
 	if (worker->next < worker->nclaimed)
 		INV(worker->turn.phase != RV_TURN_NONE);
 	if (may_claim(worker))
-		want = rv_batch_next(worker->batch, worker->more, (unsigned)worker->pool->workers.max);
+		want = rv_batch_next(worker->batch, worker->more,
+				     (unsigned)worker->pool->workers.max);
 	if (want > 1 && !have_words(worker))
 		want = 1;
 	if (want == 0 && worker->nacks == 0)

@@ -42,7 +42,9 @@ static const char *state_of(const struct rv_worker *worker)
 		return "draining";
 	if (worker->turn.phase != RV_TURN_NONE)
 		return "running";
-	return worker->quiet ? "quiet" : "idle";
+	if (worker->quiet)
+		return "quiet";
+	return worker->waits ? "waits" : "idle";
 }
 
 static void reopen(void)
@@ -75,6 +77,11 @@ void rv_drain_message(void *ctx, const struct rv_sup_msg *msg)
 		rv_claim_woken(worker);
 		rv_log(RV_LOG_INFO, RV_EV_worker_resumed, "claiming again");
 		break;
+	case RV_SUP_WAIT:
+		worker->waits = msg->a != 0;
+		if (!worker->waits)
+			rv_claim_woken(worker);
+		break;
 	case RV_SUP_REOPEN:
 		reopen();
 		break;
@@ -92,6 +99,7 @@ void rv_drain_message(void *ctx, const struct rv_sup_msg *msg)
 	case RV_SUP_SUBMIT:
 	case RV_SUP_READY:
 	case RV_SUP_TICK:
+	case RV_SUP_ADMIT:
 	case RV_SUP_LOAD:
 	case RV_SUP_STUCK:
 	case RV_SUP_HUNG:

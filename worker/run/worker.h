@@ -36,6 +36,7 @@ struct rv_worker {
 	struct rv_area_word *words; /* the same: of prefetched jobs */
 	/* what we were told */
 	bool quiet, draining, stopping;
+	bool waits; /* its pool is over its bounds: nothing is claimed for now */
 	/* claim.c */
 	bool idle; /* the bit is set and the look after it found nothing */
 	struct rv_batch *batch;

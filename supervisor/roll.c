@@ -87,7 +87,11 @@ void rv_roll_note(struct rv_sup *sup, const struct rv_child *child, enum rv_reas
 #ifdef RV_MUTANT_ROLL_NEVER_GIVEN_UP
 	pool->roll.failures = -1000;
 #endif
-	if (pool->roll.state != RV_ROLL_ON || ++pool->roll.failures < RV_ROLL_FAILURES_MAX)
+	if (pool->roll.state != RV_ROLL_ON)
+		return;
+	/* One that is not started again will not come up another time. */
+	if (++pool->roll.failures < RV_ROLL_FAILURES_MAX && reason != RV_REASON_CONFIG &&
+	    pool->is_restarted)
 		return;
 	if (happens(sup, pool, EVENT_FAILED))
 		rv_log_with(RV_LOG_ERROR, RV_EV_pool_roll_failed,

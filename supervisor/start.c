@@ -22,6 +22,7 @@
 #include "supervisor/control.h"
 #include "supervisor/doorbell.h"
 #include "supervisor/group.h"
+#include "supervisor/main.h"
 #include "supervisor/oom.h"
 #include "supervisor/place.h"
 #include "supervisor/reload.h"
@@ -33,6 +34,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -299,10 +301,31 @@ int rv_sup_loop(struct rv_sup *sup, struct rv_why *why)
 	return rv_signals_open(sup, why);
 }
 
+/*
+ * The path of this program, at which another may lie one day: as it was called, for the name may be
+ * a link that is to lead elsewhere then; else as the kernel has it.
+ */
+static void find_self(struct rv_sup *sup, const char *name)
+{
+	char here[PATH_MAX] = "";
+	struct stat ours;
+	struct stat there;
+	int n;
+
+	if (name && strchr(name, '/') && (name[0] == '/' || getcwd(here, sizeof here))) {
+		n = snprintf(sup->self, sizeof sup->self, "%s%s%s", here,
+			     here[0] != '\0' ? "/" : "", name);
+		if (n > 0 && (size_t)n < sizeof sup->self && stat(sup->self, &there) == 0 &&
+		    stat("/proc/self/exe", &ours) == 0 && ours.st_dev == there.st_dev &&
+		    ours.st_ino == there.st_ino)
+			return;
+	}
+	n = (int)readlink("/proc/self/exe", sup->self, sizeof sup->self - 1);
+	sup->self[n > 0 ? n : 0] = '\0';
+}
+
 void rv_sup_init(struct rv_sup *sup, const struct rv_options *options)
 {
-	ssize_t n;
-
 	*sup = (struct rv_sup){
 		.options = options,
 		.conf_fd = -1,
@@ -315,9 +338,7 @@ void rv_sup_init(struct rv_sup *sup, const struct rv_options *options)
 		.upgrade = {.checker = {.pidfd = -1}, .words_fd = -1},
 	};
 	(void)rv_oom_killed_since(&sup->oom_kills);
-	/* By its path, not as /proc/self/exe: another program may lie there one day. */
-	n = readlink("/proc/self/exe", sup->self, sizeof sup->self - 1);
-	sup->self[n > 0 ? n : 0] = '\0';
+	find_self(sup, options->argv[0]);
 }
 
 int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_conf *conf,

@@ -323,7 +323,9 @@ int64_t rv_upgrade_step(struct rv_sup *sup, int64_t now_us)
 		if (rv_upgrade_has_checker(sup))
 			(void)seam->signal(seam->ctx, &upgrade->checker, SIGKILL, false);
 		end(sup, sup->mode != RV_MODE_RUN ? "reeved is ending, or begins anew"
-						  : "it did not answer in time");
+			 : upgrade->state == RV_UPGRADE_GOING
+				 ? "somebody does not read what he asked for"
+				 : "it did not answer in time");
 		return 0;
 	}
 	if (upgrade->state == RV_UPGRADE_GOING)

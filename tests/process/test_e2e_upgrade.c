@@ -83,3 +83,23 @@ Test(e2e_upgrade, killed_right_after_it_is_a_killed_supervisor)
 	cr_assert(eq(int, rv_e2e_view(e, job)->crashes, 0));
 	rv_e2e_end(e);
 }
+
+/* The lock is the one it had: nobody gets in, before, while or after. */
+Test(e2e_upgrade, a_second_daemon_stays_out)
+{
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	rv_e2e_start(e);
+	for (int i = 0; i < 3; i++) {
+		char ini[400];
+		const char *second[] = {rv_e2e_program("reeved"), "-c", ini, NULL};
+		struct rv_test_start how = {.argv = second};
+		struct rv_test_child child;
+
+		(void)snprintf(ini, sizeof ini, "%s/reeve.ini", e->dir);
+		rv_test_start(&how, &child);
+		cr_assert(eq(int, rv_test_finish(&child, RV_E2E_WAIT_MS), 75));
+		rv_test_end(&child);
+		cr_assert(eq(int, rv_e2e_reeve(e, "upgrade", NULL), 0));
+	}
+	rv_e2e_end(e);
+}

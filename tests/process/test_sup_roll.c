@@ -329,3 +329,20 @@ Test(sup_roll, who_leaves_for_want_of_work_is_not_hurried)
 	rv_fake_down(&fake);
 	cr_assert(eq(int, rv_fake_count(&fake, "STOP 1 0"), 1));
 }
+
+/* Exit 78 waits for a reload: there will be no second try that could be counted. */
+Test(sup_roll, a_newcomer_that_is_not_started_again_ends_it_too)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 3);
+	rv_fake_up(&fake, 3);
+	rv_fake_orders(&fake, "worker", "exit 78\n");
+	told(&fake, RESTART);
+	rv_fake_await_err(&fake, "the 2 old ones are kept");
+	rv_fake_await_status(&fake, "pool.alive", "2");
+	rv_fake_orders(&fake, "worker", "ready\n");
+	told(&fake, RESTART);
+	rv_fake_await_err(&fake, "pool default: all its workers are replaced");
+	rv_fake_down(&fake);
+}

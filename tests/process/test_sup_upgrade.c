@@ -270,6 +270,34 @@ Test(sup_upgrade, a_program_that_cannot_changes_nothing)
 	rv_fake_down(&fake);
 }
 
+/* Started by a link that leads to another release now: that is the one. */
+Test(sup_upgrade, a_link_is_followed_anew)
+{
+	struct rv_fake fake;
+	static char link[600];
+	char exe[700] = "";
+	const char *path;
+
+	rv_fake_new(&fake, 1);
+	path = copy_of_reeved(&fake);
+	(void)snprintf(link, sizeof link, "%s/current", fake.dir);
+	cr_assert(eq(int, symlink(path, link), 0));
+	fake.program = link;
+	rv_fake_up(&fake, 1);
+	cr_assert(eq(int, copy(path, rv_test_path("%s/other", fake.dir)), 0));
+	cr_assert(eq(int,
+		     symlink(rv_test_path("%s/other", fake.dir), rv_test_path("%s/next", fake.dir)),
+		     0));
+	cr_assert(eq(int, rename(rv_test_path("%s/next", fake.dir), link), 0));
+	told(&fake, UPGRADE);
+	all_replaced(&fake, 1);
+	cr_assert(lt(long, 0,
+		     (long)readlink(rv_test_path("/proc/%d/exe", (int)fake.child.pid), exe,
+				    sizeof exe - 1)));
+	rv_assert_has(exe, "/other");
+	rv_fake_down(&fake);
+}
+
 Test(sup_upgrade, one_that_does_not_answer_is_given_up)
 {
 	struct rv_fake fake;

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "obs/output.h"
 #include "out.h"
+#include "pick.h"
 #include "wire/json.h"
 
 #include <stdio.h>
@@ -103,10 +104,25 @@ static void print_gap(struct rv_emit *emit, int64_t dropped)
 	emit->last[emit->split] = '\n';
 }
 
+static void print_line(void *ctx, int stream, const char *data, size_t size)
+{
+	struct rv_output_record record = {
+		.stream = (enum rv_output_stream)stream, .data = data, .size = size};
+
+	if (print_bytes(ctx, &record) != RV_OK)
+		return; /* no memory for one line: the next may do */
+}
+
 int rv_emit_record(struct rv_emit *emit, const struct rv_output_record *record)
 {
 	if (emit->silent)
 		return RV_OK;
+	if (emit->pick && record->stream == RV_OUTPUT_DROPPED) {
+		emit->pick->dropped += record->dropped;
+		return RV_OK;
+	}
+	if (emit->pick && record->stream != RV_OUTPUT_PROGRESS)
+		return rv_pick_record(emit->pick, record, print_line, emit);
 	switch (record->stream) {
 	case RV_OUTPUT_STDOUT:
 	case RV_OUTPUT_STDERR:
@@ -122,8 +138,11 @@ int rv_emit_record(struct rv_emit *emit, const struct rv_output_record *record)
 
 int rv_emit_flush(struct rv_emit *emit)
 {
-	int err = flush_part(emit, 0);
+	int err;
 
+	if (emit->pick)
+		rv_pick_flush(emit->pick, print_line, emit);
+	err = flush_part(emit, 0);
 	return err ? err : flush_part(emit, 1);
 }
 

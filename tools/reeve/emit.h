@@ -11,12 +11,14 @@
 
 struct rv_out;
 struct rv_output_record;
+struct rv_pick;
 
 struct rv_emit {
 	const struct rv_out *out; /* borrowed */
 	bool raw;                 /* no escaping on a terminal */
 	bool split;  /* the job's stderr onto ours, remarks too (run); else all on stdout */
 	bool silent; /* print nothing */
+	struct rv_pick *pick;     /* some lines only; NULL: all.  Borrowed */
 	unsigned char part[2][4]; /* the begin of a character whose rest is to come, by stream */
 	size_t npart[2];
 	char last[2]; /* the last byte printed, by stream */

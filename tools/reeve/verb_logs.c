@@ -4,6 +4,7 @@
 #include "follow.h"
 
 #include "interrupt.h"
+#include "pick.h"
 #include "store/read.h"
 #include "verb.h"
 #include "wire/json.h"
@@ -58,7 +59,21 @@ static int print_json(struct rv_cli *cli, int64_t id, int run)
 	return rv_cli_json(cli, object);
 }
 
-static int print_run(struct rv_cli *cli, int64_t id, int run)
+static struct rv_pick *wanted(struct rv_pick *pick)
+{
+	return pick->is_on ? pick : NULL;
+}
+
+/* 0, or 1 when there was something to be found and was not. */
+static int found(const struct rv_pick *pick)
+{
+	if (pick->dropped > 0)
+		rv_cli_note("%lld bytes in between were not kept; their lines are not counted",
+			    (long long)pick->dropped);
+	return pick->has_regex && pick->fitting == 0 ? 1 : 0;
+}
+
+static int read_run(struct rv_cli *cli, int64_t id, int run, struct rv_pick *pick)
 {
 	struct rv_follow follow;
 	bool any = false;
@@ -66,17 +81,35 @@ static int print_run(struct rv_cli *cli, int64_t id, int run)
 
 	rv_follow_init(&follow, cli, id);
 	follow.emit.raw = rv_args_has(&cli->args, RV_OPT_RAW);
+	follow.emit.pick = wanted(pick);
 	if (run > 0)
 		err = rv_follow_run(&follow, run, &any);
+	if (!err)
+		err = rv_emit_flush(&follow.emit);
 	rv_follow_fini(&follow);
-	if (err && err != RV_E_CLOSED)
-		return rv_cli_fail(cli, err);
-	if (!any && run == 0)
-		rv_cli_note("job %lld has not run yet", (long long)id);
-	return 0;
+	return err;
 }
 
-static int follow_job(struct rv_cli *cli, int64_t id, int run)
+static int print_run(struct rv_cli *cli, int64_t id, int run, struct rv_pick *pick)
+{
+	int err = RV_OK;
+
+	/* The last lines: how many are there? */
+	pick->counting = pick->tail > 0;
+	if (pick->counting)
+		err = read_run(cli, id, run, pick);
+	if (!err && pick->counting)
+		rv_pick_again(pick);
+	if (!err)
+		err = read_run(cli, id, run, pick);
+	if (err && err != RV_E_CLOSED)
+		return rv_cli_fail(cli, err);
+	if (run == 0)
+		rv_cli_note("job %lld has not run yet", (long long)id);
+	return err ? 0 : found(pick);
+}
+
+static int follow_job(struct rv_cli *cli, int64_t id, int run, struct rv_pick *pick)
 {
 	RV_AUTO(rv_interrupt_close) int signal_fd = -1;
 	struct rv_follow follow;
@@ -85,6 +118,7 @@ static int follow_job(struct rv_cli *cli, int64_t id, int run)
 
 	rv_follow_init(&follow, cli, id);
 	follow.emit.raw = rv_args_has(&cli->args, RV_OPT_RAW);
+	follow.emit.pick = wanted(pick);
 	if (!err && run > 0)
 		err = rv_follow_run(&follow, run, &any);
 	if (!err)
@@ -92,17 +126,28 @@ static int follow_job(struct rv_cli *cli, int64_t id, int run)
 	rv_follow_fini(&follow);
 	if (ended_by)
 		return 128 + ended_by;
-	return err && err != RV_E_CLOSED ? rv_cli_fail(cli, err) : 0;
+	if (err)
+		return err == RV_E_CLOSED ? 0 : rv_cli_fail(cli, err);
+	return found(pick);
 }
 
 int rv_verb_logs(struct rv_cli *cli)
 {
 	bool follows = rv_args_has(&cli->args, RV_OPT_FOLLOW);
 	bool final = false;
+	struct rv_pick pick;
 	int64_t run = 0;
 	int64_t id;
-	int err = rv_args_id(cli->args.words[0], &id, &cli->why);
+	int code;
+	int err = rv_pick_args(&pick, &cli->args, &cli->why);
 
+	if (!err)
+		err = rv_args_id(cli->args.words[0], &id, &cli->why);
+	if (!err && cli->json && pick.is_on)
+		err = rv_fail(&cli->why, RV_E_USAGE,
+			      "--json goes with none of --grep, --lines, --tail");
+	if (!err && follows && pick.tail > 0)
+		err = rv_fail(&cli->why, RV_E_USAGE, "-f does not go with --tail");
 	if (!err && follows && (cli->json || rv_args_has(&cli->args, RV_OPT_ATTEMPT)))
 		err = rv_fail(&cli->why, RV_E_USAGE, "-f goes with neither --json nor --attempt");
 	if (!err)
@@ -110,8 +155,13 @@ int rv_verb_logs(struct rv_cli *cli)
 	if (!err)
 		err = choose_run(cli, id, &run, &final);
 	if (err)
-		return rv_cli_fail(cli, err);
-	if (cli->json)
-		return print_json(cli, id, (int)run);
-	return follows && !final ? follow_job(cli, id, (int)run) : print_run(cli, id, (int)run);
+		code = rv_cli_fail(cli, err);
+	else if (cli->json)
+		code = print_json(cli, id, (int)run);
+	else if (follows && !final)
+		code = follow_job(cli, id, (int)run, &pick);
+	else
+		code = print_run(cli, id, (int)run, &pick);
+	rv_pick_fini(&pick);
+	return code;
 }

@@ -11,12 +11,21 @@
 
 #include <stdio.h>
 
+/*
+ * What a job waits for begins all the same, one for each that waits: else a job that has the memory
+ * would wait for a job that waits for the memory.
+ */
+static bool heeds(const struct rv_child *child)
+{
+	return child->pool != RV_POOL_NONE && !child->is_nested;
+}
+
 static void tell_all(struct rv_sup *sup, int pool)
 {
 	for (size_t i = 1; i < sup->nslots; i++) {
 		struct rv_child *child = &sup->children[i];
 
-		if (child->pool == pool && rv_life_has_process(child->life))
+		if (child->pool == pool && heeds(child) && rv_life_has_process(child->life))
 			(void)rv_child_tell(child, RV_SUP_WAIT, sup->pools[pool].waits, 0);
 	}
 }
@@ -57,7 +66,7 @@ void rv_admit_heard(struct rv_sup *sup, uint64_t token, bool waits, const unsign
 void rv_admit_born(struct rv_sup *sup, struct rv_child *child)
 {
 	PRE(child->chan >= 0);
-	if (child->pool != RV_POOL_NONE && sup->pools[child->pool].waits)
+	if (heeds(child) && sup->pools[child->pool].waits)
 		(void)rv_child_tell(child, RV_SUP_WAIT, 1, 0);
 }
 

@@ -89,8 +89,11 @@ static void wake_one(struct rv_sup *sup, int pool, bool is_nested)
 
 static void answer(struct rv_sup *sup, int pool)
 {
-	rv_pools_rung(sup, pool);
-	wake_one(sup, pool, false);
+	if (sup->pools[pool].hold == RV_HOLD_NONE) {
+		rv_pools_rung(sup, pool);
+		wake_one(sup, pool, false);
+	}
+	/* Of a pool that is drained as well: what has begun ends with what it waits for. */
 	wake_one(sup, pool, true);
 }
 
@@ -103,7 +106,7 @@ static void ring(struct rv_sup *sup, uint64_t token)
 		return;
 	}
 	for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
-		if (sup->pools[p].is_used && sup->pools[p].hold == RV_HOLD_NONE &&
+		if (sup->pools[p].is_used && sup->pools[p].hold != RV_HOLD_QUIET &&
 		    serves(&sup->pools[p], token))
 			answer(sup, p);
 	}

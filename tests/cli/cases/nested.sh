@@ -39,6 +39,17 @@ X
 cat >runner.sh <<-'X'
 	reeve run slow dir="$1"
 X
+cat >big.sh <<-'X'
+	ballast=$(head -c 100000000 /dev/zero | tr '\0' x)
+	until reeve status --json | grep -o '"name":"tight"[^}]*' | grep -v '"waits":null' >"$1/tight"; do sleep 0.1; done
+	reeve run -q tight -- true
+	echo "${#ballast}"
+X
+cat >twice.sh <<-'X'
+	id=$(reeve add slow dir="$1")
+	reeve wait "$id"
+	reeve run -q later -- true
+X
 cat >library.sh <<-'X'
 	"$1/wait" 60 "$("$1/enqueue" deep n=0)"
 X
@@ -52,6 +63,10 @@ cat >r.ini <<-INI
 	[pool:default]
 	workers = 1
 	queues = default, later
+	[pool:tight]
+	workers = 1
+	queues = tight
+	max_rss_total = 60M
 	[defaults]
 	env = PATH=$PATH
 	[task:deep]
@@ -75,6 +90,11 @@ cat >r.ini <<-INI
 	command = sh $work/orphan.sh \${arg.dir}
 	[task:runner]
 	command = sh $work/runner.sh \${arg.dir}
+	[task:big]
+	queue = tight
+	command = sh $work/big.sh \${arg.dir}
+	[task:twice]
+	command = sh $work/twice.sh \${arg.dir}
 	[task:library]
 	command = sh $work/library.sh $work
 	[task:sub]
@@ -188,6 +208,28 @@ expect 1 timeout 60 reeve wait "$parent" $((parent + 1))
 expect 0 reeve show $((parent + 1)) --json
 json state:text=cancelled
 only
+
+# A parent that has all the memory of its pool does not wait for a child that waits for memory.
+expect 0 timeout 120 reeve run big dir="$work"
+is "$out" 100000000
+grep -q tight tight || fail "the pool was never over its bound"
+
+# A pool that is drained ends what it has begun, with all that this waits for, and nothing else.
+rm -f slow.runs
+expect 0 reeve add twice dir="$work"
+parent=$out
+until grep -q run slow.runs 2>/dev/null; do kill -0 "$daemon" || break; done
+expect 0 reeve add -q later -- true
+other=$out
+expect 0 reeve pool drain default
+touch go
+expect 0 timeout 60 reeve wait "$parent"
+expect 0 reeve show "$other" --json
+json state:text=ready
+expect 0 reeve pool resume default
+expect 0 timeout 60 reeve wait "$other"
+only
+rm -f go slow.runs
 
 # By hand, from a program that hands nothing down, and misused.
 expect 0 reeve add --delay 1h -- true

@@ -13,7 +13,7 @@ while read -r verb; do
 	"batch show" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;
 	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
 	"pool scale") word="default 2" ;;
-	"dlq import") word=file ;;
+	"dlq import" | "db restore") word=file ;;
 	"cron ls") ;;
 	"cron add") word="x @daily job" ;;
 	cron*) word=x ;;

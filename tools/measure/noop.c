@@ -1,6 +1,6 @@
 /*
- * The cheapest module there can be, for `tools/bench handlers`: each job is done at once, or all that
- * are there (BATCH).  Loaded by reeve-runner.
+ * The cheapest module there can be, for `tools/bench handlers`: each job is done at once, or all
+ * that are there (BATCH).  Loaded by reeve-runner.
  */
 #include "runner/reeve_module.h"
 

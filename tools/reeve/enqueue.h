@@ -21,6 +21,9 @@ void rv_enqueue_note(struct rv_cli *cli);
  */
 int rv_enqueue_args(struct rv_cli *cli, bool once, struct rv_submit_jobs *one) RV_MUST_CHECK;
 
+/* --dry-run: what it would be, and nothing is stored; the program's exit code. */
+int rv_enqueue_dry(struct rv_cli *cli);
+
 /* add --from-file: the program's exit code. */
 int rv_enqueue_file(struct rv_cli *cli, const char *path) RV_MUST_CHECK;
 

@@ -85,6 +85,8 @@ int rv_verb_add(struct rv_cli *cli)
 
 	if (file)
 		return rv_enqueue_file(cli, file);
+	if (rv_args_has(&cli->args, RV_OPT_DRY_RUN))
+		return rv_enqueue_dry(cli);
 	err = rv_enqueue_args(cli, false, &one);
 	if (err)
 		return rv_cli_fail(cli, err);

@@ -55,12 +55,23 @@ static int exit_code_of(const struct rv_follow *follow)
 	return follow->exit_code > 0 ? follow->exit_code : EXIT_REEVE;
 }
 
-/* --json: nothing is streamed; the job and its output are one object at the end. */
+static int attempt_json(void *ctx, const struct rv_attempt_view *view)
+{
+	json_t *attempt = rv_view_attempt(view);
+
+	return attempt && json_array_append_new(ctx, attempt) == 0 ? RV_OK : RV_E_NOMEM;
+}
+
+/*
+ * --json: nothing is streamed; the job, its attempts with what they used, and the output of the
+ * last one are one object at the end.
+ */
 static int print_json(struct rv_cli *cli, const struct rv_follow *follow)
 {
 	struct rv_job_view view;
 	json_t *object = rv_cli_object();
 	json_t *output = NULL;
+	RV_AUTO(rv_json_free) json_t *attempts = json_array();
 	RV_AUTO(rv_json_free) json_t *job = NULL;
 	int err = object ? rv_store_job(cli->client.store, follow->job, &view) : RV_E_NOMEM;
 
@@ -68,8 +79,16 @@ static int print_json(struct rv_cli *cli, const struct rv_follow *follow)
 		job = rv_view_job(&view);
 		err = job && json_object_update(object, job) == 0 ? RV_OK : RV_E_NOMEM;
 	}
+	int runs = err ? 0 : view.runs; /* the view goes with the next look */
+
 	if (!err)
-		err = rv_follow_json(cli, follow->job, view.runs, &output);
+		err = attempts ? rv_store_attempts(cli->client.store, follow->job, attempt_json,
+						   attempts)
+			       : RV_E_NOMEM;
+	if (!err)
+		err = rv_json_set_new(object, "attempts", json_incref(attempts));
+	if (!err)
+		err = rv_follow_json(cli, follow->job, runs, &output);
 	if (!err)
 		err = rv_json_set_new(object, "output", output);
 	if (err) {
@@ -85,8 +104,11 @@ int rv_verb_run(struct rv_cli *cli)
 	struct rv_follow follow;
 	int64_t id = 0;
 	struct rv_submit_jobs one = {.ret_ids = &id};
-	int err = rv_enqueue_args(cli, true, &one);
+	int err;
 
+	if (rv_args_has(&cli->args, RV_OPT_DRY_RUN))
+		return rv_enqueue_dry(cli);
+	err = rv_enqueue_args(cli, true, &one);
 	if (err) /* nothing was stored: these are the codes of `add` */
 		return rv_cli_fail(cli, err);
 	rv_enqueue_note(cli);

@@ -286,6 +286,20 @@ static uint32_t look(struct mem_store *m, struct mem_gate *gate)
 	return look_at_reserver(m, gate, &granted) ? granted : look_at_head(m, gate);
 }
 
+/* The keeper goes on with it; where nobody waits, with the line of who starved and needs it. */
+static void put_off(struct mem_store *m, struct mem_gate *gate)
+{
+	struct mem_job *j = rv_memory_reserver(m);
+	struct rv_needs needs;
+
+	shut(m, gate, rv_memory_gate_head(m, gate->name) ? m->wall_us : 0);
+	if (!j)
+		return;
+	rv_memory_needs(m, j, &needs);
+	if (rv_need_of(&needs, gate->name))
+		shut(m, gate_named(m, j->gate), m->wall_us);
+}
+
 uint32_t rv_memory_grant(struct mem_store *m)
 {
 	struct mem_gate *gate;
@@ -294,8 +308,8 @@ uint32_t rv_memory_grant(struct mem_store *m)
 	for (uint32_t looks = 0; (gate = open_gate(m)); looks++) {
 		if (looks < RV_GRANT_MAX)
 			granted += look(m, gate);
-		else /* the keeper goes on */
-			shut(m, gate, m->wall_us);
+		else
+			put_off(m, gate);
 	}
 	return granted;
 }

@@ -190,6 +190,33 @@ static bool open_gate(const struct rv_sqlite *s, size_t *ret_index)
 	return found;
 }
 
+/*
+ * The keeper goes on with it, at once.  Where nobody waits there is nothing to go on with, unless
+ * it is kept for who starved: then it is looked at where that one stands.
+ */
+static int put_off(struct rv_sqlite *s, size_t index)
+{
+	const struct rv_sqlite_reserver *reserver;
+	struct rv_sqlite_place place = {.id = 0};
+	struct rv_sqlite_caller c = {.place = &place};
+	char line[RV_GATE_MAX];
+	size_t at = 0;
+	int err = rv_sqlite_reserver(s, &reserver);
+
+	if (err != RV_OK)
+		return err;
+	shut(s, index, s->gates[index].waiting > 0 ? s->now_us : 0);
+	if (reserver->id == 0 || !rv_need_of(&reserver->needs, s->gates[index].name))
+		return RV_OK;
+	err = rv_sqlite_caller(s, reserver->id, &c, line);
+	if (err == RV_OK)
+		err = rv_sqlite_gate(s, line, &at);
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+	shut(s, at, s->now_us);
+	return RV_OK;
+}
+
 int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted)
 {
 	uint32_t granted = 0;
@@ -204,8 +231,8 @@ int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted)
 			break;
 		if (looks < RV_GRANT_MAX)
 			err = look(s, index, &granted);
-		else /* the keeper goes on */
-			shut(s, index, s->now_us);
+		else
+			err = put_off(s, index);
 	}
 	*ret_granted = granted;
 	return err;

@@ -13,7 +13,7 @@
 #include "base/check.h"
 
 #define RV_OFFERS_MAX   256              /* connections */
-#define RV_OFFERS_LINES RV_LIMIT(128, 2) /* of one transaction … */
+#define RV_OFFERS_LINES RV_LIMIT(128, 4) /* of one transaction … */
 #define RV_OFFERS_JOBS  256              /* … some 10 ms of the write lock */
 #define RV_OFFERS_BYTES (1U << 20)       /* … to be parsed before it */
 

@@ -141,7 +141,7 @@ Test(offers, a_job_is_stored_and_then_told)
 /* The second passage of the point would kill it. */
 Test(offers, what_is_there_is_one_transaction)
 {
-	enum { CLIENTS = 20 };
+	enum { CLIENTS = RV_LIMIT(20, 4) }; /* of one round: RV_OFFERS_LINES */
 	int fds[CLIENTS];
 	int last;
 

@@ -4,6 +4,7 @@
  */
 #include "process/worker_room.h"
 
+#include "base/check.h"
 #include "os/fd.h"
 #include "os/self.h"
 

@@ -356,11 +356,12 @@ static void begin(struct rv_sup *sup, struct rv_control *control)
 
 int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 {
-	struct rv_control *control;
+	struct rv_control *control = NULL;
 	int err = make(sup, &control, why);
 
 	if (err != RV_OK)
 		return err;
+	INV(control);
 	err = look_for_another(control->path, why);
 	if (err == RV_OK)
 		err = rv_sock_listen(control->path, sup->conf->reeve.group ? 0660 : 0600,
@@ -374,12 +375,13 @@ int rv_control_open(struct rv_sup *sup, struct rv_why *why)
 
 int rv_control_adopt(struct rv_sup *sup, struct rv_why *why)
 {
-	struct rv_control *control;
+	struct rv_control *control = NULL;
 	int err = make(sup, &control, why);
 
 	PRE(sup->control_fd >= 0);
 	if (err != RV_OK)
 		return err;
+	INV(control);
 	control->fd = sup->control_fd;
 	begin(sup, control);
 	return RV_OK;

@@ -8,6 +8,7 @@
  */
 #include "supervisor/handover.h"
 
+#include "base/attr.h"
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/check.h"
@@ -17,6 +18,7 @@
 #include "wire/json.h"
 #include "wire/sup.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,17 +37,99 @@ static const char states[] =
 #include "supervisor/roll_states.def"
 	"/ FREE SWEEPING UNCLEAN SWEPT SENT / CLEAN CRASH HUNG LOST / NONE QUIET DRAINED";
 
-#define PUT(name, field) good = good && rv_json_set_int(json, #name, (int64_t)(it->field)) == RV_OK;
+/* A row of handover.def: where the number stands in its struct, and what fits there. */
+struct field {
+	const char *name;
+	size_t offset;
+	size_t size;
+	bool is_signed;
+};
+
+#define TYPE(where, field) __typeof__(((struct where *)NULL)->field)
+#define FIELD(where, name, field)                                                                  \
+	{#name, offsetof(struct where, field), sizeof(TYPE(where, field)),                         \
+	 (TYPE(where, field)) - 1 < (TYPE(where, field))1},
+
+static const struct field sup_fields[] = {
+#define HAND_SUP(name, field)    FIELD(rv_sup, name, field)
+#define HAND_SUP_FD(name, field) FIELD(rv_sup, name, field)
+#include "supervisor/handover.def"
+};
+static const struct field pool_fields[] = {
+#define HAND_POOL(name, field) FIELD(rv_pool, name, field)
+#include "supervisor/handover.def"
+};
+static const struct field child_fields[] = {
+#define HAND_CHILD(name, field)    FIELD(rv_child, name, field)
+#define HAND_CHILD_FD(name, field) FIELD(rv_child, name, field)
+#include "supervisor/handover.def"
+};
+static const struct field restart_fields[] = {
+#define HAND_RESTART(name, field) FIELD(rv_restart, name, field)
+#include "supervisor/handover.def"
+};
+static const struct field obit_fields[] = {
+#define HAND_OBIT(name, field) FIELD(rv_obit, name, field)
+#include "supervisor/handover.def"
+};
+
+/* Where the low ${size} bytes of 64 bits begin. */
+#define LOW_END(size)                                                                              \
+	(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? (size_t)0 : sizeof(uint64_t) - (size))
+
+static int64_t load(const void *it, const struct field *field)
+{
+	const char *at = (const char *)it + field->offset;
+	uint64_t bits = 0;
+
+	PRE(field->size <= sizeof bits);
+	memcpy((char *)&bits + LOW_END(field->size), at, field->size);
+	if (field->is_signed && field->size < sizeof bits && bits >> (8 * field->size - 1) != 0)
+		bits |= UINT64_MAX << 8 * field->size;
+	return (int64_t)bits;
+}
+
+/* Whether it fits. */
+static bool store(void *it, const struct field *field, int64_t number)
+{
+	bool is_bool = field->size == sizeof(bool);
+
+	if (is_bool && number != 0 && number != 1)
+		return false;
+	memcpy((char *)it + field->offset, (const char *)&number + LOW_END(field->size),
+	       field->size);
+	return load(it, field) == number;
+}
+
+static bool put_fields(json_t *json, const void *it, const struct field *fields, size_t count)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < count; i++)
+		good = rv_json_set_int(json, fields[i].name, load(it, &fields[i])) == RV_OK;
+	return good;
+}
 
 /* A number that is not there, or does not fit where it belongs, is an error. */
-#define GET(name, field)                                                                           \
-	if (err == RV_OK)                                                                          \
-		err = rv_json_get_int(json, #name, &number, why);                                  \
-	if (err == RV_OK) {                                                                        \
-		it->field = (__typeof__(it->field))number;                                         \
-		if ((int64_t)it->field != number)                                                  \
-			err = rv_fail(why, RV_E_PARSE, #name " is out of its bounds");             \
+static int get_fields(const json_t *json, void *it, const struct field *fields, size_t count,
+		      struct rv_why *why)
+{
+	for (size_t i = 0; i < count; i++) {
+		int64_t number = 0;
+		int err = rv_json_get_int(json, fields[i].name, &number, why);
+
+		if (err != RV_OK)
+			return err;
+		if (!store(it, &fields[i], number))
+			return rv_fail(why, RV_E_PARSE, "%s is out of its bounds", fields[i].name);
 	}
+	return RV_OK;
+}
+
+#define PUT(what) good = good && put_fields(json, it, what##_fields, RV_ARRAY_LEN(what##_fields))
+#define GET(what)                                                                                  \
+	err = err == RV_OK ? get_fields(json, it, what##_fields, RV_ARRAY_LEN(what##_fields), why) \
+			   : err
 
 static json_t *restart_json(const struct rv_restart *it)
 {
@@ -55,8 +139,7 @@ static json_t *restart_json(const struct rv_restart *it)
 
 	PRE(it->times && it->filled <= RV_RESTART_BURST_MAX && it->next < RV_RESTART_BURST_MAX);
 
-#define HAND_RESTART PUT
-#include "supervisor/handover.def"
+	PUT(restart);
 	for (unsigned i = 0; good && i < it->filled; i++) {
 		unsigned at =
 			(it->next + RV_RESTART_BURST_MAX - it->filled + i) % RV_RESTART_BURST_MAX;
@@ -78,8 +161,7 @@ static json_t *pool_json(const struct rv_pool *it, int place)
 	bool good = json && rv_json_set_int(json, "place", place) == RV_OK &&
 		    rv_json_set_text(json, "name", it->name) == RV_OK;
 
-#define HAND_POOL PUT
-#include "supervisor/handover.def"
+	PUT(pool);
 	if (good)
 		return json;
 	json_decref(json);
@@ -106,9 +188,7 @@ static json_t *child_json(const struct rv_child *it)
 		    put_bytes(json, "last", it->words.last, it->words.nlast) &&
 		    rv_json_set_new(json, "restart", restart_json(&it->restart)) == RV_OK;
 
-#define HAND_CHILD    PUT
-#define HAND_CHILD_FD PUT
-#include "supervisor/handover.def"
+	PUT(child);
 	if (good)
 		return json;
 	json_decref(json);
@@ -120,8 +200,7 @@ static json_t *obit_json(const struct rv_obit *it)
 	json_t *json = json_object();
 	bool good = json && put_bytes(json, "words", it->words, it->nwords);
 
-#define HAND_OBIT PUT
-#include "supervisor/handover.def"
+	PUT(obit);
 	if (good)
 		return json;
 	json_decref(json);
@@ -163,9 +242,7 @@ static bool put_all(const struct rv_sup *it, json_t *json)
 	json_t *strangers = json_array();
 	bool good = put_lists(it, pools, children, obits, strangers);
 
-#define HAND_SUP    PUT
-#define HAND_SUP_FD PUT
-#include "supervisor/handover.def"
+	PUT(sup);
 	good = rv_json_set_new(json, "pools", pools) == RV_OK && good;
 	good = rv_json_set_new(json, "children", children) == RV_OK && good;
 	good = rv_json_set_new(json, "obits", obits) == RV_OK && good;
@@ -254,13 +331,11 @@ static int get_restart(const json_t *object, const char *name, struct rv_restart
 {
 	json_t *json = NULL;
 	json_t *times = NULL;
-	int64_t number = 0;
 	int err = rv_json_get_object(object, name, &json, why);
 
 	if (err == RV_OK)
 		err = rv_json_get_array(json, "times", &times, why);
-#define HAND_RESTART GET
-#include "supervisor/handover.def"
+	GET(restart);
 	if (err != RV_OK)
 		return err;
 	if (json_array_size(times) > RV_RESTART_BURST_MAX)
@@ -289,8 +364,7 @@ static int get_pool(struct rv_sup *sup, const json_t *json, struct rv_why *why)
 	it = &sup->pools[number];
 	it->is_used = true;
 	(void)snprintf(it->name, sizeof it->name, "%s", name);
-#define HAND_POOL GET
-#include "supervisor/handover.def"
+	GET(pool);
 	if (err == RV_OK && (it->hold >= RV_HOLDS || it->roll.state >= RV_ROLL_STATES ||
 			     it->min < 0 || it->max < it->min || it->wanted < 0))
 		err = rv_fail(why, RV_E_PARSE, "pool %s is no pool", name);
@@ -327,9 +401,7 @@ static int get_child(struct rv_sup *sup, const json_t *json, struct rv_why *why)
 		return rv_fail(why, RV_E_PARSE, "a child without a slot");
 	it = &sup->children[number];
 	(void)snprintf(it->name, sizeof it->name, "%s", name);
-#define HAND_CHILD    GET
-#define HAND_CHILD_FD GET
-#include "supervisor/handover.def"
+	GET(child);
 	if (err == RV_OK)
 		err = get_bytes(json, "last", it->words.last, sizeof it->words.last,
 				&it->words.nlast, why);
@@ -347,11 +419,9 @@ static int get_obit(struct rv_sup *sup, const json_t *json, struct rv_why *why)
 {
 	struct rv_obit what = {0};
 	struct rv_obit *it = &what;
-	int64_t number = 0;
 	int err = RV_OK;
 
-#define HAND_OBIT GET
-#include "supervisor/handover.def"
+	GET(obit);
 	if (err == RV_OK)
 		err = get_bytes(json, "words", it->words, sizeof it->words, &it->nwords, why);
 	if (err == RV_OK && (it->state <= RV_OBIT_FREE || it->state > RV_OBIT_SENT ||
@@ -387,14 +457,11 @@ static int get_stranger(struct rv_sup *sup, const json_t *item, struct rv_why *w
 static int get_sup(struct rv_sup *it, const json_t *json, struct rv_why *why)
 {
 	const char *file = "";
-	int64_t number = 0;
 	int err = rv_json_get_text(json, "file", &file, why);
 
 	err = err == RV_E_NOTFOUND ? RV_OK : err;
 	(void)snprintf(it->file, sizeof it->file, "%s", file);
-#define HAND_SUP    GET
-#define HAND_SUP_FD GET
-#include "supervisor/handover.def"
+	GET(sup);
 	return err;
 }
 

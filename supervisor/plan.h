@@ -12,8 +12,9 @@
 
 #define RV_POOL_NONE      (-1) /* of a slot: it is free */
 #define RV_PLAN_SLOTS_MAX 256
-#define RV_PLAN_POOLS_MAX (2 * RV_PLAN_SLOTS_MAX) /* each may have nested workers (nest.h) */
-#define RV_PLAN_KEEPER    0                       /* the keeper's slot */
+#define RV_PLAN_POOLS_MAX                                                                          \
+	((size_t)2 * RV_PLAN_SLOTS_MAX) /* each may have nested workers (nest.h) */
+#define RV_PLAN_KEEPER 0                /* the keeper's slot */
 
 enum rv_mode {
 	RV_MODE_RUN,

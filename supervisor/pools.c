@@ -148,9 +148,10 @@ const struct rv_pool *rv_pools_first(const struct rv_sup *sup, const struct rv_p
 
 struct rv_plan_pool rv_pools_plan(const struct rv_sup *sup, int p)
 {
-	const struct rv_pool *pool = &sup->pools[p];
+	const struct rv_pool *pool;
 
 	PRE(p >= 0 && p < RV_PLAN_SLOTS_MAX);
+	pool = &sup->pools[p];
 	if (!pool->is_used)
 		return (struct rv_plan_pool){0};
 	return (struct rv_plan_pool){

@@ -103,7 +103,8 @@ Test(conf, without_a_file, .fini = finish)
 	cr_assert(eq(sz, conf->pools[0].queues.count, 1));
 	cr_assert(is(conf->pools[0].queues.items[0], "default"));
 	cr_assert(eq(int, sched_getaffinity(0, sizeof(set), &set), 0));
-	cr_assert(eq(int, conf->pools[0].workers.max, CPU_COUNT(&set) > 200 ? 200 : CPU_COUNT(&set)));
+	cr_assert(
+		eq(int, conf->pools[0].workers.max, CPU_COUNT(&set) > 200 ? 200 : CPU_COUNT(&set)));
 	cr_assert(eq(i64, conf->pools[0].heartbeat_us, 5 * RV_S_US));
 	cr_assert(eq(i64, conf->pools[0].hang_timeout_us, 20 * RV_S_US));
 	cr_assert(eq(i64, conf->pools[0].lease_us, 30 * RV_S_US));

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/near.h"
 #include "conf/conf.h"
 #include "conf/words.h"
@@ -202,9 +203,11 @@ static int print_words(const struct dry *dry)
 static int unknown(struct rv_cli *cli, const char *name, struct rv_arena *arena)
 {
 	const struct rv_conf *conf = cli->client.conf;
-	const char **names = rv_arena_alloc(arena, (conf->ntasks + 1) * sizeof(*names));
+	const char **names;
 	const char *near;
 
+	PRE(conf);
+	names = rv_arena_alloc(arena, (conf->ntasks + 1) * sizeof(*names));
 	if (!names)
 		return RV_E_NOMEM;
 	for (size_t i = 0; i < conf->ntasks; i++)
@@ -234,7 +237,7 @@ int rv_enqueue_dry(struct rv_cli *cli)
 		if (!dry.task)
 			err = unknown(cli, new.job.task, &arena);
 	}
-	if (!err && !new.job.queue)
+	if (!err && dry.task && !new.job.queue)
 		new.job.queue = dry.task->queue;
 	if (!err)
 		err = make(&dry, &arena);

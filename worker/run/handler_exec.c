@@ -59,6 +59,9 @@ static bool ran_out_of_memory(const struct rv_exec *exec)
 {
 	if (exec->shot || (exec->exit.signo != SIGKILL && exec->exit.code != 128 + SIGKILL))
 		return false;
+#ifdef RV_MUTANT_KILL_IS_OOM
+	return true;
+#endif
 	count_ooms();
 	return oom_seen > exec->oom_kills;
 }

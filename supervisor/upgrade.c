@@ -85,7 +85,8 @@ static void end(struct rv_sup *sup, const char *error)
 	if (!happens(upgrade, EVENT_ENDED))
 		IMPOSSIBLE("no upgrade is on");
 	upgrade->ended = upgrade->attempt;
-	(void)snprintf(upgrade->error, sizeof upgrade->error, "%s", error ? error : "");
+	(void)snprintf(upgrade->error, sizeof upgrade->error, "%.*s",
+		       (int)sizeof upgrade->error - 1, error ? error : "");
 	if (error)
 		rv_log(RV_LOG_ERROR, RV_EV_daemon_not_upgraded,
 		       "reeved goes on as it is; it was not executed anew: %s", upgrade->error);

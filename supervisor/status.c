@@ -212,7 +212,7 @@ const char *rv_status_daemon(const struct rv_sup *sup)
 		return "reloading"; /* the store does not know the new tasks and queues yet */
 	if (rv_status_degraded(sup, NULL, NULL) > 0)
 		return "degraded";
-	if (sup->is_ready && keeper->ready_us == 0)
+	if (sup->is_ready && keeper->life != RV_LIFE_RUNNING) /* nor is one that hangs any use */
 		return "reloading";
 	return sup->is_ready ? "ready" : "starting";
 }

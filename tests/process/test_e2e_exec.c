@@ -273,7 +273,7 @@ static void count_ooms(const char *name)
 
 Test(e2e_exec, out_of_memory_is_told_apart_from_a_kill)
 {
-	static const char *const tasks =
+	static const char tasks[] =
 		"[pool:default]\nworkers = 1\n[task:t]\nmax_attempts = 1\nshell = yes\n"
 		"command = sleep 0.2; echo big >&2; printf 'oom_kill 4\\n' >'%s/vmstat'; kill -9 "
 		"$$\n"

@@ -395,6 +395,15 @@ Test(e2e_module, a_file_that_everybody_may_write_is_refused)
 }
 
 /* Its constructors run in the check: as root, as the user that the task has. */
+/* A build may lie where no other user can go. */
+static bool nobody_reaches_the_runner(void)
+{
+	bool can = seteuid(65534) == 0 && eaccess(rv_e2e_program("reeve-runner"), X_OK) == 0;
+
+	cr_assert(eq(int, seteuid(0), 0));
+	return can;
+}
+
 Test(e2e_module, root_checks_as_the_user_of_the_task)
 {
 	char path[340];
@@ -412,7 +421,10 @@ Test(e2e_module, root_checks_as_the_user_of_the_task)
 		   path);
 	if (geteuid() == 0) {
 		cr_assert(eq(int, rv_e2e_reeve(e, "config", "check", NULL), 78));
-		rv_assert_has(rv_buf_text(&e->out), "m.so: cannot be read: Permission denied");
+		rv_assert_has(rv_buf_text(&e->out),
+			      nobody_reaches_the_runner()
+				      ? "m.so: cannot be read: Permission denied"
+				      : "reeve-runner: Permission denied");
 	}
 	rv_e2e_fini(e);
 }

@@ -118,6 +118,14 @@ void rv_stats_cells(struct rv_table *table, const struct rv_stats_view *view, bo
 	quantile_cells(table, &span->run);
 }
 
+/* A bucket's upper end may lie above the most there was. */
+static int64_t memory_p95(const struct rv_stats *span)
+{
+	int64_t kib = rv_histogram_quantile(&span->rss, 950);
+
+	return kib < span->maxrss_kib ? kib : span->maxrss_kib;
+}
+
 static void memory_cell(struct rv_table *table, int64_t kib)
 {
 	char text[RV_FMT_SPACE];
@@ -133,7 +141,7 @@ void rv_stats_use_cells(struct rv_table *table, const struct rv_stats *span, int
 
 	rv_stats_time_cell(table, span->cpu_us);
 	rv_table_printf(table, RV_STYLE_NONE, "%lld%%", (long long)share);
-	memory_cell(table, rv_histogram_quantile(&span->rss, 950));
+	memory_cell(table, memory_p95(span));
 	memory_cell(table, span->maxrss_kib);
 }
 
@@ -190,8 +198,7 @@ int rv_stats_detail(const struct rv_stats_view *view, const struct rv_out *out)
 	times(&table, "run, in all", hour->run_us, ever->run_us);
 	quantiles(&table, "CPU", &hour->cpu, &ever->cpu);
 	times(&table, "CPU, in all", hour->cpu_us, ever->cpu_us);
-	memories(&table, "memory, p95", rv_histogram_quantile(&hour->rss, 950),
-		 rv_histogram_quantile(&ever->rss, 950));
+	memories(&table, "memory, p95", memory_p95(hour), memory_p95(ever));
 	memories(&table, "memory, the most", hour->maxrss_kib, ever->maxrss_kib);
 	err = rv_table_print(&table, out);
 	rv_table_fini(&table);

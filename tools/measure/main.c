@@ -23,7 +23,7 @@ static const struct {
 	{"ping", rv_measure_ping, 3},   {"added", rv_measure_added, 4},
 	{"draws", rv_measure_draws, 3}, {"lists", rv_measure_lists, 3},
 	{"spawn", rv_measure_spawn, 3}, {"submit", rv_measure_submit, 5},
-	{"pipe", rv_measure_pipe, 2},
+	{"pipe", rv_measure_pipe, 2},   {"child", rv_measure_child, 2},
 };
 
 void rv_measure_die(const char *what, const char *why)

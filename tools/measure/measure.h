@@ -23,6 +23,7 @@ int rv_measure_draws(int argc, char **argv);  /* DIR DRAWS */
 int rv_measure_lists(int argc, char **argv);  /* DIR JOBS */
 int rv_measure_spawn(int argc, char **argv);  /* COUNT PROCESSES */
 int rv_measure_submit(int argc, char **argv); /* INI PROCESSES SECONDS direct|daemon */
+int rv_measure_child(int argc, char **argv);  /* SOCKET: never returns */
 int rv_measure_pipe(int argc, char **argv);   /* AHEAD; prints answers: it is a handler */
 
 /* Prints why on stderr and exits 1: a measurement that failed has no figure. */

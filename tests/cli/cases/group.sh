@@ -78,8 +78,8 @@ wait $daemon
 
 # What belongs to another user is not ours to give: the commands are said, and the daemon works.
 mkdir -p theirs/run bin libexec
-cp "$build/bin/reeved" bin
-cp "$build"/libexec/reeve-* libexec
+install -m 0755 "$build/bin/reeved" bin
+install -m 0755 "$build"/libexec/reeve-* libexec
 chmod 755 bin libexec
 chown 1 theirs/run
 chgrp 1 theirs

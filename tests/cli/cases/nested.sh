@@ -106,7 +106,7 @@ unset NOTIFY_SOCKET
 reeved -c r.ini >daemon.log 2>&1 &
 daemon=$!
 export REEVE_CONFIG=$work/r.ini
-until reeve status >.status 2>&1; do kill -0 "$daemon" || fail "reeved is gone: $(cat daemon.log)"; done
+await daemon.log daemon.ready "$daemon"
 only() { # exactly one worker is left, when what it ran has ended
 	for ((i = 0; i < 500; i++)); do
 		[ "$("$bin" worker ls | grep -c '^default/')" = 1 ] && return

@@ -373,7 +373,21 @@ static int set_aside(const char *path, struct rv_restored *restored, struct rv_w
 	return err;
 }
 
-/* Above that of the copy and ${known}, that of the old store. */
+/* Without its database it would be taken for that of the next one of this name. */
+static int no_log(const char *path, struct rv_why *why)
+{
+	char log[RV_PATH_MAX + 8];
+	struct stat st;
+
+	PRE(strlen(path) < RV_PATH_MAX);
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	if (lstat(log, &st) != 0 || st.st_size == 0)
+		return RV_OK;
+	return rv_fail(why, RV_E_CONFLICT,
+		       "%s is the log of a store that is not there: move it away first", log);
+}
+
+/* Above that of the copy and ${known}, that of the old store; -1: nobody can tell. */
 static int raise_epoch(struct copy *copy, int64_t known, struct rv_restored *restored,
 		       struct rv_why *why)
 {
@@ -382,7 +396,7 @@ static int raise_epoch(struct copy *copy, int64_t known, struct rv_restored *res
 
 	(void)snprintf(sql, sizeof sql,
 		       "UPDATE tally SET epoch = max(epoch + %d, %lld) + 1 WHERE id = 0",
-		       restored->damaged ? LOST : 0, (long long)known);
+		       known < 0 ? LOST : 0, (long long)known);
 	rc = run(copy->db, sql);
 	if (rc == SQLITE_OK)
 		rc = number(copy->db, "SELECT count(*) FROM job", &restored->jobs);
@@ -440,14 +454,16 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 	struct rv_restored restored = {.damaged = false};
 	struct copy copy = {.path = ""};
 	struct rv_store *from = NULL;
-	int64_t epoch = 0;
+	int64_t epoch = -1;
 	struct stat st;
 	bool old = lstat(how->path, &st) == 0;
 	int err = rv_fs_plain_file(how->path, why);
 
 	if (err != RV_OK && err != RV_E_NOTFOUND)
 		return err;
-	err = open_copy(how, &from, why);
+	err = old ? RV_OK : no_log(how->path, why);
+	if (err == RV_OK)
+		err = open_copy(how, &from, why);
 	if (err == RV_OK)
 		err = prepare(how, from, &copy, why);
 	rv_store_close(from);

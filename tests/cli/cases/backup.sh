@@ -131,9 +131,19 @@ expect 0 reeve db check
 later=$(number "SELECT epoch FROM tally WHERE id = 0")
 [ "$later" -gt "$after" ] || fail "the epoch was $after and is $later"
 
-# None at all.
+# Its log without it would be read into the restored one.
+expect 0 reeve add -- true
+[ -s state/reeve.db-wal ] || fail "there is no log to leave behind"
+rm state/reeve.db
+expect 5 reeve db restore copy5.db
+errs "$work/state/reeve.db-wal is the log of a store that is not there: move it away first"
+is "$(find state -name 'reeve.db' -o -name '*.new-*' | wc -l)" 0
+
+# None at all: nobody can tell which fences it gave.
 rm -r state
 mkdir -m 700 state
 expect 0 reeve db restore copy5.db
+lost=$(number "SELECT epoch FROM tally WHERE id = 0")
+[ "$lost" -gt $((before + 1)) ] || fail "the epoch was $before and is $lost"
 is "$err" "reeve: what was done since then runs again when reeved is started"
 expect 0 reeve db check

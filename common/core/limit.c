@@ -91,13 +91,13 @@ bool rv_limits_sane(const struct rv_limits *limits)
 	       rate_sane(&limits->rate) && rate_sane(&limits->key_rate);
 }
 
-/* kind/a[/b] */
-static void name_gate(char *out, char kind, const char *a, const char *b)
+/* K/a[/b], its kind being K. */
+static void name_gate(char *out, enum rv_gate_kind kind, const char *a, const char *b)
 {
 	size_t size = strlen(a);
 
-	PRE(size < RV_NAME_MAX);
-	*out++ = kind;
+	PRE(size < RV_NAME_MAX && kind < RV_GATE_KINDS);
+	*out++ = "Kkqrt"[kind];
 	*out++ = '/';
 	memcpy(out, a, size + 1);
 	if (!b)
@@ -106,37 +106,49 @@ static void name_gate(char *out, char kind, const char *a, const char *b)
 	(void)snprintf(out + size + 1, RV_KEY_MAX, "%s", b);
 }
 
-static struct rv_need *add_need(struct rv_needs *needs, int64_t n, int64_t max)
+void rv_gate_own(enum rv_gate_kind kind, const char *queue, const char *task, const char *key,
+		 char ret_gate[RV_GATE_MAX])
+{
+	bool of_task = kind == RV_GATE_TASK || kind == RV_GATE_TASK_KEY;
+	bool of_key = kind == RV_GATE_TASK_KEY || kind == RV_GATE_QUEUE_KEY;
+
+	PRE(kind != RV_GATE_RESOURCE);
+	name_gate(ret_gate, kind, of_task ? task : queue, of_key ? key : NULL);
+}
+
+static struct rv_need *add_need(struct rv_needs *needs, enum rv_gate_kind kind, int64_t n,
+				int64_t max)
 {
 	struct rv_need *need = &needs->of[needs->count++];
 
 	PRE(needs->count <= RV_NEEDS_MAX);
+	need->kind = kind;
 	need->max = max;
 	need->n = max > 0 && n > max ? max : n;
 	need->rate = (struct rv_rate){0};
 	return need;
 }
 
-static void need_key(struct rv_needs *needs, char kind, const char *owner,
+static void need_key(struct rv_needs *needs, enum rv_gate_kind kind, const char *owner,
 		     const struct rv_limits *limits, const char *key)
 {
 	struct rv_need *need;
 
 	if (!key || key[0] == '\0' || (limits->key_concurrency == 0 && limits->key_rate.count == 0))
 		return;
-	need = add_need(needs, 1, limits->key_concurrency > 0 ? limits->key_concurrency : -1);
+	need = add_need(needs, kind, 1, limits->key_concurrency > 0 ? limits->key_concurrency : -1);
 	need->rate = limits->key_rate;
 	name_gate(need->gate, kind, owner, key);
 }
 
-static void need_all(struct rv_needs *needs, char kind, const char *owner,
+static void need_all(struct rv_needs *needs, enum rv_gate_kind kind, const char *owner,
 		     const struct rv_limits *limits)
 {
 	struct rv_need *need;
 
 	if (limits->concurrency == 0 && limits->rate.count == 0)
 		return;
-	need = add_need(needs, 1, limits->concurrency > 0 ? limits->concurrency : -1);
+	need = add_need(needs, kind, 1, limits->concurrency > 0 ? limits->concurrency : -1);
 	need->rate = limits->rate;
 	name_gate(need->gate, kind, owner, NULL);
 }
@@ -155,8 +167,8 @@ static void need_resources(struct rv_needs *needs, const struct rv_limited *job)
 		for (size_t r = 0; r < job->nresources; r++)
 			if (strcmp(job->resources[r].name, takes.of[i].name) == 0)
 				max = job->resources[r].count;
-		need = add_need(needs, takes.of[i].n, max);
-		name_gate(need->gate, 'r', takes.of[i].name, NULL);
+		need = add_need(needs, RV_GATE_RESOURCE, takes.of[i].n, max);
+		name_gate(need->gate, RV_GATE_RESOURCE, takes.of[i].name, NULL);
 	}
 }
 
@@ -168,11 +180,11 @@ void rv_needs_of(const struct rv_limited *job, struct rv_needs *ret_needs)
 
 	PRE(job->queue && job->task);
 	ret_needs->count = 0;
-	need_key(ret_needs, 'K', job->task, of_task, job->key);
-	need_key(ret_needs, 'k', job->queue, of_queue, job->key);
+	need_key(ret_needs, RV_GATE_TASK_KEY, job->task, of_task, job->key);
+	need_key(ret_needs, RV_GATE_QUEUE_KEY, job->queue, of_queue, job->key);
 	need_resources(ret_needs, job);
-	need_all(ret_needs, 't', job->task, of_task);
-	need_all(ret_needs, 'q', job->queue, of_queue);
+	need_all(ret_needs, RV_GATE_TASK, job->task, of_task);
+	need_all(ret_needs, RV_GATE_QUEUE, job->queue, of_queue);
 	POST(ret_needs->count <= RV_NEEDS_MAX);
 }
 

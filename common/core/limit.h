@@ -15,8 +15,19 @@
 #define RV_GATE_MAX  (RV_NAME_MAX + RV_KEY_MAX + 4) /* bytes of a gate's name, with its NUL */
 #define RV_NEEDS_MAX (4 + RV_TAKES_MAX)
 
+/* In the order of their names.  A store keeps these numbers (what a job holds). */
+enum rv_gate_kind {
+	RV_GATE_TASK_KEY,
+	RV_GATE_QUEUE_KEY,
+	RV_GATE_QUEUE,
+	RV_GATE_RESOURCE,
+	RV_GATE_TASK,
+	RV_GATE_KINDS
+};
+
 /* One thing a job needs. */
 struct rv_need {
+	enum rv_gate_kind kind;
 	char gate[RV_GATE_MAX];
 	int64_t n;           /* units of it, at most ${max} */
 	int64_t max;         /* units there are; -1: they are not counted */
@@ -87,6 +98,9 @@ int64_t rv_rate_take(const struct rv_rate *rate, int64_t full_us, int64_t now_us
  * gets its turn.
  */
 int64_t rv_gate_line(const char *gate, int64_t ord, int64_t id);
+/* The name of the gate of this kind, no resource, for a job of ${queue}, ${task} and ${key}. */
+void rv_gate_own(enum rv_gate_kind kind, const char *queue, const char *task, const char *key,
+		 char ret_gate[RV_GATE_MAX]);
 /* Whether all who wait there are of one queue. */
 bool rv_gate_of_queue(const char *gate, const char *queue);
 /* Whether its row may be forgotten when nobody uses it: there may be as many as there are keys. */

@@ -139,15 +139,29 @@ SELECT 'R8', 'block ' || block || ' of ' || scope || ' is kept without a job' FR
 
 -- L1: of each gate is used what is held, by jobs that run or are about to
 SELECT 'L1', 'gate ' || coalesce(g.name, h.gate) || ': ' || coalesce(g.used, 0) || ' used, '
-	|| coalesce(h.n, 0) || ' held' FROM gate g
-	FULL JOIN (SELECT gate, sum(n) AS n FROM hold GROUP BY gate) h ON h.gate = g.name
+	|| coalesce(h.n, 0) || ' held' FROM gate g FULL JOIN (
+	SELECT gate, sum(n) AS n FROM (
+		SELECT gate, n FROM hold
+		UNION ALL SELECT CASE b.bit WHEN 512 THEN 'K/' || j.task || '/' || j.key
+			WHEN 1024 THEN 'k/' || q.name || '/' || j.key WHEN 2048 THEN 'q/' || q.name
+			ELSE 't/' || j.task END, 1
+		FROM (SELECT id, marks FROM lease UNION ALL SELECT id, marks FROM ready
+			WHERE (marks & 15872) <> 0) p
+		JOIN (SELECT 512 AS bit UNION ALL SELECT 1024 UNION ALL SELECT 2048 UNION ALL SELECT 8192) b
+		ON (p.marks & b.bit) <> 0 JOIN job j ON j.id = p.id JOIN queue q ON q.id = j.queue)
+	GROUP BY gate) h ON h.gate = g.name
 	WHERE coalesce(g.used, 0) <> coalesce(h.n, 0);
 SELECT 'L1', 'job ' || h.job || ' holds gate ' || h.gate || ' and does not run' FROM hold h
 	LEFT JOIN job j ON j.id = h.job LEFT JOIN moved m ON m.id = h.job
-	LEFT JOIN lease l ON l.id = h.job AND (l.marks & 16) <> 0
+	LEFT JOIN lease l ON l.id = h.job AND (l.marks & 4096) <> 0
 	LEFT JOIN ready r ON r.queue = j.queue AND r.ord = coalesce(m.ord, j.ord) AND r.id = h.job
-		AND (r.marks & 16) <> 0
+		AND (r.marks & 4096) <> 0
 	WHERE (l.id IS NULL AND r.id IS NULL) OR h.n < 1;
+SELECT 'L1', 'job ' || id || ' holds and has not passed' FROM (
+	SELECT id, marks FROM lease WHERE (marks & 16) = 0 UNION ALL SELECT id, marks FROM ready
+	WHERE (marks & 15872) <> 0 AND (marks & 16) = 0 UNION ALL SELECT id, marks FROM scheduled
+	UNION ALL SELECT id, marks FROM blocked UNION ALL SELECT id, marks FROM done)
+	WHERE (marks & 15872) <> 0;
 SELECT 'L1', 'job ' || id || ' has passed its gates and waits' FROM (
 	SELECT id, marks FROM scheduled UNION ALL SELECT id, marks FROM blocked
 	UNION ALL SELECT id, marks FROM done) WHERE (marks & 16) <> 0;

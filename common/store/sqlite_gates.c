@@ -80,8 +80,35 @@ int rv_sqlite_read_gates(struct rv_store *store,
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-/* The next hold of ${job} by the name of its gate, which becomes that of this one; NOTFOUND: no
- * more. */
+/* A job that holds something. */
+struct holder {
+	int64_t job;
+	int64_t marks;
+	const struct rv_sqlite_queue *queue;
+	char task[RV_NAME_MAX], key[RV_KEY_MAX];
+};
+
+/* The next of them above ${ret->job}; NOTFOUND: no more. */
+static int next_holder(struct rv_sqlite *s, struct holder *ret)
+{
+	sqlite3_stmt *stmt;
+	int err = rv_sqlite_start(s, RV_SQL_HOLDER_NEXT, &stmt, "i", ret->job);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	if (err != RV_OK)
+		return err;
+	ret->job = sqlite3_column_int64(stmt, 0);
+	ret->queue = rv_sqlite_queue_by_id(s, sqlite3_column_int64(stmt, 1));
+	ret->marks = sqlite3_column_int64(stmt, 2);
+	rv_sqlite_text(stmt, 3, ret->task, sizeof ret->task);
+	rv_sqlite_text(stmt, 4, ret->key, sizeof ret->key);
+	rv_sqlite_end(stmt);
+	return ret->queue ? RV_OK : RV_E_CORRUPT;
+}
+
+/* The next resource that ${job} holds by the name of its gate, which becomes that of this one;
+ * NOTFOUND: no more. */
 static int next_hold(struct rv_sqlite *s, int64_t job, char gate[RV_GATE_MAX], int64_t *ret_n)
 {
 	sqlite3_stmt *stmt;
@@ -101,23 +128,45 @@ static int next_hold(struct rv_sqlite *s, int64_t job, char gate[RV_GATE_MAX], i
 	return any ? RV_OK : RV_E_NOTFOUND;
 }
 
+static int tell_resources(struct rv_sqlite *s, int64_t job,
+			  int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
+			  void *ctx)
+{
+	char gate[RV_GATE_MAX] = "";
+	int64_t n;
+	int err = RV_OK;
+
+	while (err == RV_OK && (err = next_hold(s, job, gate, &n)) == RV_OK)
+		err = each(ctx, job, gate, n);
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
 int rv_sqlite_read_holds(struct rv_store *store,
 			 int (*each)(void *ctx, int64_t job, const char *gate, int64_t n),
 			 void *ctx)
 {
 	struct rv_sqlite *s = RV_SQLITE_OF(store);
-	int64_t job = 0;
+	struct holder h = {.job = 0};
 	int err;
 
+	PRE(!s->open);
 	rv_sqlite_wait(s, RV_SQLITE_WAIT_BEGIN, READ_US);
-	while ((err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &job, "i", job)) == RV_OK) {
-		char gate[RV_GATE_MAX] = "";
-		int64_t n;
+	err = rv_sqlite_tally_load(s);
+	if (err == RV_OK)
+		err = rv_sqlite_names(s);
+	while (err == RV_OK && (err = next_holder(s, &h)) == RV_OK) {
+		for (enum rv_gate_kind kind = 0; err == RV_OK && kind < RV_GATE_KINDS; kind++) {
+			char gate[RV_GATE_MAX];
 
-		while (err == RV_OK && (err = next_hold(s, job, gate, &n)) == RV_OK)
-			err = each(ctx, job, gate, n);
-		if (err != RV_E_NOTFOUND)
-			return err;
+			if (!(h.marks & RV_MARK_HOLDS(kind)))
+				continue;
+			if (kind == RV_GATE_RESOURCE) {
+				err = tell_resources(s, h.job, each, ctx);
+				continue;
+			}
+			rv_gate_own(kind, h.queue->name, h.task, h.key, gate);
+			err = each(ctx, h.job, gate, 1);
+		}
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

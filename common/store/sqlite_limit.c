@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+_Static_assert(RV_MARK_HOLDS_ANY == RV_MARK_HOLDS(RV_GATE_KINDS) - RV_MARK_HOLDS(0), "marks");
+
 bool rv_sqlite_limited(struct rv_sqlite *s, const struct rv_sqlite_place *place, const char *task)
 {
 	const struct rv_task_def *def;
@@ -106,13 +108,34 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 	return RV_OK;
 }
 
+/* The job has what ${need} says; ${*ret_new} false: it had it already. */
+static int hold(struct rv_sqlite *s, struct rv_sqlite_place *place, const struct rv_need *need,
+		bool *ret_new)
+{
+	int bit = RV_MARK_HOLDS(need->kind);
+	int64_t added = 1;
+	int err = RV_OK;
+
+	PRE(need->max >= 0 && need->kind < RV_GATE_KINDS);
+	if (need->kind == RV_GATE_RESOURCE)
+		err = rv_sqlite_run(s, RV_SQL_HOLD_ADD, &added, "iti", place->id, need->gate,
+				    need->n);
+	else if (place->marks & bit)
+		added = 0;
+#ifdef RV_MUTANT_LIMIT_HOLD_FORGOTTEN
+	bit = 0;
+#endif
+	place->marks |= bit;
+	*ret_new = added > 0;
+	return err;
+}
+
 int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 {
-	struct rv_sqlite_place *place = c->place;
-
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
 		struct rv_sqlite_gate *gate = &s->gates[c->gates[i]];
+		bool is_new;
 		int err;
 
 #ifndef RV_MUTANT_RATE_FORGOTTEN
@@ -122,13 +145,12 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 		if (need->max < 0)
 			continue;
 		gate->used += need->n;
-		err = rv_sqlite_run1(s, RV_SQL_HOLD_PUT, "iiti", place->id, (int64_t)i, need->gate,
-				     need->n);
-		if (err != RV_OK)
-			return err;
+		err = hold(s, c->place, need, &is_new);
+		if (err != RV_OK || !is_new)
+			return err == RV_OK ? RV_E_CORRUPT : err;
 	}
 	if (c->needs.count > 0)
-		place->marks |= RV_MARK_PASSED;
+		c->place->marks |= RV_MARK_PASSED;
 	return RV_OK;
 }
 
@@ -140,16 +162,16 @@ void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_said *ret_
 	rv_sqlite_end(stmt);
 }
 
-static int read_job(struct rv_sqlite *s, struct rv_sqlite_caller *c)
+static int read_said(struct rv_sqlite *s, int64_t id, struct rv_sqlite_said *ret_said)
 {
 	sqlite3_stmt *stmt;
-	int err = rv_sqlite_start(s, RV_SQL_JOB_GATES, &stmt, "i", c->place->id);
+	int err = rv_sqlite_start(s, RV_SQL_JOB_GATES, &stmt, "i", id);
 
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	rv_sqlite_words(stmt, 0, &c->said);
+	rv_sqlite_words(stmt, 0, ret_said);
 	return RV_OK;
 }
 
@@ -205,16 +227,11 @@ static int give_one(struct rv_sqlite *s, const char *name, int64_t n)
 	return gate->used < 0 ? RV_E_CORRUPT : RV_OK;
 }
 
-int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
+static int give_resources(struct rv_sqlite *s, int64_t job)
 {
 	sqlite3_stmt *stmt;
-	bool any = false;
-	int err;
+	int err = rv_sqlite_start(s, RV_SQL_HOLDS_OF, &stmt, "i", job);
 
-	if (!(place->marks & RV_MARK_PASSED))
-		return RV_OK;
-	place->marks &= ~RV_MARK_PASSED;
-	err = rv_sqlite_start(s, RV_SQL_HOLDS_OF, &stmt, "i", place->id);
 	if (err != RV_OK)
 		return err;
 	while ((err = rv_sqlite_step(s, stmt)) == RV_OK) {
@@ -226,11 +243,38 @@ int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
 			rv_sqlite_end(stmt);
 			return err;
 		}
-		any = true;
 	}
-	if (err != RV_E_NOTFOUND)
-		return err;
-	return any ? rv_sqlite_run(s, RV_SQL_HOLDS_DROP, NULL, "i", place->id) : RV_OK;
+	return err == RV_E_NOTFOUND ? rv_sqlite_run(s, RV_SQL_HOLDS_DROP, NULL, "i", job) : err;
+}
+
+/* ${held}: its RV_MARK_HOLDS. */
+static int give_all(struct rv_sqlite *s, const struct rv_sqlite_place *place, int held)
+{
+	struct rv_sqlite_said said; /* not worth clearing */
+	int err = read_said(s, place->id, &said);
+
+	PRE(!(place->marks & RV_MARK_HOLDS_ANY)); /* none is given back twice */
+	for (enum rv_gate_kind kind = 0; err == RV_OK && kind < RV_GATE_KINDS; kind++) {
+		char name[RV_GATE_MAX];
+
+		if (!(held & RV_MARK_HOLDS(kind)))
+			continue;
+		if (kind == RV_GATE_RESOURCE) {
+			err = give_resources(s, place->id);
+			continue;
+		}
+		rv_gate_own(kind, place->queue->name, said.task, said.key, name);
+		err = give_one(s, name, 1);
+	}
+	return err;
+}
+
+int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
+{
+	int held = place->marks & RV_MARK_HOLDS_ANY;
+
+	place->marks &= ~(RV_MARK_PASSED | RV_MARK_HOLDS_ANY);
+	return held ? give_all(s, place, held) : RV_OK;
 }
 
 int rv_sqlite_left_line(struct rv_sqlite *s, int64_t id, const char *name)
@@ -284,26 +328,24 @@ int rv_sqlite_unpark(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv
 }
 
 /* What the job would have taken under limits that are new, it has. */
-static int adopt(struct rv_sqlite *s, struct rv_sqlite_caller *c, bool *ret_any)
+static int adopt(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 {
-	*ret_any = false;
 	rv_sqlite_needs(s, c);
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
-		int64_t added = 0;
 		size_t index = 0;
-		int err = RV_OK;
+		bool is_new;
+		int err;
 
 		if (need->max < 0)
 			continue;
-		err = rv_sqlite_run(s, RV_SQL_HOLD_ADD, &added, "iti", c->place->id, need->gate,
-				    need->n);
-		if (err == RV_OK && added > 0)
+		err = hold(s, c->place, need, &is_new);
+		if (err == RV_OK && is_new)
 			err = rv_sqlite_gate(s, need->gate, &index);
 		if (err != RV_OK)
 			return err;
-		*ret_any = true;
-		if (added == 0)
+		c->place->marks |= RV_MARK_PASSED;
+		if (!is_new)
 			continue;
 		s->gates[index].used += need->n;
 		s->gates[index].dirty = true;
@@ -316,7 +358,7 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 	struct rv_sqlite_place place;
 	struct rv_sqlite_caller c = {.place = &place};
 	sqlite3_stmt *stmt;
-	bool any = false;
+	int before;
 	int err = rv_sqlite_start(s, RV_SQL_LEASE_AFTER, &stmt, "i", *id);
 
 	if (err == RV_OK)
@@ -326,11 +368,12 @@ static int adopt_lease(struct rv_sqlite *s, int64_t *id)
 	*id = sqlite3_column_int64(stmt, 0);
 	err = rv_sqlite_place_read(s, stmt, 1, *id, &place);
 	rv_sqlite_words(stmt, 9, &c.said);
+	before = place.marks;
 	if (err == RV_OK)
-		err = adopt(s, &c, &any);
-	if (err != RV_OK || !any || (place.marks & RV_MARK_PASSED))
+		err = adopt(s, &c);
+	if (err != RV_OK || place.marks == before)
 		return err;
-	return rv_sqlite_run1(s, RV_SQL_LEASE_PASSED, "i", *id);
+	return rv_sqlite_run1(s, RV_SQL_LEASE_MARKS, "ii", *id, (int64_t)place.marks);
 }
 
 static int adopt_ready(struct rv_sqlite *s, int64_t id)
@@ -338,18 +381,24 @@ static int adopt_ready(struct rv_sqlite *s, int64_t id)
 	struct rv_sqlite_place place = {.id = id};
 	struct rv_sqlite_caller c = {.place = &place};
 	sqlite3_stmt *stmt;
-	bool any;
+	int before;
 	int err = rv_sqlite_start(s, RV_SQL_READY_OF, &stmt, "i", id);
 
 	if (err == RV_OK)
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
-		return err == RV_E_NOTFOUND ? RV_OK : err;
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 	err = rv_sqlite_place_read(s, stmt, 0, id, &place);
 	rv_sqlite_end(stmt);
+	before = place.marks;
 	if (err == RV_OK)
-		err = read_job(s, &c);
-	return err == RV_OK ? adopt(s, &c, &any) : err;
+		err = read_said(s, id, &c.said);
+	if (err == RV_OK)
+		err = adopt(s, &c);
+	if (err != RV_OK || place.marks == before)
+		return err;
+	return rv_sqlite_run1(s, RV_SQL_READY_MARKS, "iiii", place.queue->id, place.ord, id,
+			      (int64_t)place.marks);
 }
 
 int rv_sqlite_adopt(struct rv_sqlite *s)
@@ -362,7 +411,7 @@ int rv_sqlite_adopt(struct rv_sqlite *s)
 	while (err == RV_OK);
 	id = 0;
 	while (err == RV_E_NOTFOUND &&
-	       (err = rv_sqlite_number(s, RV_SQL_HOLDER_NEXT, &id, "i", id)) == RV_OK) {
+	       (err = rv_sqlite_number(s, RV_SQL_READY_HOLDER, &id, "i", id)) == RV_OK) {
 		err = adopt_ready(s, id);
 		err = err == RV_OK ? RV_E_NOTFOUND : err;
 	}

@@ -11,6 +11,13 @@
 struct rv_sqlite_place; /* sqlite_move.h */
 struct rv_needs;        /* core/limit.h */
 
+/*
+ * Marks beside those of sqlite_move.h, of a job that is ready or leased: it holds one unit of its
+ * gate of this kind (core/limit.h); of resources, what the rows in hold say.
+ */
+#define RV_MARK_HOLDS(kind) (512 << (kind))
+#define RV_MARK_HOLDS_ANY   (31 * 512) /* RV_GATE_KINDS bits */
+
 /* sqlite_gate.c. */
 /* At the end of a request. */
 int rv_sqlite_gates_store(struct rv_sqlite *s) RV_MUST_CHECK;

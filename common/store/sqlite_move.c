@@ -140,7 +140,7 @@ int rv_sqlite_to_parked(struct rv_sqlite *s, struct rv_sqlite_place *place, cons
 {
 	int err = rv_sqlite_moved(s, place, RV_JOB_READY, RV_JOB_BLOCKED, NULL);
 
-	PRE(!(place->marks & RV_MARK_PASSED));
+	PRE(!(place->marks & (RV_MARK_PASSED | RV_MARK_HOLDS_ANY)));
 	if (err != RV_OK)
 		return err;
 	return rv_sqlite_run(s, RV_SQL_PARKED_PUT, NULL, "iiiiiiiiiti", place->id, place->queue->id,
@@ -387,7 +387,7 @@ int rv_sqlite_to_done(struct rv_sqlite *s, struct rv_sqlite_place *place, enum r
 {
 	int err = ttl_drop(s, place);
 
-	PRE(rv_job_state_final(to) && !(place->marks & RV_MARK_PASSED));
+	PRE(rv_job_state_final(to) && !(place->marks & (RV_MARK_PASSED | RV_MARK_HOLDS_ANY)));
 	place->marks &= ~RV_MARK_HELD;
 #ifndef RV_MUTANT_UNIQUE_NOT_RELEASED
 	if (err == RV_OK)

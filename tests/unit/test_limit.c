@@ -69,6 +69,7 @@ Test(limit, needs_are_the_most_special_first)
 	static const int64_t max[] = {1, 1, 2, 0, 4, 4};
 	static const int64_t n[] = {1, 1, 2, 1, 1, 1}; /* of gpu: all there are */
 	struct rv_needs needs;
+	char gate[RV_GATE_MAX];
 
 	rv_needs_of(&job, &needs);
 	cr_assert(eq(sz, needs.count, 6));
@@ -76,6 +77,11 @@ Test(limit, needs_are_the_most_special_first)
 		cr_assert(eq(int, strcmp(needs.of[i].gate, names[i]), 0));
 		cr_assert(eq(i64, needs.of[i].max, max[i]));
 		cr_assert(eq(i64, needs.of[i].n, n[i]));
+		if (needs.of[i].kind == RV_GATE_RESOURCE)
+			continue;
+		/* what was taken is found again by the job alone */
+		rv_gate_own(needs.of[i].kind, job.queue, job.task, job.key, gate);
+		cr_assert(eq(int, strcmp(gate, needs.of[i].gate), 0));
 	}
 	job.key = "";
 	job.takes = NULL;

@@ -4,8 +4,10 @@
 -- What those tables carry along with a job: ord its place in the queue; runs starts so far;
 -- attempts burned; crashes; granted more attempts by a person; marks 1 it holds a unique key,
 -- 2 its ttl still counts (a row in ttl), 4 its place is in moved, 8 it names resources itself, 16 its
--- gates let it through (rows in hold), 32 it gives up that key when it first starts, 64 it is held
--- (blocked only), 128 it is in a batch, 256 it has a parent; event the last one of the job.
+-- gates let it through, 32 it gives up that key when it first starts, 64 it is held (blocked only),
+-- 128 it is in a batch, 256 it has a parent; what it holds of limits until its lease ends: 512 one of
+-- its task and key, 1024 of its queue and key, 2048 of its queue, 4096 resources (rows in hold), 8192
+-- one of its task; event the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -152,6 +154,7 @@ CREATE TABLE ready (
 	PRIMARY KEY (queue, ord, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ready_child ON ready(queue, id) WHERE (marks & 256) <> 0;
+CREATE INDEX ready_holder ON ready(id) WHERE (marks & 15872) <> 0;
 
 CREATE TABLE scheduled (
 	id       INTEGER PRIMARY KEY,
@@ -330,9 +333,9 @@ CREATE TABLE gate (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gate_due ON gate(due, name) WHERE due <> 0;
 
--- What a job that passed its gates has taken, until its lease ends.
+-- What a job that passed its gates has taken of resources, until its lease ends.
 CREATE TABLE hold (
-	id   INTEGER PRIMARY KEY, -- 64 * job + which of its holds: a number is found faster than a text
+	id   INTEGER PRIMARY KEY, -- 64 * job + which of them: a number is found faster than a text
 	gate TEXT NOT NULL,
 	n    INTEGER NOT NULL,
 	job  INTEGER AS (id / 64)

@@ -54,36 +54,57 @@ static void noop_timer(struct rv_loop_timer *timer)
 	(void)timer;
 }
 
+/* What the children of our last image have open already. */
+static size_t count_held(const struct rv_sup *sup)
+{
+	size_t held = 0;
+
+	for (size_t i = 0; i < sup->nslots; i++) {
+		const struct rv_child *child = &sup->children[i];
+
+		held += (size_t)(child->proc.pidfd >= 0) + (size_t)(child->chan >= 0) +
+			(size_t)(child->words.fd >= 0);
+	}
+	POST(held <= sup->nslots * FDS_PER_CHILD);
+	return held;
+}
+
 /*
  * libev's tables grow when more is watched than ever before; here they grow once, to what a full
- * child table needs, so that no death has to allocate.
+ * child table needs, so that no death has to allocate.  At the first start it is an error not to
+ * have the descriptors for it; whoever goes on has children to lose, and warms what there is.
  */
-static int warm_loop(struct rv_loop *loop, size_t nslots, struct rv_why *why)
+static int warm_loop(const struct rv_sup *sup, struct rv_why *why)
 {
-	size_t n = nslots * FDS_PER_CHILD;
+	bool is_first = sup->options->resume_fd < 0;
+	size_t n = sup->nslots * FDS_PER_CHILD;
+	size_t wanted = n - count_held(sup);
 	struct rv_loop_timer timer = {0};
 	struct rv_loop_io *ios = calloc(n, sizeof *ios);
 	int *fds = calloc(n, sizeof *fds);
 	int err = ios && fds ? RV_OK : RV_E_NOMEM;
 	size_t made = 0;
 
-	while (err == RV_OK && made < n && (fds[made] = eventfd(1, EFD_CLOEXEC)) >= 0) {
-		rv_loop_io_start(loop, &ios[made], fds[made], RV_LOOP_READ, noop_io, NULL);
+	while (err == RV_OK && made < wanted && (fds[made] = eventfd(1, EFD_CLOEXEC)) >= 0) {
+		rv_loop_io_start(sup->loop, &ios[made], fds[made], RV_LOOP_READ, noop_io, NULL);
 		made++;
 	}
-	if (err == RV_OK && made < n)
+	if (err == RV_OK && made < wanted && is_first)
 		err = rv_fail(why, RV_E_MISSING,
 			      "%zu descriptors are needed and %zu can be had: raise the limit "
 			      "(ulimit -n, LimitNOFILE)",
 			      n, made);
-	rv_loop_timer_start(loop, &timer, 0, noop_timer, NULL);
+	/* In place of those that are held: as much is pending at once. */
+	for (size_t i = made; i < n && made > 0; i++)
+		rv_loop_io_start(sup->loop, &ios[i], fds[i % made], RV_LOOP_READ, noop_io, NULL);
+	rv_loop_timer_start(sup->loop, &timer, 0, noop_timer, NULL);
 	for (int i = 0; i < 3 && err == RV_OK && rv_loop_timer_active(&timer); i++)
-		rv_loop_turn(loop, false);
+		rv_loop_turn(sup->loop, false);
 	rv_loop_timer_stop(&timer);
-	while (made-- > 0) {
-		rv_loop_io_stop(&ios[made]);
+	for (size_t i = 0; ios && i < n; i++)
+		rv_loop_io_stop(&ios[i]);
+	while (made-- > 0)
 		rv_fd_close(&fds[made]);
-	}
 	free(ios);
 	free(fds);
 	return err;
@@ -290,7 +311,7 @@ int rv_sup_loop(struct rv_sup *sup, struct rv_why *why)
 	int err = rv_loop_new(&sup->loop);
 
 	if (err == RV_OK)
-		err = warm_loop(sup->loop, sup->nslots, why);
+		err = warm_loop(sup, why);
 	if (err == RV_E_MISSING)
 		return err;
 	if (err == RV_OK)

@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +54,16 @@ static int count_fds(const struct rv_fake *fake)
 		count++;
 	(void)closedir(dir);
 	return count;
+}
+
+/* How many descriptors the daemon, or who is yet to be it (pid 0: we), may have. */
+static void limit_fds(pid_t pid, int count)
+{
+	struct rlimit limit;
+
+	cr_assert(eq(int, prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0));
+	limit.rlim_cur = (rlim_t)count;
+	cr_assert(eq(int, prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0));
 }
 
 struct fds {
@@ -394,4 +406,68 @@ Test(sup_upgrade, a_term_that_comes_meanwhile_is_heeded)
 		cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 0));
 		rv_fake_clean(&fake);
 	}
+}
+
+/* A table of 57 slots wants 171 descriptors at the start; its children have 39 of them later. */
+Test(sup_upgrade, what_was_enough_for_the_start_is_enough)
+{
+	struct rv_fake fake;
+	int fds;
+
+	rv_fake_new(&fake, 12);
+	limit_fds(0, 171 + 10);
+	rv_fake_up(&fake, 12);
+	fds = count_fds(&fake);
+	for (int i = 1; i <= 2; i++) {
+		told(&fake, UPGRADE);
+		all_replaced(&fake, i);
+	}
+	rv_fake_await_status(&fake, "pool.alive", "12");
+	await_fds(&fake, fds);
+	rv_fake_down(&fake);
+}
+
+struct verdicts {
+	const struct rv_fake *fake;
+	int count;
+};
+
+/* It "goes on in place", or "goes on as it is", so many times in all. */
+static bool has_verdicts(void *ctx)
+{
+	const struct verdicts *verdicts = ctx;
+	char *text = rv_test_read_file(rv_test_path("%s/err", verdicts->fake->dir));
+	int count = 0;
+
+	for (const char *at = text; (at = strstr(at, " goes on ")); at++)
+		count++;
+	free(text);
+	return count >= verdicts->count;
+}
+
+/* Lowered under the feet of a daemon: it does it, or says that it cannot, and is there. */
+Test(sup_upgrade, however_few_descriptors_are_left_nobody_is_lost)
+{
+	struct rv_fake fake;
+	struct rlimit before;
+	int fds;
+
+	rv_fake_new(&fake, 2);
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\n");
+	rv_fake_up(&fake, 2);
+	cr_assert(eq(int, prlimit(fake.child.pid, RLIMIT_NOFILE, NULL, &before), 0));
+	fds = count_fds(&fake);
+	for (int more = -4; more < 14; more++) {
+		struct verdicts verdicts = {&fake, more + 5};
+
+		limit_fds(fake.child.pid, fds + more);
+		rv_test_signal(&fake.child, SIGUSR2);
+		cr_assert(rv_test_wait_until(has_verdicts, &verdicts, RV_FAKE_WAIT_MS), "with %d",
+			  more);
+		limit_fds(fake.child.pid, (int)before.rlim_cur);
+		rv_fake_await_status(&fake, "pool.alive", "2");
+	}
+	rv_fake_await_err(&fake, "it was not executed anew: cannot");
+	rv_fake_await_err(&fake, "goes on in place");
+	rv_fake_down(&fake);
 }

@@ -34,6 +34,7 @@ struct rv_upgrade {
 	char error[240]; /* and why it failed; "": it did not */
 	int64_t done;    /* how often it went well */
 	int64_t deadline_us;
+	unsigned generation;    /* of the configuration that it was asked about */
 	struct rv_proc checker; /* pidfd 0 or -1: none */
 	struct rv_loop_proc watch;
 	int words_fd; /* what it says */

@@ -233,6 +233,7 @@ int rv_upgrade_begin(struct rv_sup *sup, bool only_check, struct rv_why *why)
 	upgrade->attempt++;
 	upgrade->only_check = only_check;
 	upgrade->deadline_us = rv_mono_us() + CHECK_US;
+	upgrade->generation = sup->generation;
 	rv_log(RV_LOG_INFO, RV_EV_daemon_upgrading, "%s is asked whether it can take over",
 	       sup->self);
 	err = ask(sup, why);
@@ -313,20 +314,37 @@ static void go(struct rv_sup *sup)
 		(void)rv_notify("READY=1");
 }
 
+/* Why it must not go on; NULL: it may. */
+static const char *obstacle(const struct rv_sup *sup, int64_t now_us)
+{
+	const struct rv_upgrade *upgrade = &sup->upgrade;
+
+	if (sup->mode != RV_MODE_RUN)
+		return "reeved is ending, or begins anew";
+#ifndef RV_MUTANT_UPGRADE_STALE_CONF
+	/* The new program has said nothing about this one, and could not go back any more. */
+	if (upgrade->generation != sup->generation)
+		return "the configuration changed meanwhile";
+#endif
+	if (now_us < upgrade->deadline_us)
+		return NULL;
+	return upgrade->state == RV_UPGRADE_GOING ? "somebody does not read what he asked for"
+						  : "it did not answer in time";
+}
+
 int64_t rv_upgrade_step(struct rv_sup *sup, int64_t now_us)
 {
 	const struct rv_seam *seam = rv_seam();
 	struct rv_upgrade *upgrade = &sup->upgrade;
+	const char *error;
 
 	if (upgrade->state == RV_UPGRADE_NONE)
 		return 0;
-	if (sup->mode != RV_MODE_RUN || now_us >= upgrade->deadline_us) {
+	error = obstacle(sup, now_us);
+	if (error) {
 		if (rv_upgrade_has_checker(sup))
 			(void)seam->signal(seam->ctx, &upgrade->checker, SIGKILL, false);
-		end(sup, sup->mode != RV_MODE_RUN ? "reeved is ending, or begins anew"
-			 : upgrade->state == RV_UPGRADE_GOING
-				 ? "somebody does not read what he asked for"
-				 : "it did not answer in time");
+		end(sup, error);
 		return 0;
 	}
 	if (upgrade->state == RV_UPGRADE_GOING)

@@ -334,6 +334,38 @@ Test(sup_upgrade, one_that_does_not_answer_is_given_up)
 	rv_fake_down(&fake);
 }
 
+/* What it was asked about is not what it would find: a configuration that it may not know. */
+Test(sup_upgrade, a_reload_meanwhile_ends_it)
+{
+	struct rv_fake fake;
+	const char *path;
+	pid_t pid;
+
+	rv_fake_new(&fake, 2);
+	path = copy_of_reeved(&fake);
+	rv_fake_up(&fake, 2);
+	pid = fake.child.pid;
+	/* It says yes to the configuration that it was given, and would end with any. */
+	replace(path, "#!/bin/sh\nd=${0%/*}\nuntil [ -e $d/go ]; do sleep 0.01; done\n"
+		      "case $* in *--resume*) echo taken over >&2; exit 1;; esac\n");
+	told(&fake, UPGRADE);
+	rv_fake_await_status(&fake, "daemon.upgrade", "checking");
+	/* One that changes nothing is none. */
+	rv_test_signal(&fake.child, SIGHUP);
+	rv_fake_await_err(&fake, "the configuration is unchanged");
+	rv_fake_await_status(&fake, "daemon.upgrade", "checking");
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 3\n");
+	rv_test_signal(&fake.child, SIGHUP);
+	rv_fake_await_status(&fake, "pool.alive", "3");
+	rv_test_write_file(rv_test_path("%s/go", fake.dir), "%s", "");
+	rv_fake_await_err(&fake, "it was not executed anew: the configuration changed meanwhile");
+	rv_fake_await_status(&fake, "daemon.upgrade", "none");
+	rv_fake_await_status(&fake, "daemon.upgrades", "0");
+	cr_assert(eq(int, kill(pid, 0), 0));
+	cr_assert(not(rv_fake_err_has(&fake, "taken over")));
+	rv_fake_down(&fake);
+}
+
 Test(sup_upgrade, an_exec_that_fails_changes_nothing)
 {
 	struct rv_fake fake;

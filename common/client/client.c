@@ -113,6 +113,22 @@ static int store_overrides(const struct rv_client_how *how, const char ***ret_li
 	return RV_OK;
 }
 
+static bool names_store(const struct rv_client_how *how)
+{
+	static const char key[] = "store.path=";
+
+	if (how->store || variable(how->environment, "REEVE_STORE__PATH"))
+		return true;
+	for (const char *const *set = how->overrides; set && *set; set++) {
+		if (strncmp(*set, key, sizeof(key) - 1) == 0)
+			return true;
+	}
+	/* A job is told both. */
+	return !how->config && !variable(how->environment, "REEVE_CONFIG") &&
+	       variable(how->environment, "REEVE_STORE") &&
+	       !variable(how->environment, "REEVE_STATE_DIR");
+}
+
 static int load(struct rv_client *client, const struct rv_client_how *how,
 		const char *const *overrides, struct rv_conf_errors *errors, struct rv_why *why)
 {
@@ -141,6 +157,7 @@ int rv_client_init(struct rv_client *client, const struct rv_client_how *how,
 
 	memset(client, 0, sizeof(*client));
 	client->busy_us = how->busy_us > 0 ? how->busy_us : RV_CLIENT_BUSY_US;
+	client->store_named = names_store(how);
 	if (how->store)
 		err = store_overrides(how, &list, &texts[0], why);
 	else

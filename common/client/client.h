@@ -41,6 +41,7 @@ struct rv_client {
 	char *store_path;       /* owned, absolute */
 	struct rv_store *store; /* owned; NULL until rv_client_store */
 	bool writable;          /* the store was opened for writing */
+	bool store_named;       /* by the caller alone: state_dir need not be that of its daemon */
 	int64_t busy_us;
 	struct rv_offer *offer; /* owned; NULL: the keeper was never asked (client/offer.h) */
 };

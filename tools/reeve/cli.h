@@ -54,8 +54,15 @@ json_t *rv_cli_object(void) RV_MUST_CHECK;
 /* --- outputs.c */
 
 /*
+ * For whoever removes: the folder that has the output/ of this very store, perhaps in ${folder}
+ * (RV_PATH_MAX).  NULL: the store was named by hand and no daemon of its own has ever run, so it
+ * may be a copy of another one.
+ */
+const char *rv_outputs_home(const struct rv_cli *cli, char *folder, size_t space);
+/*
  * The outputs of a job that was deleted, of ${runs} runs, go with it.  What we may not remove is
- * left to `reeve db cleanup` of somebody who may.
+ * left to `reeve db cleanup` of somebody who may.  Those of a store whose home nobody can tell
+ * stay.
  */
 void rv_outputs_forget(const struct rv_cli *cli, int64_t job, int runs);
 

@@ -7,7 +7,6 @@
 
 #include "base/fmt.h"
 #include "base/seam.h"
-#include "follow.h"
 #include "os/file.h"
 #include "store/read.h"
 #include "verb.h"
@@ -139,11 +138,13 @@ static int sweep_all(struct sweep *sweep)
 	struct rv_cli *cli = sweep->cli;
 	char folder[RV_PATH_MAX];
 	char path[RV_PATH_MAX];
-	int err =
-		rv_path_join(path, sizeof(path),
-			     rv_follow_state_dir(cli, "output", folder, sizeof(folder)), "output");
+	const char *home = rv_outputs_home(cli, folder, sizeof(folder));
+	int err = home ? rv_path_join(path, sizeof(path), home, "output") : RV_OK;
 
-	if (!err)
+	if (!home)
+		rv_cli_note("outputs were left alone: nobody can tell whether they are those of %s",
+			    cli->client.store_path);
+	else if (!err)
 		err = each_name(sweep, path, each_thousand);
 	if (!err)
 		err = rv_path_folder(folder, sizeof(folder), cli->client.store_path);

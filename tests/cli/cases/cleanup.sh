@@ -49,3 +49,30 @@ is "$out" "job 2"
 expect 0 reeve db cleanup
 says "0 files removed, 0"
 expect 0 reeve db check
+
+# A copy does not know the jobs of later: no output of the store that runs goes by what it says.
+mkdir else
+expect 0 reeve db backup else/c.db
+expect 0 reeve db backup state/c.db
+expect 0 reeve add -- echo after
+after=$out
+expect 0 reeve wait "$after"
+kept=$(outputs)
+for copy in "$work/else/c.db" "$work/state/c.db"; do
+	expect 0 reeve --store "$copy" db cleanup
+	says "0 files removed"
+	errs "outputs were left alone: nobody can tell whether they are those of $copy"
+	expect 0 reeve -o "store.path=$copy" db cleanup
+	REEVE_STORE__PATH=$copy expect 0 reeve db cleanup
+	expect 0 env -u REEVE_CONFIG REEVE_STORE="$copy" "$bin" -o "reeve.state_dir=$work/state" db cleanup
+	expect 0 reeve --store "$copy" delete --query 'state:succeeded'
+	is "$(outputs)" "$kept"
+done
+expect 0 reeve logs "$after"
+is "$out" after
+# Of the store itself they go, also when it is named.
+expect 0 reeve --store "$work/state/reeve.db" delete "$after"
+cp state/output/0/2.1.out state/output/0/1.1.out
+expect 0 reeve --store "$work/state/reeve.db" db cleanup
+says "1 files removed"
+is "$(outputs)" "1.1.out.bak 2.1.out 3.1.out 4.1.out notes.txt "

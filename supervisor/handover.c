@@ -22,7 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2
 
 /* Enumerators are handed over as numbers: both sides must mean the same by them. */
 static const char states[] =
@@ -262,6 +262,7 @@ int rv_handover_write(const struct rv_sup *sup, struct rv_buf *out)
 	    rv_json_set_int(json, "area", RV_AREA_VERSION) == RV_OK &&
 	    rv_json_set_int(json, "messages", RV_SUP_VERSION) == RV_OK &&
 	    rv_json_set_text(json, "states", states) == RV_OK &&
+	    rv_json_set_text(json, "tables", RV_TABLES) == RV_OK &&
 	    rv_json_set_int(json, "slots", (int64_t)sup->nslots) == RV_OK &&
 	    rv_json_set_text(json, "file", sup->file[0] != '\0' ? sup->file : NULL) == RV_OK &&
 	    put_all(sup, json))
@@ -279,8 +280,12 @@ static int check_release(const json_t *json, struct rv_why *why)
 		const char *name;
 		int64_t ours;
 	} versions[] = {{"v", VERSION}, {"area", RV_AREA_VERSION}, {"messages", RV_SUP_VERSION}};
+	/* Tables: of the store, as they were when the program was built (CMakeLists.txt). */
+	static const struct {
+		const char *name;
+		const char *ours;
+	} texts[] = {{"states", states}, {"tables", RV_TABLES}};
 	const char *release = "?";
-	const char *text = "";
 	int err = rv_json_get_text(json, "release", &release, why);
 
 	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(versions); i++) {
@@ -294,13 +299,16 @@ static int check_release(const json_t *json, struct rv_why *why)
 				       RV_VERSION, release, versions[i].name, (long long)theirs,
 				       (long long)versions[i].ours);
 	}
-	if (err == RV_OK)
-		err = rv_json_get_text(json, "states", &text, why);
-	if (err == RV_OK && strcmp(text, states) != 0)
-		return rv_fail(why, RV_E_REFUSED,
-			       "%s cannot take over from %s in place (other states): stop reeved "
-			       "and start it anew",
-			       RV_VERSION, release);
+	for (size_t i = 0; err == RV_OK && i < RV_ARRAY_LEN(texts); i++) {
+		const char *theirs = "";
+
+		err = rv_json_get_text(json, texts[i].name, &theirs, why);
+		if (err == RV_OK && strcmp(theirs, texts[i].ours) != 0)
+			return rv_fail(why, RV_E_REFUSED,
+				       "%s cannot take over from %s in place (other %s): stop "
+				       "reeved and start it anew",
+				       RV_VERSION, release, texts[i].name);
+	}
 	return err;
 }
 

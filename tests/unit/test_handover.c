@@ -183,7 +183,7 @@ Test(handover, half_of_it_is_refused, .init = setup, .fini = teardown)
 
 Test(handover, another_release_says_so, .init = setup, .fini = teardown)
 {
-	static const char *const names[] = {"v", "area", "messages", "states"};
+	static const char *const names[] = {"v", "area", "messages", "states", "tables"};
 
 	for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
 		json_t *root = json_loadb(text.data, text.size, 0, NULL);
@@ -194,6 +194,18 @@ Test(handover, another_release_says_so, .init = setup, .fini = teardown)
 		rv_assert_has(why.text, "stop reeved and start it anew");
 		json_decref(root);
 	}
+}
+
+/* One that did not say yet which tables its store has. */
+Test(handover, a_release_of_before_says_so, .init = setup, .fini = teardown)
+{
+	json_t *root = json_loadb(text.data, text.size, 0, NULL);
+
+	(void)json_object_set_new(root, "v", json_integer(1));
+	(void)json_object_del(root, "tables");
+	cr_assert(eq(int, read_json(root), RV_E_REFUSED));
+	rv_assert_has(why.text, "(v 1, not 2)");
+	json_decref(root);
 }
 
 Test(handover, what_is_not_known_is_passed_over, .init = setup, .fini = teardown)

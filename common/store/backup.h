@@ -48,7 +48,8 @@ struct rv_restored {
  * looked through first (RV_E_CORRUPT, RV_E_SCHEMA); who still has the old store open is RV_E_BUSY,
  * a log without its store RV_E_CONFLICT.
  * The epoch rises above that of both, so that no fence that was ever given is given again (R3).
- * Until the last step, a rename, the old store is in its place and complete.
+ * Until the last step, a rename, the old store is in its place and complete, and can be read; who
+ * would write it meanwhile waits, gives up (RV_E_BUSY) or opens what has taken its place.
  */
 int rv_store_restore(const struct rv_store_restore *how, struct rv_restored *ret_restored,
 		     struct rv_why *why) RV_MUST_CHECK;

@@ -278,14 +278,33 @@ static int busy(void *ctx, int tries)
 	return 1;
 }
 
+/* One file without a log, and nobody writes it from here on; SQLITE_OK, BUSY or what is wrong. */
+static int shut(sqlite3 *db)
+{
+	char mode[32] = "";
+	int rc = value(db, "PRAGMA journal_mode = DELETE", mode, sizeof mode);
+
+	if (rc == SQLITE_ROW && strcmp(mode, "delete") == 0)
+		rc = run(db, "BEGIN IMMEDIATE");
+	else
+		return rc == SQLITE_ROW ? SQLITE_BUSY : rc;
+	if (rc == SQLITE_OK)
+		rc = value(db, "PRAGMA journal_mode", mode, sizeof mode);
+	if (rc == SQLITE_ROW && strcmp(mode, "delete") == 0)
+		return SQLITE_OK;
+	end_reading(db); /* somebody came in between, and has made it a log again */
+	return rc == SQLITE_ROW ? SQLITE_BUSY : rc;
+}
+
 /*
- * The old store becomes one file that nobody has open; its epoch.  RV_E_CORRUPT: it cannot be read
- * and is left as it is.
+ * The old store becomes one file that nobody has open, and none can write until ${*ret_db} is
+ * closed: what is told stored is in no file that is set aside.  Whoever opened it meanwhile and
+ * waits finds then that its path is another file (RV_E_REPLACED), before it makes a log there.
+ * RV_E_CORRUPT: it cannot be read and is left as it is, with no connection.
  */
-static int close_old(const char *path, int64_t *ret_epoch, struct rv_why *why)
+static int hold_old(const char *path, sqlite3 **ret_db, int64_t *ret_epoch, struct rv_why *why)
 {
 	int64_t until = rv_mono_us() + PATIENCE;
-	char mode[32] = "";
 	sqlite3 *db = NULL;
 	int rc = sqlite3_open_v2(path, &db,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
@@ -296,20 +315,29 @@ static int close_old(const char *path, int64_t *ret_epoch, struct rv_why *why)
 	if (rc == SQLITE_OK)
 		rc = number(db, "SELECT epoch FROM tally WHERE id = 0", ret_epoch);
 	while (rc == SQLITE_ROW || (rc & 0xff) == SQLITE_BUSY) {
-		rc = value(db, "PRAGMA journal_mode = DELETE", mode, sizeof mode);
-		if (rc == SQLITE_ROW && strcmp(mode, "delete") == 0)
+		rc = shut(db);
+		if ((rc & 0xff) == SQLITE_BUSY && busy(&until, 10) == 0)
 			break;
-		if (busy(&until, 10) == 0) {
-			rc = SQLITE_BUSY;
-			break;
-		}
+	}
+	if (rc == SQLITE_OK)
+		rc = number(db, "SELECT epoch FROM tally WHERE id = 0", ret_epoch);
+	if (rc == SQLITE_ROW) {
+		(void)sqlite3_busy_handler(db, NULL, NULL);
+		*ret_db = db;
+		return RV_OK;
 	}
 	(void)sqlite3_close(db);
-	if (rc == SQLITE_ROW)
-		return RV_OK;
 	if ((rc & 0xff) == SQLITE_BUSY)
 		return rv_fail(why, RV_E_BUSY, "somebody has %s open; nothing was changed", path);
 	return RV_E_CORRUPT;
+}
+
+/* NULL: there is none. */
+static void let_go(sqlite3 *old)
+{
+	if (old)
+		end_reading(old);
+	(void)sqlite3_close(old);
 }
 
 /* The old store is what it was before set_aside. */
@@ -454,6 +482,7 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 	struct rv_restored restored = {.damaged = false};
 	struct copy copy = {.path = ""};
 	struct rv_store *from = NULL;
+	sqlite3 *held = NULL; /* the old store */
 	int64_t epoch = -1;
 	struct stat st;
 	bool old = lstat(how->path, &st) == 0;
@@ -464,15 +493,15 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 	err = old ? RV_OK : no_log(how->path, why);
 	if (err == RV_OK)
 		err = open_copy(how, &from, why);
-	if (err == RV_OK)
-		err = prepare(how, from, &copy, why);
-	rv_store_close(from);
 	if (err == RV_OK && old) {
-		err = close_old(how->path, &epoch, why);
+		err = hold_old(how->path, &held, &epoch, why);
 		restored.damaged = err == RV_E_CORRUPT;
 		if (restored.damaged)
 			err = RV_OK;
 	}
+	if (err == RV_OK)
+		err = prepare(how, from, &copy, why);
+	rv_store_close(from);
 	if (err == RV_OK)
 		err = raise_epoch(&copy, epoch, &restored, why);
 	if (err == RV_OK)
@@ -483,6 +512,7 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 		err = set_aside(how->path, &restored, why);
 	if (err == RV_OK)
 		err = take_its_place(&copy, how->path, old ? &restored : NULL, why);
+	let_go(held);
 	drop(&copy);
 	if (err == RV_OK)
 		*ret_restored = restored;

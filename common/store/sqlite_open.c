@@ -241,7 +241,8 @@ static int open_file(struct rv_sqlite *s, const struct rv_store_open *how, struc
 	return RV_OK;
 }
 
-int rv_sqlite_open(const struct rv_store_open *how, struct rv_store **ret_store, struct rv_why *why)
+static int open_once(const struct rv_store_open *how, struct rv_store **ret_store,
+		     struct rv_why *why)
 {
 	struct rv_sqlite *s = calloc(1, sizeof *s);
 	int err;
@@ -264,6 +265,14 @@ int rv_sqlite_open(const struct rv_store_open *how, struct rv_store **ret_store,
 	}
 	*ret_store = &s->base;
 	return RV_OK;
+}
+
+int rv_sqlite_open(const struct rv_store_open *how, struct rv_store **ret_store, struct rv_why *why)
+{
+	int err = open_once(how, ret_store, why);
+
+	/* A restore took its place before we had written anything. */
+	return err == RV_E_REPLACED ? open_once(how, ret_store, why) : err;
 }
 
 void rv_sqlite_close(struct rv_store *store)

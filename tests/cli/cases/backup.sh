@@ -10,6 +10,7 @@ cat >r.ini <<-INI
 INI
 export REEVE_CONFIG=$work/r.ini
 unset NOTIFY_SOCKET
+state_of() { cut -d ' ' -f 3 "/proc/$1/stat"; }
 number() { reeve db sql "$1" | tail -n 1; }
 
 expect 3 reeve db backup
@@ -105,6 +106,25 @@ errs "has 2 names (hard links)"
 rm state/*.replaced-* state/*.new-*
 is "$(number "SELECT count(*) FROM job")" "$jobs"
 expect 0 reeve db check
+
+# While it goes on nothing is stored: it would be set aside with the old store.
+RV_FAULT=backup_sync:stop "$bin" db restore copy1.db >restored 2>&1 &
+restoring=$!
+until [[ $(state_of $restoring) == [TZ] ]]; do :; done
+expect 75 reeve --busy-timeout 100ms add -- true
+expect 75 reeve db restore copy5.db
+expect 0 reeve show 1
+# Who waits meanwhile finds the new one.
+"$bin" add -- true >waited 2>waited.err &
+waiting=$!
+until [ -n "$(find "/proc/$waiting/fd" -lname "$work/state/reeve.db")" ] || [ "$(state_of $waiting)" = Z ]; do :; done
+kill -CONT $restoring
+wait $restoring || fail "the restore failed: $(cat restored)"
+wait $waiting || fail "it was not stored: $(cat waited.err)"
+expect 0 reeve show "$(cat waited)"
+expect 0 reeve db check
+rm state/reeve.db state/reeve.db-*
+mv state/reeve.db.replaced-* state/reeve.db
 
 # Restored: the jobs of then, and no fence that was ever given is given again.
 expect 0 reeve db restore copy5.db

@@ -47,8 +47,21 @@ class Figure:
         return [self.suite, self.name, f"{show(self.median)} {self.unit}".strip(), spread, bound, self.verdict]
 
     def json(self):
-        return {"suite": self.suite, "name": self.name, "median": self.median, "unit": self.unit,
+        return {"suite": self.suite, "name": self.name, "median": self.median if self.values else None, "unit": self.unit,
                 "rounds": self.values, "bound": self.bound, "at_least": self.at_least, "verdict": self.verdict}
+
+
+class Skipped(Figure):
+    """What could not be measured here, and how to get what it needs: said in the table and in the JSON."""
+
+    def __init__(self, suite, name, need):
+        note(f"{suite}: SKIPPED {name}: not installed ({need})")
+        super().__init__(suite, f"{name}: not installed ({need}): skipped", [])
+
+    verdict = "SKIPPED"
+
+    def row(self):
+        return [self.suite, self.name, "-", "-", "", self.verdict]
 
 
 def scratch():
@@ -81,14 +94,14 @@ def measured(kind, *words):
 class Daemon:
     """A reeved in a scratch directory of its own, with one pool."""
 
-    def __init__(self, workers, pool=""):
+    def __init__(self, workers, pool="", level="warn"):
         self.dir = scratch()
         self.ini = os.path.join(self.dir, "reeve.ini")
         self.store = os.path.join(self.dir, "state", "reeve.db")
         self.proc = None
         with open(self.ini, "w", encoding="utf-8") as f:
             f.write(f"[reeve]\nstate_dir = {self.dir}/state\nruntime_dir = {self.dir}/run\nadhoc = yes\n"
-                    f"[store]\npath = {self.store}\n[log]\nlevel = warn\n"
+                    f"[store]\npath = {self.store}\n[log]\nlevel = {level}\n"
                     f"[pool:default]\nworkers = {workers}\nqueues = default\n{pool}"
                     f"[task:noop]\nhandler = builtin\nbuiltin = noop\n"
                     f"[task:true]\ncommand = /bin/true\n")

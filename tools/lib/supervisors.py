@@ -10,13 +10,31 @@ import time
 from basis import MEASURE, Daemon, descendants, scratch
 
 CHILDREN = 50
+STABLE = 1.2  # seconds of life after which all of them take a child for one that had come up
+ONE_BY_ONE = 5  # different children killed in a round, each alone
+PROGRAMS = {"reeved": (None, None), "s6": ("s6-svscan", "s6"), "runit": ("runsvdir", "runit"),
+            "daemontools": ("svscan", "daemontools"), "supervisord": ("supervisord", "supervisor")}
+
+
+def replaced(subject, count, again=False):
+    """Kills the ${count} oldest, or youngest; milliseconds until as many new ones say that they run, and are ready."""
+    victims = subject.pids[-count:] if again else subject.pids[:count]
+    began = time.monotonic()
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    new = [subject.told() for _ in victims]
+    running = (time.monotonic() - began) * 1000
+    subject.settle(count)
+    ready = (time.monotonic() - began) * 1000
+    subject.pids = [pid for pid in subject.pids if pid not in victims] + new
+    return running, ready
 
 
 class Peer:
     """Another supervisor with CHILDREN processes, each of which says its pid on our socket when it starts."""
 
     def __init__(self, name):
-        self.name, self.dir, self.pids = name, scratch(), set()
+        self.name, self.dir, self.pids = name, scratch(), []
         self.bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         path = os.path.join(self.dir, "s")
         self.bell.bind(path)
@@ -54,20 +72,15 @@ class Peer:
                     f"stdout_logfile=NONE\nstderr_logfile=NONE\n")
         self.run("supervisord", "-c", os.path.join(self.dir, "conf"))
 
+    def told(self):
+        return int(self.bell.recv(64))
+
+    def settle(self, count):
+        """A child of theirs has nothing to make ready."""
+
     def up(self):
         while len(self.pids) < CHILDREN:
-            self.pids.add(int(self.bell.recv(64)))
-
-    def killed(self, count):
-        """Milliseconds from the kill of ${count} of them until as many new ones run."""
-        victims = list(self.pids)[:count]
-        began = time.monotonic()
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
-        new = {int(self.bell.recv(64)) for _ in victims}
-        took = (time.monotonic() - began) * 1000
-        self.pids = (self.pids - set(victims)) | new
-        return took
+            self.pids.append(self.told())
 
     def close(self):
         pids = descendants(self.proc.pid)
@@ -83,35 +96,43 @@ class Peer:
 
 
 class Ours:
-    """reeved with as many workers; one is there again when it has opened the store and said READY."""
+    """reeved with as many workers: one runs when it says that it opens the store, and is ready when that is done.
+
+    The first is what the children of others say: its own word, as soon as it can.  Both are read in
+    the log as they are written: to ask the daemon again and again would cost it some of the
+    milliseconds that are measured.
+    """
 
     def __init__(self):
-        self.daemon = Daemon(CHILDREN, pool="stable_after = 0s\nrestart_burst = 1000/1s\n")
-        self.control = os.path.join(self.daemon.dir, "run", "control")
+        self.daemon = Daemon(CHILDREN, pool="stable_after = 0s\nrestart_burst = 1000/1s\n", level="debug")
+        self.pids, self.running, self.ready = [], [], 0
+        path = os.path.join(self.daemon.dir, "log")
+        os.mkfifo(path)
+        self.log = open(os.open(path, os.O_RDWR | os.O_CLOEXEC), encoding="utf-8")
 
-    def workers(self):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-            s.connect(self.control)
-            s.sendall(b'{"v":1,"verb":"status"}\n')
-            said = b""
-            while not said.endswith(b"\n"):
-                said += s.recv(262144)
-        return [w["pid"] for w in json.loads(said).get("workers", []) if w["state"] in ("idle", "busy")]
+    def read(self):
+        event = json.loads(self.log.readline())
+        if event.get("event") == "worker.starting":
+            self.running.append(event["pid"])
+        elif event.get("event") == "child.ready" and event["message"].startswith("worker"):
+            self.ready += 1
+
+    def told(self):
+        while not self.running:
+            self.read()
+        return self.running.pop(0)
+
+    def settle(self, count):
+        while self.ready < count:
+            self.read()
+        self.ready -= count
 
     def up(self):
         self.daemon.start()
-        self.daemon.workers_up(CHILDREN)
-
-    def killed(self, count):
-        victims = set(self.workers()[:count])
-        began = time.monotonic()
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
-        while True:
-            time.sleep(0.001)  # the daemon answers at most so many in a second
-            now = set(self.workers())
-            if len(now) == CHILDREN and not now & victims:
-                return (time.monotonic() - began) * 1000
+        while len(self.pids) < CHILDREN:
+            self.pids.append(self.told())
+        self.settle(CHILDREN)
 
     def close(self):
         self.daemon.close()
+        self.log.close()

@@ -156,6 +156,18 @@ static struct rv_output_entry entry_of(enum rv_output_stream stream, int64_t tim
 	};
 }
 
+/*
+ * A store that was made of a copy gives the numbers of the runs that it has undone again: as the
+ * head of such a one begins anew, its tail goes.  As a rule there is none.
+ */
+static void forget_tail(const struct rv_output *out)
+{
+	char path[PATH_MAX];
+
+	if (rv_output_path(path, sizeof(path), &out->how, true) == RV_OK)
+		(void)unlink(path);
+}
+
 static int head_begin(struct rv_output *out)
 {
 	struct rv_output_file file = {htole64(RV_OUTPUT_MAGIC), htole32(RV_OUTPUT_VERSION), 0};
@@ -165,6 +177,7 @@ static int head_begin(struct rv_output *out)
 		err = create(out, "out", &out->head_fd);
 		if (err != RV_OK)
 			return err;
+		forget_tail(out);
 	}
 	err = write_at(out->head_fd, &file, sizeof(file), 0);
 	if (err == RV_OK)

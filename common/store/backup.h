@@ -47,7 +47,8 @@ struct rv_restored {
  * The caller holds the daemon's lock of the store (os/lock.h) and has not opened it.  The copy is
  * looked through first (RV_E_CORRUPT, RV_E_SCHEMA); who still has the old store open is RV_E_BUSY,
  * a log without its store RV_E_CONFLICT.
- * The epoch rises above that of both, so that no fence that was ever given is given again (R3).
+ * The epoch rises above that of both, so that no fence that was ever given is given again (R3), and
+ * so do the ids of jobs and batches.
  * Until the last step, a rename, the old store is in its place and complete, and can be read; who
  * would write it meanwhile waits, gives up (RV_E_BUSY) or opens what has taken its place.
  */

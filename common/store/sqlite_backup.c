@@ -22,14 +22,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGES    1024      /* copied between two words to the caller: 4 MiB */
-#define LOST     1000      /* how far the epoch rises when nobody can tell how far it had come */
-#define PATIENCE (RV_S_US) /* for whoever has the old store open */
+#define PAGES    1024 /* copied between two words to the caller: 4 MiB */
+#define LOST     1000 /* how far the epoch rises when nobody can tell how far it had come */
+#define LOST_IDS (1000000000LL) /* and the ids: more than are given between two copies */
+#define PATIENCE (RV_S_US)      /* for whoever has the old store open */
 #define NEW_MAX  (RV_PATH_MAX + 32)
 
 struct copy {
 	char path[NEW_MAX]; /* until it has its name; "" there is none */
 	sqlite3 *db;
+};
+
+/* What a store has given out and may never give again. */
+struct given {
+	int64_t epoch, job, batches;
 };
 
 static int say(struct rv_why *why, sqlite3 *db, int rc, const char *what, const char *path)
@@ -75,6 +81,22 @@ static int number(sqlite3 *db, const char *sql, int64_t *ret)
 		rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	return rc;
+}
+
+static int look_given(sqlite3 *db, struct given *ret)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(db, "SELECT epoch, job, batches FROM tally WHERE id = 0", -1,
+				    &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret = (struct given){.epoch = sqlite3_column_int64(stmt, 0),
+				      .job = sqlite3_column_int64(stmt, 1),
+				      .batches = sqlite3_column_int64(stmt, 2)};
 	(void)sqlite3_finalize(stmt);
 	return rc;
 }
@@ -302,7 +324,7 @@ static int shut(sqlite3 *db)
  * waits finds then that its path is another file (RV_E_REPLACED), before it makes a log there.
  * RV_E_CORRUPT: it cannot be read and is left as it is, with no connection.
  */
-static int hold_old(const char *path, sqlite3 **ret_db, int64_t *ret_epoch, struct rv_why *why)
+static int hold_old(const char *path, sqlite3 **ret_db, struct given *ret_given, struct rv_why *why)
 {
 	int64_t until = rv_mono_us() + PATIENCE;
 	sqlite3 *db = NULL;
@@ -313,14 +335,14 @@ static int hold_old(const char *path, sqlite3 **ret_db, int64_t *ret_epoch, stru
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_handler(db, busy, &until);
 	if (rc == SQLITE_OK)
-		rc = number(db, "SELECT epoch FROM tally WHERE id = 0", ret_epoch);
+		rc = look_given(db, ret_given);
 	while (rc == SQLITE_ROW || (rc & 0xff) == SQLITE_BUSY) {
 		rc = shut(db);
 		if ((rc & 0xff) == SQLITE_BUSY && busy(&until, 10) == 0)
 			break;
 	}
 	if (rc == SQLITE_OK)
-		rc = number(db, "SELECT epoch FROM tally WHERE id = 0", ret_epoch);
+		rc = look_given(db, ret_given);
 	if (rc == SQLITE_ROW) {
 		(void)sqlite3_busy_handler(db, NULL, NULL);
 		*ret_db = db;
@@ -415,16 +437,23 @@ static int no_log(const char *path, struct rv_why *why)
 		       "%s is the log of a store that is not there: move it away first", log);
 }
 
-/* Above that of the copy and ${known}, that of the old store; -1: nobody can tell. */
-static int raise_epoch(struct copy *copy, int64_t known, struct rv_restored *restored,
-		       struct rv_why *why)
+/*
+ * What is given next is above all that the copy and the old store have given: ${old}, and if that
+ * is not ${known} so far above that it can hardly have been given.
+ */
+static int raise_given(struct copy *copy, const struct given *old, bool known,
+		       struct rv_restored *restored, struct rv_why *why)
 {
-	char sql[128];
+	long long ids = known ? 0 : LOST_IDS;
+	char sql[256];
 	int rc;
 
 	(void)snprintf(sql, sizeof sql,
-		       "UPDATE tally SET epoch = max(epoch + %d, %lld) + 1 WHERE id = 0",
-		       known < 0 ? LOST : 0, (long long)known);
+		       "UPDATE tally SET epoch = max(epoch + %d, %lld) + 1,"
+		       " job = max(job + %lld, %lld), batches = max(batches + %lld, %lld)"
+		       " WHERE id = 0",
+		       known ? 0 : LOST, (long long)old->epoch, ids, (long long)old->job, ids,
+		       (long long)old->batches);
 	rc = run(copy->db, sql);
 	if (rc == SQLITE_OK)
 		rc = number(copy->db, "SELECT count(*) FROM job", &restored->jobs);
@@ -483,7 +512,7 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 	struct copy copy = {.path = ""};
 	struct rv_store *from = NULL;
 	sqlite3 *held = NULL; /* the old store */
-	int64_t epoch = -1;
+	struct given given = {.epoch = 0};
 	struct stat st;
 	bool old = lstat(how->path, &st) == 0;
 	int err = rv_fs_plain_file(how->path, why);
@@ -494,7 +523,7 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 	if (err == RV_OK)
 		err = open_copy(how, &from, why);
 	if (err == RV_OK && old) {
-		err = hold_old(how->path, &held, &epoch, why);
+		err = hold_old(how->path, &held, &given, why);
 		restored.damaged = err == RV_E_CORRUPT;
 		if (restored.damaged)
 			err = RV_OK;
@@ -503,7 +532,7 @@ int rv_sqlite_restore(const struct rv_store_restore *how, struct rv_restored *re
 		err = prepare(how, from, &copy, why);
 	rv_store_close(from);
 	if (err == RV_OK)
-		err = raise_epoch(&copy, epoch, &restored, why);
+		err = raise_given(&copy, &given, held != NULL, &restored, why);
 	if (err == RV_OK)
 		err = seal(&copy, why);
 	if (err == RV_OK)

@@ -136,6 +136,26 @@ Test(output, records_come_back_in_order_with_their_streams)
 	rv_output_reader_close(reader);
 }
 
+/* A restored store undoes a run, and gives its number again: the files begin anew, both. */
+Test(output, of_the_same_run_before_nothing_is_left)
+{
+	static const char long_text[20000];
+	struct rv_output_how how = how_of(16 << 10);
+	struct rv_output out;
+
+	rv_output_open(&out, &how);
+	rv_output_write(&out, RV_OUTPUT_STDOUT, 1, long_text, sizeof(long_text));
+	rv_output_close(&out);
+	cr_assert(size_of(true) > 0);
+	rv_output_open(&out, &how);
+	rv_output_write(&out, RV_OUTPUT_STDOUT, 1, "short", 5);
+	rv_output_close(&out);
+	cr_expect(eq(i64, size_of(true), -1));
+	collect();
+	cr_expect(strcmp(got.text, "short") == 0);
+	cr_expect(eq(i64, got.dropped, 0));
+}
+
 Test(output, files_are_for_their_owner_only)
 {
 	struct rv_output_how how = how_of(1 << 20);

@@ -64,6 +64,12 @@ is "$(find . -name 'failed*' | wc -l)" 0
 [ ! -e killed.db ] || fail "a copy has its name before it is synced"
 rm killed.db.new-*
 
+# Of the jobs that a restore undoes an output stays; no later job has their numbers.
+expect 0 reeve add -q default -- echo undone
+undone=$out
+expect 0 reeve wait "$undone"
+expect 0 reeve batch new
+highest=$(number "SELECT batches FROM tally WHERE id = 0")
 expect 0 reeve shutdown --now
 wait $daemon
 before=$(number "SELECT epoch FROM tally WHERE id = 0")
@@ -134,6 +140,11 @@ after=$(number "SELECT epoch FROM tally WHERE id = 0")
 [ "$after" -gt "$before" ] || fail "the epoch was $before and is $after"
 expect 0 reeve db check
 expect 0 reeve --store "$(find "$work/state" -name '*.replaced-*')" db check
+expect 0 reeve add -- true
+[ "$out" -gt "$undone" ] || fail "job $out is given after job $undone was"
+expect 0 reeve logs "$out"
+is "$out" ""
+[ "$(number "SELECT batches FROM tally WHERE id = 0")" -ge "$highest" ] || fail "a batch is given twice"
 "$build/bin/reeved" >log2 2>&1 &
 daemon=$!
 await log2 daemon.ready $daemon
@@ -150,6 +161,8 @@ json damaged:bool=true aside:text jobs:int
 expect 0 reeve db check
 later=$(number "SELECT epoch FROM tally WHERE id = 0")
 [ "$later" -gt "$after" ] || fail "the epoch was $after and is $later"
+expect 0 reeve add -- true
+[ "$out" -gt 1000000000 ] || fail "job $out may have been given before"
 
 # Its log without it would be read into the restored one.
 expect 0 reeve add -- true

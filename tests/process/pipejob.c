@@ -10,6 +10,7 @@
  *   once              serves one job and ends before it reads another
  *   shy               says none if another process has said it before
  *   batch=N           keeps answers until it has N, or no job waits
+ *   exact             reads no byte behind the line that it wants
  * words of a job, args.do, in order; after the last it answers ok:
  *   exit=N  kill  hang  deaf  ms=N  until=NAME   (hang: heeds a cancel line with "ok")
  *   say=TEXT  err=TEXT  big=N (bytes of stderr)  log=TEXT  progress=N  result=JSON  pid  fds
@@ -35,7 +36,7 @@
 #define ANSWER_FD 3
 
 static const char *folder;
-static int log_fd = -1, deaf, cancels, batch;
+static int log_fd = -1, deaf, cancels, batch, exact;
 static long job, run;
 static char result[2048], out[1 << 16];
 static size_t out_size;
@@ -98,6 +99,7 @@ static char *read_line(void)
 
 	for (;;) {
 		char *stop = memchr(buffer + begin, '\n', end - begin);
+		int ready = 0;
 		ssize_t n;
 
 		if (stop) {
@@ -110,9 +112,9 @@ static char *read_line(void)
 		memmove(buffer, buffer + begin, end - begin);
 		end -= begin;
 		begin = 0;
-		if (held > 0)
+		if (held > 0 && (!exact || ioctl(0, FIONREAD, &ready) != 0 || ready == 0))
 			flush();
-		n = read(0, buffer + end, sizeof buffer - end);
+		n = read(0, buffer + end, exact ? 1 : sizeof buffer - end);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -367,6 +369,7 @@ int main(int argc, char **argv)
 		hello = strncmp(argv[i], "hello=", 6) == 0 ? value : hello;
 		cancels = cancels || strcmp(argv[i], "cancel") == 0;
 		deaf = deaf || strcmp(argv[i], "deaf") == 0;
+		exact = exact || strcmp(argv[i], "exact") == 0;
 		once = once || strcmp(argv[i], "once") == 0;
 		mute = mute || strcmp(argv[i], "mute") == 0;
 		mute = mute || (strcmp(argv[i], "shy") == 0 && !is_first());

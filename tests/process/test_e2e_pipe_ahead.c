@@ -69,6 +69,25 @@ Test(e2e_pipe_ahead, a_crash_is_that_of_one)
 	rv_e2e_end(e);
 }
 
+static const char *some_leave(size_t i)
+{
+	return i % 40 == 39 ? "after" : "";
+}
+
+/* It ends by itself between two jobs, whenever it likes: what it has answered counts, once. */
+Test(e2e_pipe_ahead, a_handler_that_leaves_costs_nothing)
+{
+	static int64_t ids[MANY];
+	int64_t crashes_seen;
+
+	begin("ahead=64 batch=4 exact", "");
+	add_many(MANY, ids, some_leave);
+	cr_assert(eq(i64, runs_of(ids, MANY, &crashes_seen), MANY));
+	cr_assert(eq(i64, crashes_seen, 0));
+	cr_assert(eq(int, rv_e2e_job_count(e, "start "), MANY), "none has begun twice");
+	rv_e2e_end(e);
+}
+
 /* Each hundredth answers for the next one, which is most likely sent by then, and hangs. */
 static const char *out_of_order(size_t i)
 {

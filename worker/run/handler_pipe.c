@@ -23,9 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_US   RV_S_US          /* between two looks at the memory of a handler */
-#define CLOSED_US (200 * RV_MS_US) /* for a handler that has closed its answers to end */
-#define AGAIN_US  (10 * RV_S_US)   /* until the next try at a replacement */
+#define LOOK_US  RV_S_US        /* between two looks at the memory of a handler */
+#define AGAIN_US (10 * RV_S_US) /* until the next try at a replacement */
 
 /* A task's handlers. */
 struct pipe {
@@ -306,7 +305,7 @@ void rv_pipe_heard(struct rv_pipe_proc *p, int err)
 	take_lines(p);
 	/* Mostly it is about to end, and that says more. */
 	if (err == RV_E_CLOSED && (p->state == RV_PIPE_BOOTING || p->state == RV_PIPE_READY))
-		rv_loop_timer_start(p->worker->loop, &p->timer, CLOSED_US, on_closed, p);
+		rv_loop_timer_start(p->worker->loop, &p->timer, RV_PIPE_CLOSED_US, on_closed, p);
 }
 
 void rv_pipe_printed(struct rv_pipe_proc *p, int stream, const char *data, size_t size)
@@ -479,12 +478,16 @@ static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	struct pipe *pipe = pipe_of(turn->task);
 	int err = RV_OK;
 
-	/* What was sent ahead went to this one. */
-	if (turn->place >= worker->sent) {
-		front = NULL;
-		take_over(pipe);
+	/* What was sent ahead went to this one; if it is killed, its end will say what it has seen.
+	 */
+	if (turn->place < worker->sent) {
+		INV(front);
+		front->tail_job = 0;
+		return front->state == RV_PIPE_READY ? hand_over(worker, why) : RV_OK;
 	}
-	if (pipe->now && pipe->now->state == RV_PIPE_KILLED)
+	front = NULL;
+	take_over(pipe);
+	if (pipe->now && (pipe->now->state == RV_PIPE_KILLED || pipe->now->in_fd < 0))
 		pipe->now = NULL; /* it ends by itself */
 	if (!pipe->now) {
 		pipe->now = pipe->next;

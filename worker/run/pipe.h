@@ -32,6 +32,8 @@ enum rv_pipe_state {
 
 #define RV_PIPE_ANSWERS 2 /* index in fds: after stdout and stderr */
 #define RV_PIPE_OUTS    3
+#define RV_PIPE_CLOSED_US                                                                          \
+	(200 * RV_MS_US) /* for one that has closed its stdin or its answers to end */
 
 struct rv_pipe_proc {
 	struct rv_pipe_proc *other; /* the next of this worker */

@@ -126,6 +126,8 @@ void rv_pipe_on_exit(struct rv_loop_proc *watch)
 		return; /* all were killed and reaped: its number may be somebody's */
 	rv_pipe_close_in(p);
 	rv_pipe_drain_all(p);
+	if (p->state != RV_PIPE_BOOTING)
+		rv_pipe_heard(p, RV_OK); /* what it has answered counts, each in its turn */
 	if (rv_pipe_owes(p)) {
 		rv_loop_proc_start(p->worker->loop, &p->watch, &p->proc, rv_pipe_on_exit, p);
 		return;

@@ -139,6 +139,11 @@ static void on_output(struct rv_loop_io *io, int events)
 	drain_output(p, (unsigned)(io - p->outs));
 }
 
+static void on_deaf(struct rv_loop_timer *timer)
+{
+	rv_pipe_kill(timer->ctx, "it closed its stdin");
+}
+
 static void on_writable(struct rv_loop_io *io, int events)
 {
 	(void)events;
@@ -159,7 +164,10 @@ void rv_pipe_write(struct rv_pipe_proc *p)
 			return;
 		} else if (n == 0 || errno != EINTR) {
 			rv_pipe_close_in(p);
-			rv_pipe_kill(p, "it closed its stdin");
+			/* Mostly it has ended, and what it has answered counts. */
+			if (p->state == RV_PIPE_READY)
+				rv_loop_timer_start(p->worker->loop, &p->timer, RV_PIPE_CLOSED_US,
+						    on_deaf, p);
 		}
 	}
 	if (p->lines.space > KEEP_SPACE)

@@ -127,9 +127,10 @@ static bool may_follow(const struct rv_worker *worker, const struct rv_pipe_proc
 {
 	unsigned place = worker->turn.place;
 
-	return worker->prefetched && !worker->draining && worker->sent < worker->nclaimed &&
-	       worker->sent - place < p->ahead && p->lines.size - p->written < AHEAD_BYTES &&
-	       !is_alone(&worker->turn.claim) && !is_alone(&worker->claimed[worker->sent]) &&
+	return p->in_fd >= 0 && worker->prefetched && !worker->draining &&
+	       worker->sent < worker->nclaimed && worker->sent - place < p->ahead &&
+	       p->lines.size - p->written < AHEAD_BYTES && !is_alone(&worker->turn.claim) &&
+	       !is_alone(&worker->claimed[worker->sent]) &&
 	       strcmp(worker->claimed[worker->sent].task, p->task->name) == 0;
 }
 
@@ -158,6 +159,7 @@ int rv_pipe_send(struct rv_worker *worker, struct rv_pipe_proc *p, struct rv_why
 
 	PRE(p->state == RV_PIPE_READY && turn->place < worker->nclaimed);
 	if (turn->place >= worker->sent) {
+		PRE(p->in_fd >= 0);
 		err = add_line(worker, turn->place, p, why);
 		if (err != RV_OK)
 			return err;

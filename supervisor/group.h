@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
+
+struct rv_conf;
 struct rv_sup;
 
 /* At the start, the store's lock being ours: finds the folder, says once at debug if there is none,
@@ -17,6 +20,13 @@ struct rv_sup;
 void rv_group_open(struct rv_sup *sup);
 /* The same, but what is there is ours: of our last image. */
 void rv_group_adopt(struct rv_sup *sup);
+/*
+ * When a task of ${conf} wants limits (memory_max and the like): sees to it that a worker can give
+ * them to its runs.  For that we and the keeper go into a group of our own, and each worker from
+ * then on into one within its group.  RV_E_CONF with file, line and reason: they cannot be had.
+ */
+int rv_group_limits(struct rv_sup *sup, const struct rv_conf *conf,
+		    struct rv_why *why) RV_MUST_CHECK;
 /* At the end: no group of ours stays. */
 void rv_group_close(struct rv_sup *sup);
 

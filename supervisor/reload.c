@@ -15,11 +15,13 @@
 #include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/log.h"
+#include "os/cgroup.h"
 #include "os/fd.h"
 #include "os/module.h"
 #include "os/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/env.h"
+#include "supervisor/group.h"
 #include "supervisor/main.h"
 #include "supervisor/pools.h"
 #include "supervisor/roll.h"
@@ -118,6 +120,7 @@ static int load(const struct rv_options *options, const char *const *more, json_
 		overrides[n++] = more[i];
 	from.file = file;
 	from.look = options->check_only ? rv_module_check : NULL;
+	from.limits = rv_cgroup_has;
 	rv_conf_errors_init(&errors);
 	err = rv_conf_load(&from, ret_conf, &errors);
 	if (options->check_only)
@@ -366,7 +369,9 @@ static int apply(struct gather *gather, struct rv_conf *conf, struct rv_why *why
 
 	if (sup->is_ready)
 		(void)rv_notifyf("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)rv_mono_us());
-	err = gather->is_effective ? rv_reload_adopt(sup, conf, why) : RV_OK;
+	err = gather->is_effective ? rv_group_limits(sup, conf, why) : RV_OK;
+	if (err == RV_OK && gather->is_effective)
+		err = rv_reload_adopt(sup, conf, why);
 	if (err == RV_OK && gather->is_effective) {
 		for (int p = 0; p < RV_PLAN_SLOTS_MAX; p++) {
 			if (sup->pools[p].is_used && !sup->pools[p].is_gone &&

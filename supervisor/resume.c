@@ -89,6 +89,10 @@ static int watch(struct rv_sup *sup, struct rv_why *why)
 		return err;
 	INV(sup->bell_fd >= 0 && sup->control && sup->area_fd >= 0 && sup->lock_fd >= 0);
 	rv_group_adopt(sup);
+	/* We were not refused when it was asked first; should it fail now, no run goes without. */
+	err = rv_group_limits(sup, sup->conf, why);
+	if (err != RV_OK)
+		rv_log(RV_LOG_ERROR, RV_EV_daemon_starting, "%s", rv_why_text(why, err));
 	for (size_t i = 0; i < sup->nslots; i++)
 		rv_child_adopt(sup, &sup->children[i]);
 	return RV_OK;

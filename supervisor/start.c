@@ -390,6 +390,8 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 	rv_group_open(sup);
 	err = await_predecessor(sup, why);
 	if (err == RV_OK)
+		err = rv_group_limits(sup, sup->conf, why);
+	if (err == RV_OK)
 		err = make_table(sup, why);
 	if (err == RV_OK)
 		err = rv_sup_loop(sup, why);

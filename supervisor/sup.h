@@ -77,6 +77,7 @@ struct rv_sup {
 	struct rv_restart area_restart;
 	char mark[RV_MARK_MAX]; /* "<instance>." */
 	char cgroup[PATH_MAX];  /* group.h: where workers get groups of their own; "": nowhere */
+	unsigned controllers;   /* RV_CGROUP_*: by which runs can be limited there */
 	uint64_t last_incarnation;
 
 	struct rv_child *children; /* nslots of them; [0] is the keeper */

@@ -52,8 +52,9 @@ struct rv_builder {
 	char *const *environment; /* for expansion; NULL: none */
 	bool from_text;           /* a dump: nothing outside of it is looked at */
 	bool has_file;
-	rv_conf_module_fn *look; /* into modules; NULL: not */
-	struct rv_buf instances; /* struct rv_instance *, in the order written */
+	rv_conf_module_fn *look;       /* into modules; NULL: not */
+	rv_conf_controller_fn *limits; /* whether they can be had; NULL: not looked at */
+	struct rv_buf instances;       /* struct rv_instance *, in the order written */
 	struct rv_instance *buckets[RV_BUILD_BUCKETS]; /* the same by name */
 	struct rv_buf assigns;                         /* struct rv_assign * */
 	int err;                                       /* RV_E_NOMEM once memory has run out */

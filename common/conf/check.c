@@ -212,6 +212,9 @@ static void check_stay_keys(struct rv_builder *b, const struct rv_instance *in)
 	}
 }
 
+/* Limits of all that a run has started. */
+static const char *const group_keys[] = {"memory_max", "cpu_max", "pids_max"};
+
 /* What runs the jobs is one key of three, which one the handler says. */
 static void check_own_keys(struct rv_builder *b, const struct rv_instance *in)
 {
@@ -238,6 +241,11 @@ static void check_own_keys(struct rv_builder *b, const struct rv_instance *in)
 	if (builtin && !b->from_text && rv_build_is_set(in, "soft_timeout"))
 		rv_conf_error_add(b->errors, rv_build_where(in, "soft_timeout"),
 				  "soft_timeout is not for handler = builtin");
+	for (size_t i = 0; i < RV_ARRAY_LEN(group_keys) && builtin && !b->from_text; i++) {
+		if (rv_build_is_set(in, group_keys[i]))
+			rv_conf_error_add(b->errors, rv_build_where(in, group_keys[i]),
+					  "%s is not for handler = builtin", group_keys[i]);
+	}
 	if ((builtin || module) && task->command)
 		rv_conf_error_add(b->errors, rv_build_where(in, "command"),
 				  "command is for handler = exec or pipe");
@@ -470,6 +478,33 @@ static void check_rights(struct rv_builder *b, const struct rv_instance *in,
 				    task->oom_score_adj);
 }
 
+/* A limit that cannot be had is no limit: an error, where it was asked for. */
+static void check_limits(struct rv_builder *b, const struct rv_instance *in,
+			 const struct rv_conf_task *task)
+{
+	const struct {
+		const char *key, *controller;
+		bool wanted;
+	} limits[] = {
+		{"memory_max", "memory", task->memory_max_bytes > 0},
+		{"cpu_max", "cpu", task->cpu_max > 0},
+		{"pids_max", "pids", task->pids_max > 0},
+	};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(limits) && b->limits; i++) {
+		struct rv_why why = {0};
+		int err;
+
+		if (!limits[i].wanted || !rv_build_is_set(in, limits[i].key))
+			continue;
+		err = b->limits(limits[i].controller, &why);
+		if (err != RV_OK)
+			rv_conf_error_add(b->errors, rv_build_where(in, limits[i].key),
+					  "%s: such a limit cannot be had here: %s", limits[i].key,
+					  rv_why_text(&why, err));
+	}
+}
+
 /* A program that is not there may still come: a warning. */
 static void check_program(struct rv_builder *b, const struct rv_instance *in)
 {
@@ -550,6 +585,7 @@ void rv_check_machine(struct rv_builder *b)
 			check_user(b, in, task->user);
 			check_group(b, in, task->group);
 			check_rights(b, in, task);
+			check_limits(b, in, task);
 			if (in->section == RV_SECTION_TASK) {
 				check_program(b, in);
 				check_module(b, in);

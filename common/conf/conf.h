@@ -62,10 +62,11 @@ void rv_conf_errors_fini(struct rv_conf_errors *errors);
 int rv_conf_errors_print(const struct rv_conf_errors *errors, struct rv_buf *out) RV_MUST_CHECK;
 
 struct rv_conf_source {
-	const char *file;             /* NULL: no file, built-in defaults */
-	const char *const *overrides; /* "section.key=value" of -o, NULL-terminated; or NULL */
-	char *const *environment;     /* for REEVE_SECTION__KEY, ${NAME}, HOME, XDG_*; or NULL */
-	rv_conf_module_fn *look;      /* into modules; NULL: only whether they can be read */
+	const char *file;              /* NULL: no file, built-in defaults */
+	const char *const *overrides;  /* "section.key=value" of -o, NULL-terminated; or NULL */
+	char *const *environment;      /* for REEVE_SECTION__KEY, ${NAME}, HOME, XDG_*; or NULL */
+	rv_conf_module_fn *look;       /* into modules; NULL: only whether they can be read */
+	rv_conf_controller_fn *limits; /* whether they can be had; NULL: not looked at */
 };
 
 /*
@@ -126,6 +127,7 @@ static inline const char *rv_conf_after(const char *text)
 const struct rv_conf_pool *rv_conf_pool_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_queue *rv_conf_queue_find(const struct rv_conf *conf, const char *name);
 const struct rv_conf_task *rv_conf_task_find(const struct rv_conf *conf, const char *name);
+const char *rv_conf_task_origin(const struct rv_conf_task *task, const char *key); /* file:line */
 /*
  * What the store mirrors: each task, the defaults as the task RV_TASK_ADHOC, each queue, resource
  * and schedule.  For the keeper and for who creates a store; not to outlive ${conf}.  RV_E_NOMEM;

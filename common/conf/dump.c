@@ -61,6 +61,17 @@ static const char *origin_of(const struct rv_visit *visit, size_t key)
 	return origins[key];
 }
 
+const char *rv_conf_task_origin(const struct rv_conf_task *task, const char *key)
+{
+	const struct rv_visit visit = {RV_SECTION_TASK, task->name, task};
+	const struct rv_conf_key *row = rv_conf_key_find(RV_SECTION_TASK, key);
+	const char *origin;
+
+	PRE(row);
+	origin = origin_of(&visit, (size_t)(row - rv_conf_sections[RV_SECTION_TASK].keys));
+	return origin ? origin : "built-in";
+}
+
 /* "key = value", or for a list of lines "key =" and a line an item. */
 static int dump_value(const struct rv_conf_key *key, const char *value, struct rv_buf *out)
 {

@@ -400,6 +400,7 @@ int rv_conf_load(const struct rv_conf_source *from, struct rv_conf **ret_conf,
 		.environment = from->environment,
 		.has_file = from->file != NULL,
 		.look = from->look,
+		.limits = from->limits,
 	};
 	struct loader l = {.builder = &b};
 

@@ -178,5 +178,7 @@ struct rv_conf_task {
  */
 typedef int rv_conf_module_fn(const char *path, const char *user, const char *group,
 			      struct rv_why *why);
+/* Whether runs can be limited by the cgroup controller ${name} (memory, cpu, pids): the same. */
+typedef int rv_conf_controller_fn(const char *name, struct rv_why *why);
 
 #endif

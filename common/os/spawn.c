@@ -147,6 +147,8 @@ static int explain(const struct rv_spawn *how, const struct rv_spawn_report *rep
 		if (err == RV_E_BUSY)
 			return rv_fail(why, err, "cannot execute %s now: %m", name);
 		return rv_fail(why, RV_E_MISSING, "cannot execute %s: %m", name);
+	case RV_STEP_CGROUP: /* ours; the job can do nothing about it */
+		return rv_fail(why, RV_E_BUSY, "cannot put %s into %s: %m", name, how->cgroup);
 	case RV_STEP_CWD:
 		return rv_fail(why, err, "cannot enter the folder %s: %m", how->cwd);
 	case RV_STEP_USER:

@@ -49,7 +49,8 @@ struct rv_spawn {
 		*cpus;       /* a bit for each that it may use, RV_SPAWN_CPUS of them; NULL: ours */
 	int oom_score_adj;   /* written when != 0 */
 	bool oom_score_must; /* else failing to is ignored */
-	const char *cgroup;  /* folder of a cgroup to be in; NULL: ours; failing to is ignored */
+	const char *cgroup;  /* folder of a cgroup to be in; NULL: ours */
+	bool cgroup_must;    /* else failing to is ignored */
 	bool switch_user; /* setgroups → setresgid → setresuid → cannot go back (reliability §4) */
 	uid_t uid;
 	gid_t gid;

@@ -176,18 +176,18 @@ CHILD_SIDE static int set_shares(const struct rv_spawn *how, int *ret_step)
 	return 0;
 }
 
-/* "0" is the process that writes it.  Belt and braces: without it the sweep is all there is. */
-CHILD_SIDE static void join_cgroup(const char *folder)
+/* "0" is the process that writes it.  0 or an errno. */
+CHILD_SIDE static int join_cgroup(const char *folder)
 {
 	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = dir < 0 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	int errnum = fd < 0 || write(fd, "0", 1) != 1 ? errno : 0;
 
-	if (fd >= 0) {
-		(void)!write(fd, "0", 1);
+	if (fd >= 0)
 		(void)close(fd);
-	}
 	if (dir >= 0)
 		(void)close(dir);
+	return errnum;
 }
 
 /* Real, effective and saved: a saved root would be a way back. */
@@ -321,8 +321,13 @@ CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
 	errnum = place_fds(how, job->report_fd);
 	if (errnum != 0)
 		return errnum;
-	if (how->cgroup)
-		join_cgroup(how->cgroup);
+	*ret_step = RV_STEP_CGROUP;
+	if (how->cgroup) /* where it is for the kill only, the sweep does without */
+		errnum = join_cgroup(how->cgroup);
+#ifndef RV_MUTANT_GROUP_LEFT_OUT
+	if (errnum != 0 && how->cgroup_must)
+		return errnum;
+#endif
 	errnum = set_shares(how, ret_step);
 	if (errnum != 0)
 		return errnum;

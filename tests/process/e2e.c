@@ -172,9 +172,15 @@ void rv_e2e_no_env(struct rv_e2e *e)
 
 void rv_e2e_launch(struct rv_e2e *e)
 {
-	const char *const words[] = {rv_e2e_program("reeved"), "-c", rv_e2e_path(e, "reeve.ini"),
+	const char *const words[] = {"/bin/sh",
+				     "-c",
+				     "echo 0 >$0/cgroup.procs; exec \"$@\"",
+				     e->cgroup,
+				     rv_e2e_program("reeved"),
+				     "-c",
+				     rv_e2e_path(e, "reeve.ini"),
 				     NULL};
-	struct rv_test_start how = {.argv = words, .env = e->env};
+	struct rv_test_start how = {.argv = e->cgroup ? words : words + 4, .env = e->env};
 	char notify[320];
 	char log[320];
 	char byte[512];

@@ -19,7 +19,8 @@
 struct rv_e2e {
 	char dir[256];
 	struct rv_test_child daemon;
-	int notify; /* the NOTIFY_SOCKET */
+	int notify;         /* the NOTIFY_SOCKET */
+	const char *cgroup; /* folder of the one that the daemon begins in; NULL: ours */
 	char pairs[RV_E2E_ENV][320];
 	const char *env[RV_E2E_ENV + 2];
 	size_t nenv;

@@ -20,13 +20,13 @@
 #include <string.h>
 
 /* Of a task's keys those that say how its process is run; empty ones are not shown. */
-static const char *const shown[] = {"handler",      "user",        "group",        "cwd",
-				    "umask",        "timeout",     "soft_timeout", "idle_timeout",
-				    "stop_signal",  "kill_after",  "max_attempts", "backoff",
-				    "nice",         "ionice",      "cpus",         "oom_score_adj",
-				    "no_new_privs", "private_tmp", "limit_as",     "limit_cpu",
-				    "limit_nofile", "limit_nproc", "limit_fsize",  "limit_core",
-				    "output_max",   "state_max"};
+static const char *const shown[] = {
+	"handler",       "user",         "group",        "cwd",         "umask",
+	"timeout",       "soft_timeout", "idle_timeout", "stop_signal", "kill_after",
+	"max_attempts",  "backoff",      "nice",         "ionice",      "cpus",
+	"oom_score_adj", "no_new_privs", "private_tmp",  "limit_as",    "limit_cpu",
+	"limit_nofile",  "limit_nproc",  "limit_fsize",  "limit_core",  "memory_max",
+	"cpu_max",       "pids_max",     "output_max",   "state_max"};
 
 struct dry {
 	struct rv_cli *cli;

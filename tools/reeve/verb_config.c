@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "conf/doc.h"
+#include "os/cgroup.h"
 #include "os/module.h"
 #include "verb.h"
 #include "wire/json.h"
@@ -68,6 +69,7 @@ int rv_verb_config_check(struct rv_cli *cli)
 			.overrides = overrides,
 			.environment = environ,
 			.look = rv_module_check,
+			.limits = rv_cgroup_has,
 		};
 
 		err = rv_conf_load(&from, &conf, &errors);

@@ -7,11 +7,13 @@
 #include "base/fmt.h"
 #include "base/seam.h"
 #include "client/alive.h"
+#include "os/cgroup.h"
 #include "os/file.h"
 #include "store/read.h"
 #include "verb.h"
 #include "wire/json.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -186,6 +188,34 @@ static void look_at_daemon(struct doctor *doctor)
 	note_pools(doctor, reply);
 }
 
+/* ---- limits of runs */
+
+static void look_at_limits(struct doctor *doctor)
+{
+	static const char *const names[] = {"memory", "cpu", "pids"};
+	char folder[PATH_MAX];
+	struct rv_why why = {.text = ""};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
+		if (rv_cgroup_has(names[i], &why) == RV_OK)
+			continue;
+		find(doctor, WELL, "limits", "%s_max cannot be had on this machine: %s", names[i],
+		     why.text);
+		return;
+	}
+	if (rv_cgroup_find(NULL, true, folder, sizeof(folder), &why) == RV_OK)
+		find(doctor, WELL, "limits",
+		     "memory_max, cpu_max and pids_max can be had: a reeved started here would use "
+		     "%s",
+		     folder);
+	else
+		find(doctor, WELL, "limits",
+		     "memory_max, cpu_max and pids_max can be had by a reeved whose cgroup is its "
+		     "own "
+		     "(Delegate=yes of a service); not by one started here: %s",
+		     why.text);
+}
+
 /* ---- what was found */
 
 static int print_words(const struct doctor *doctor)
@@ -235,6 +265,7 @@ int rv_verb_doctor(struct rv_cli *cli)
 	find(&doctor, WELL, "config", "the configuration has no mistake");
 	look_at_store(&doctor);
 	look_at_daemon(&doctor);
+	look_at_limits(&doctor);
 	code = doctor.err ? rv_cli_fail(cli, doctor.err)
 			  : (cli->json ? print_json(&doctor) : print_words(&doctor));
 	json_decref(doctor.findings);

@@ -44,9 +44,10 @@ static int exit_code_of(const struct rv_follow *follow)
 	if (follow->state == RV_JOB_SUCCEEDED)
 		return follow->exit_code > 0 ? follow->exit_code : 0;
 	(void)rv_view_exit(follow->exit_code, follow->signo, text, sizeof(text));
-	/* "exit code 7: last words" says nothing that our own exit code and stderr have not said.
-	 */
-	if (follow->error[0] && (!text[0] || strncmp(follow->error, text, strlen(text)) != 0))
+	/* "exit code 7: last words" says nothing that our own exit code and stderr have not said;
+	 * 137 does not tell memory that ran out from a kill. */
+	if (follow->error[0] &&
+	    (follow->signo > 0 || !text[0] || strncmp(follow->error, text, strlen(text)) != 0))
 		rv_cli_note("job %lld: %s", (long long)follow->job, follow->error);
 	if (cancelled_by)
 		return 128 + cancelled_by;

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "loop/loop.h"
 #include "os/spawn.h"
+#include "run/leaf.h"
 #include "run/tmp.h"
 
 #include <stdbool.h>
@@ -32,9 +33,11 @@ struct rv_exec {
 	int64_t oom_kills; /* the kernel's count when it began to take its time */
 	int state_fd;      /* -1: none */
 	struct rv_tmp tmp;
-	int killed;       /* processes that its leader left behind */
-	int64_t ended_us; /* mono, of the leader */
-	char words[4096]; /* the end of stderr; at end() with a NUL */
+	struct rv_leaf leaf;       /* gone once it was swept */
+	bool leaf_knows, leaf_oom; /* what its memory.events said before */
+	int killed;                /* processes that its leader left behind */
+	int64_t ended_us;          /* mono, of the leader */
+	char words[4096];          /* the end of stderr; at end() with a NUL */
 	size_t nwords;
 };
 

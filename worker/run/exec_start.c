@@ -126,6 +126,7 @@ static int spawn(const struct rv_turn *turn, const struct rv_exec_spec *spec, in
 	if (err != RV_OK)
 		return rv_fail(why, err, "fault point spawn");
 	rv_exec_spec_spawn(spec, turn->task, &how);
+	rv_leaf_spawn(&exec->leaf, &how);
 	how.fds[0] = (struct rv_spawn_fd){.from = payload, .to = 0};
 	how.fds[1] = (struct rv_spawn_fd){.from = ends[0], .to = 1};
 	how.fds[2] = (struct rv_spawn_fd){.from = ends[1], .to = 2};
@@ -158,6 +159,8 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	if (err == RV_OK)
 		err = make_pipes(exec, ends, why);
 	if (err == RV_OK)
+		err = rv_leaf_make(turn->task, &exec->leaf, why);
+	if (err == RV_OK)
 		err = spawn(turn, &spec, payload, ends, exec, why);
 	rv_exec_spec_fini(&spec);
 	rv_fd_close(&payload);
@@ -167,6 +170,7 @@ int rv_exec_start(struct rv_worker *worker, struct rv_turn *turn, struct rv_exec
 	if (err != RV_OK) {
 		for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 			rv_fd_close(&exec->fds[i]);
+		rv_leaf_remove(&exec->leaf);
 		(void)rv_tmp_remove(&exec->tmp, RV_S_US); /* it is empty */
 	}
 	return err;

@@ -52,8 +52,9 @@ static void count_ooms(void)
 
 /*
  * KILL that was not ours, or what a shell makes of that of its child, while the kernel killed for
- * want of memory: that was it.  Its count is of the whole machine: in a storm of such kills one by
- * a person's hand is taken for one of them.
+ * want of memory: that was it.  Its count is of the run's own group where there is one with a
+ * limit, else of the whole machine: in a storm of such kills one by a person's hand is taken for
+ * one of them.
  */
 static bool ran_out_of_memory(const struct rv_exec *exec)
 {
@@ -62,6 +63,8 @@ static bool ran_out_of_memory(const struct rv_exec *exec)
 #ifdef RV_MUTANT_KILL_IS_OOM
 	return true;
 #endif
+	if (exec->leaf_knows)
+		return exec->leaf_oom;
 	count_ooms();
 	return oom_seen > exec->oom_kills;
 }
@@ -171,6 +174,7 @@ static void sweep(struct rv_worker *worker)
 	job.swept = swept(turn) && rv_tmp_remove(&job.tmp, TURN_US);
 	ready(turn);
 	if (!job.swept) {
+		rv_leaf_kill(&job.leaf); /* faster than a fork bomb */
 		rv_loop_timer_start(worker->loop, &job.sweep, AGAIN_US, on_sweep, worker);
 		return;
 	}
@@ -181,6 +185,8 @@ static void sweep(struct rv_worker *worker)
 			    (long long)turn->claim.job);
 	for (unsigned i = 0; i < RV_EXEC_PIPES; i++)
 		close_pipe(&job, i);
+	job.leaf_knows = rv_leaf_knows(&job.leaf, &job.leaf_oom);
+	rv_leaf_remove(&job.leaf);
 	rv_turn_ended(turn);
 }
 

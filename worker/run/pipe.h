@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "loop/loop.h"
 #include "os/spawn.h"
+#include "run/leaf.h"
 #include "run/tail.h"
 #include "run/tmp.h"
 #include "store/request.h"
@@ -64,6 +65,7 @@ struct rv_pipe_proc {
 	size_t tail_job; /* bytes of stderr of its present job */
 	struct rv_tail tail;
 	struct rv_tmp tmp;
+	struct rv_leaf leaf;
 };
 
 /* ---- pipe_proc.c */

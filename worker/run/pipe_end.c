@@ -66,11 +66,14 @@ void rv_pipe_kill(struct rv_pipe_proc *p, const char *why)
 
 void rv_pipe_describe(const struct rv_pipe_proc *p, char *out, size_t space)
 {
+	bool oom = false;
 	char words[256];
 	int n;
 
 	if (p->why[0] != '\0')
 		n = snprintf(out, space, "its handler was killed: %s", p->why);
+	else if (p->exit.signo == SIGKILL && rv_leaf_knows(&p->leaf, &oom) && oom)
+		n = snprintf(out, space, "its handler was out of memory: killed by the kernel");
 	else if (p->exit.signo != 0)
 		n = snprintf(out, space, "its handler was killed by signal %d", p->exit.signo);
 	else

@@ -208,6 +208,7 @@ static int spawn(struct rv_pipe_proc *p, const struct rv_exec_spec *spec,
 	if (err != RV_OK)
 		return rv_fail(why, err, "fault point spawn");
 	rv_exec_spec_spawn(spec, p->task, &how);
+	rv_leaf_spawn(&p->leaf, &how);
 	for (int i = 0; i <= RV_PIPE_OUTS; i++)
 		how.fds[i] = (struct rv_spawn_fd){.from = ends[i], .to = i};
 	how.nfds = RV_PIPE_OUTS + 1;
@@ -242,6 +243,8 @@ static int launch(struct rv_pipe_proc *p, struct rv_why *why)
 		err = rv_tmp_give(&p->tmp, spec.uid, spec.gid, why);
 	if (err == RV_OK)
 		err = make_pipes(p, ends, why);
+	if (err == RV_OK)
+		err = rv_leaf_make(p->task, &p->leaf, why);
 	if (err == RV_OK)
 		err = spawn(p, &spec, ends, why);
 	rv_exec_spec_fini(&spec);
@@ -331,6 +334,7 @@ void rv_pipe_free(struct rv_pipe_proc *p)
 	rv_fd_close(&p->proc.pidfd);
 	rv_buf_fini(&p->lines);
 	rv_buf_fini(&p->heard);
+	rv_leaf_remove(&p->leaf);
 	if (!rv_tmp_remove(&p->tmp, RV_S_US)) /* mostly gone before; the rest at the next start */
 		rv_fd_close(&p->tmp.fd);
 	free(p);

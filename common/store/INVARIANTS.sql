@@ -146,7 +146,7 @@ SELECT 'L1', 'gate ' || coalesce(g.name, h.gate) || ': ' || coalesce(g.used, 0) 
 			WHEN 1024 THEN 'k/' || q.name || '/' || j.key WHEN 2048 THEN 'q/' || q.name
 			ELSE 't/' || j.task END, 1
 		FROM (SELECT id, marks FROM lease UNION ALL SELECT id, marks FROM ready
-			WHERE (marks & 15872) <> 0) p
+			WHERE (marks & 16) <> 0) p
 		JOIN (SELECT 512 AS bit UNION ALL SELECT 1024 UNION ALL SELECT 2048 UNION ALL SELECT 8192) b
 		ON (p.marks & b.bit) <> 0 JOIN job j ON j.id = p.id JOIN queue q ON q.id = j.queue)
 	GROUP BY gate) h ON h.gate = g.name

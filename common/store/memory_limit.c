@@ -341,14 +341,6 @@ void rv_memory_reconsider(struct mem_store *m, const char *queue)
 		shut(m, gate, m->wall_us);
 }
 
-static bool holds_any(struct mem_store *m, const struct mem_job *j)
-{
-	MEM_EACH(m, holds, h)
-	if (h->job == j->id)
-		return true;
-	return false;
-}
-
 static void adopt(struct mem_store *m, struct mem_job *j)
 {
 	struct rv_needs needs;
@@ -374,7 +366,7 @@ static void adopt(struct mem_store *m, struct mem_job *j)
 void rv_memory_adopt(struct mem_store *m)
 {
 	MEM_EACH(m, jobs, j)
-	if (j->place == MEM_LEASE || (j->place == MEM_READY && holds_any(m, j)))
+	if (j->place == MEM_LEASE || (j->place == MEM_READY && j->passed))
 		adopt(m, j);
 }
 
@@ -382,7 +374,7 @@ void rv_memory_adopt(struct mem_store *m)
 void rv_memory_yield(struct mem_store *m, int queue)
 {
 	MEM_EACH(m, jobs, j)
-	if (j->place == MEM_READY && j->queue == queue && holds_any(m, j))
+	if (j->place == MEM_READY && j->queue == queue && j->passed)
 		rv_memory_give_back(m, j);
 }
 

@@ -282,7 +282,7 @@ static int yield(struct rv_sqlite *s, const struct rv_sqlite_queue *queue)
 	int64_t id = 0;
 	int err;
 
-	while ((err = rv_sqlite_number(s, RV_SQL_READY_HOLDER, &id, "i", id)) == RV_OK) {
+	while ((err = rv_sqlite_number(s, RV_SQL_READY_PASSED, &id, "i", id)) == RV_OK) {
 		err = yield_one(s, queue, id);
 		if (err != RV_OK)
 			return err;

@@ -80,7 +80,7 @@ int rv_sqlite_read_gates(struct rv_store *store,
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }
 
-/* A job that holds something. */
+/* A job that passed its gates. */
 struct holder {
 	int64_t job;
 	int64_t marks;

@@ -411,7 +411,7 @@ int rv_sqlite_adopt(struct rv_sqlite *s)
 	while (err == RV_OK);
 	id = 0;
 	while (err == RV_E_NOTFOUND &&
-	       (err = rv_sqlite_number(s, RV_SQL_READY_HOLDER, &id, "i", id)) == RV_OK) {
+	       (err = rv_sqlite_number(s, RV_SQL_READY_PASSED, &id, "i", id)) == RV_OK) {
 		err = adopt_ready(s, id);
 		err = err == RV_OK ? RV_E_NOTFOUND : err;
 	}

@@ -75,6 +75,9 @@ int rv_sqlite_find_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_pla
 		err = rv_sqlite_place_read(s, stmt, 0, id, ret_place);
 		rv_sqlite_end(stmt);
 		*ret_from = tables[i].state;
+		if (err == RV_OK && *ret_from != RV_JOB_READY &&
+		    (ret_place->marks & RV_MARK_PASSED))
+			return RV_E_CORRUPT; /* who waits holds nothing */
 		return err;
 	}
 	return RV_E_NOTFOUND;

@@ -349,6 +349,34 @@ CONTRACT(limit, tokens_come_at_their_time)
 	IS(claim_all(f, ALL), 2);
 }
 
+/* Called by its token it is ready and has passed: a limit that is new then counts it as well. */
+CONTRACT(limit, a_new_limit_counts_who_has_passed)
+{
+	int64_t ids[3];
+
+	fresh(f);
+	queues[0].limits.rate = (struct rv_rate){1, S(10)};
+	mirror(f);
+	for (int i = 0; i < 3; i++)
+		ids[i] = add_task(f, "t");
+	IS(claim_all(f, ALL), 1);
+	tick(f, S(10));
+	(void)promote(f, 10);
+	STATE(ids[1], "ready");
+	queues[0].limits.concurrency = 1;
+	mirror(f);
+	IS(gate(f, "q/default").used, 2);
+	fixture_check(f);
+	end(f, 0);
+	tick(f, S(10));
+	(void)promote(f, 10);
+	IS(claim_all(f, ALL), 1);
+	IS(jobs[0], ids[1]);
+	IS(gate(f, "q/default").used, 1);
+	end(f, 0);
+	(void)claim(f, W2, ids[2]);
+}
+
 CONTRACT(limit, tokens_of_keys_and_a_clock_set_back)
 {
 	fresh(f);

@@ -158,7 +158,7 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 		RV_SQL_BATCH_OF,       RV_SQL_BATCH_CLOSED,   RV_SQL_BATCH_MORE,
 		RV_SQL_BATCH_COUNT,    RV_SQL_BATCH_HOME,     RV_SQL_BATCH_END,
 		RV_SQL_BATCH_LESS,     RV_SQL_BATCH_DROP,     RV_SQL_BATCH_BELOW,
-		RV_SQL_READY_HOLDER,
+		RV_SQL_READY_PASSED,
 	};
 	char plan[2000];
 

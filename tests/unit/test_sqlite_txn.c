@@ -196,6 +196,39 @@ Test(sqlite_txn, names_changed_in_the_same_transaction_and_by_others)
 	cr_assert(lt(i64, 0, add(store, job)));
 }
 
+static void sql(const char *text)
+{
+	cr_assert(
+		eq(int, sqlite3_exec(RV_SQLITE_OF(store)->db, text, NULL, NULL, NULL), SQLITE_OK));
+}
+
+static int cancel(int64_t id)
+{
+	req = (struct rv_req){.kind = RV_REQ_CANCEL, .u.cancel = {.job = id}};
+	return ask_of(store);
+}
+
+/* What a job cannot hold where it stands is told; nobody who asks is to die of it. */
+Test(sqlite_txn, marks_that_cannot_be_are_told)
+{
+	int64_t id = add(store, (struct rv_job_new){.priority = -1});
+	int64_t later = add(store, (struct rv_job_new){.priority = -1, .run_at_us = INT64_MAX / 2});
+
+	sql("UPDATE ready SET marks = marks | 512");
+	req = (struct rv_req){.kind = RV_REQ_TURN};
+	req.u.turn.incarnation = 7;
+	req.u.turn.want = req.u.turn.nqueues = 1;
+	(void)snprintf(req.u.turn.queues[0], RV_NAME_MAX, "q");
+	cr_assert(eq(int, ask_of(store), RV_E_CORRUPT));
+	cr_assert(eq(int, cancel(id), RV_E_CORRUPT));
+	sql("UPDATE ready SET marks = marks & ~512");
+	sql("UPDATE scheduled SET marks = marks | 16");
+	cr_assert(eq(int, cancel(later), RV_E_CORRUPT));
+	sql("UPDATE scheduled SET marks = marks & ~16");
+	cr_assert(eq(int, cancel(id), RV_OK));
+	cr_assert(eq(int, cancel(later), RV_OK));
+}
+
 static int count_rows(void *ctx, int n, const char *const *names, const char *const *values)
 {
 	cr_assert(lt(int, 0, n));

@@ -154,7 +154,7 @@ CREATE TABLE ready (
 	PRIMARY KEY (queue, ord, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX ready_child ON ready(queue, id) WHERE (marks & 256) <> 0;
-CREATE INDEX ready_holder ON ready(id) WHERE (marks & 15872) <> 0;
+CREATE INDEX ready_passed ON ready(id) WHERE (marks & 16) <> 0;
 
 CREATE TABLE scheduled (
 	id       INTEGER PRIMARY KEY,

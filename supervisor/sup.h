@@ -73,11 +73,11 @@ struct rv_sup {
 
 	int lock_fd;
 	int area_fd;
-	int64_t area_us; /* since when this area is in use */
+	unsigned controllers; /* RV_CGROUP_*: by which runs can be limited in cgroup */
+	int64_t area_us;      /* since when this area is in use */
 	struct rv_restart area_restart;
 	char mark[RV_MARK_MAX]; /* "<instance>." */
 	char cgroup[PATH_MAX];  /* group.h: where workers get groups of their own; "": nowhere */
-	unsigned controllers;   /* RV_CGROUP_*: by which runs can be limited there */
 	uint64_t last_incarnation;
 
 	struct rv_child *children; /* nslots of them; [0] is the keeper */

@@ -168,8 +168,8 @@ static int own_in(const char *proc, char *out, size_t space, const char **ret_po
 
 int rv_cgroup_own(const char *proc, char *out, size_t space, struct rv_why *why)
 {
-	const char *point;
-	const char *inner;
+	const char *point = "";
+	const char *inner = "";
 
 	PRE(space > 0);
 	return own_in(proc, out, space, &point, &inner, why);
@@ -200,7 +200,7 @@ static bool has_all(const char *text, unsigned controllers, const char **ret_lac
 static int check_controllers(const char *folder, unsigned controllers, struct rv_why *why)
 {
 	const char *lacks = NULL;
-	char text[1024];
+	char text[1024] = "";
 	int err = read_text(folder, "cgroup.controllers", text, sizeof text);
 
 	if (err != RV_OK)
@@ -217,8 +217,8 @@ static int check_controllers(const char *folder, unsigned controllers, struct rv
 int rv_cgroup_offers(const char *proc, unsigned controllers, struct rv_why *why)
 {
 	char own[PATH_MAX];
-	const char *point;
-	const char *inner;
+	const char *point = "";
+	const char *inner = "";
 	int err = own_in(proc, own, sizeof own, &point, &inner, why);
 
 	return err == RV_OK ? check_controllers(point, controllers, why) : err;
@@ -340,7 +340,7 @@ static void words_of(unsigned controllers, char sign, char out[32])
 int rv_cgroup_enable(const char *base, unsigned controllers, struct rv_why *why)
 {
 	char path[PATH_MAX];
-	char text[1024];
+	char text[1024] = "";
 	const char *lacks;
 	int errnum;
 	int n = snprintf(path, sizeof path, "%s/cgroup.subtree_control", base);

@@ -9,6 +9,7 @@
 #include "client/nest.h"
 #include "client/submit.h"
 #include "client/waiter.h"
+#include "core/tolerance.h"
 #include "store/batch.h"
 #include "wire/json.h"
 
@@ -62,6 +63,7 @@ static int make_batch(struct reeve *reeve, const struct reeve_batch_new *from,
 				.arena = arena};
 	int err = take_labels(&new, from->labels, &batch->labels);
 
+	batch->stops = from->cancel_running != 0;
 	batch->name = from->name;
 	batch->uid = getuid();
 	if (!err)
@@ -72,8 +74,22 @@ static int make_batch(struct reeve *reeve, const struct reeve_batch_new *from,
 				   &batch->on_complete);
 }
 
+/* ${tolerance} is what ${batch} borrows. */
+static int take_tolerance(struct reeve *reeve, const char *text, struct rv_tolerance *tolerance,
+			  struct rv_req_new_batch *batch)
+{
+	if (!text)
+		return RV_OK;
+	batch->tolerance = tolerance;
+	if (rv_tolerance_parse(text, tolerance) == RV_OK)
+		return RV_OK;
+	return rv_fail(&reeve->why, RV_E_USAGE,
+		       "max_failures %.40s: not a number of jobs, or a percentage", text);
+}
+
 int reeve_batch_new(struct reeve *reeve, const struct reeve_batch_new *batch, int64_t *ret_batch)
 {
+	struct rv_tolerance tolerance;
 	struct rv_arena arena;
 	struct rv_req *req;
 	int err;
@@ -89,6 +105,8 @@ int reeve_batch_new(struct reeve *reeve, const struct reeve_batch_new *batch, in
 	rv_arena_init(&arena);
 	req = calloc(1, sizeof(*req));
 	err = req ? make_batch(reeve, batch, &arena, &req->u.new_batch) : RV_E_NOMEM;
+	if (!err)
+		err = take_tolerance(reeve, batch->max_failures, &tolerance, &req->u.new_batch);
 	if (!err) {
 		req->kind = RV_REQ_NEW_BATCH;
 		req->u.new_batch.parent = rv_nest_job(&reeve->client);
@@ -156,7 +174,8 @@ int reeve_batch_get(struct reeve *reeve, int64_t batch, const struct reeve_batch
 				      .dead = view.dead,
 				      .cancelled = view.cancelled,
 				      .success_job = view.success_job,
-				      .complete_job = view.complete_job};
+				      .complete_job = view.complete_job,
+				      .failed_at_us = view.failed_us};
 	err = rv_lib_copy(arena, view.name, &given->name);
 	if (!err)
 		err = rv_lib_copy(arena, view.labels, &given->labels);

@@ -234,10 +234,14 @@ struct reeve_batch_new {
 	const char *const *on_success_args;
 	const char *on_complete; /* whatever became of them */
 	const char *const *on_complete_args;
+	/* how many may die, "3" or "5%" of all; with one more it has failed: what waits is
+	 * cancelled, if cancel_running is set what runs as well.  NULL: any number */
+	const char *max_failures;
+	int cancel_running;
 };
 #define REEVE_BATCH_NEW_INIT                                                                       \
 	{                                                                                          \
-		sizeof(struct reeve_batch_new), NULL, NULL, NULL, NULL, NULL, NULL                 \
+		sizeof(struct reeve_batch_new), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0        \
 	}
 /* REEVE_E_NOTFOUND: there is no such task. */
 int reeve_batch_new(struct reeve *reeve, const struct reeve_batch_new *batch, int64_t *ret_batch);
@@ -251,6 +255,7 @@ struct reeve_batch {
 	int64_t created_at_us, closed_at_us, ended_at_us;   /* 0: it is open; has not ended */
 	int64_t total, pending, succeeded, dead, cancelled; /* jobs */
 	int64_t success_job, complete_job;                  /* that followed; 0: not yet */
+	int64_t failed_at_us; /* more are dead than max_failures; 0: not, or not any more */
 };
 int reeve_batch_get(struct reeve *reeve, int64_t batch, const struct reeve_batch **ret_batch);
 /*

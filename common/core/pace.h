@@ -4,8 +4,8 @@
 /*
  * How many changes go into one transaction of somebody who has very many to make, and how long the
  * lock is left to others before the next: learned from what the last one took, because what a
- * change costs depends on the disk and on what there is to change.  Pure.  The CLI and the
- * benchmark.
+ * change costs depends on the disk and on what there is to change.  Pure.  The CLI, the
+ * keeper and the benchmark.
  */
 
 #include <stdint.h>

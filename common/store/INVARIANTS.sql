@@ -209,6 +209,14 @@ SELECT 'B2', 'batch ' || id || ' called back and was not asked to' FROM batch
 SELECT 'B2', 'job ' || j.id || ' is one callback too many of batch ' || b.id FROM batch b
 	JOIN job j ON -j.batch = b.id WHERE j.batch < 0 AND j.id NOT IN (b.success_job, b.complete_job);
 
+-- B9: a batch has failed only when more are dead than it tolerates; what it has swept waits no more
+SELECT 'B9', 'batch ' || id || ' has failed and has not, or is swept and has not failed' FROM batch
+	WHERE (failed_at <> 0 AND (allowed < 0 OR dead <= allowed)) OR (failed_at = 0 AND sweep <> 0);
+SELECT 'B9', 'job ' || w.id || ' waits though its batch has failed' FROM batch b
+	JOIN job j ON j.batch = b.id JOIN (SELECT id FROM ready UNION ALL SELECT id FROM scheduled
+	UNION ALL SELECT id FROM blocked) w ON w.id = j.id
+	WHERE b.failed_at <> 0 AND (b.sweep = 0 OR w.id >= b.sweep);
+
 -- C1: schedules: what is off or paused is never due, what is to be planned knows no slot; of each slot
 -- one thing came, with a job or without
 SELECT 'C1', 'schedule ' || name || ' is due and must not, or must and is not' FROM schedule

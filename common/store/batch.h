@@ -7,6 +7,9 @@
  * are enqueued in the very transaction that ends it, each once in its life: a member that is
  * retried opens the count again, but a callback that was enqueued was.  The last member that is
  * deleted takes the batch with it; DROP_BATCH forgets one that has ended and leaves its jobs.
+ * One that tolerates only so many dead jobs has failed with the next: what waits is cancelled, some
+ * in each PROMOTE, and nothing of it starts again.  A member that is retried takes that back: the
+ * batch fails again with the next that dies.
  * Requests: NEW_BATCH, CLOSE and DROP_BATCH of request.h.  CLI, library, tests.
  */
 
@@ -22,6 +25,11 @@ struct rv_batch_view {
 	struct rv_callback on_success, on_complete;
 	int64_t success_job, complete_job; /* what they became; 0: not yet */
 	int64_t parent;                    /* theirs: the job that made the batch; 0 none */
+	/* of its jobs may be dead before it has failed: RV_TOLERANCE_OPEN any number, or a share,
+	 * ${percent} (-1 none), of a batch that is open */
+	int64_t allowed, percent;
+	bool stops;        /* when it fails, what runs is cancelled too */
+	int64_t failed_us; /* wall; 0: it has not (any more) */
 };
 
 /* RV_E_NOTFOUND when there is none.  Strings live until the next call on the store. */

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "core/job.h"
+#include "core/tolerance.h"
 
 struct mem_batch *rv_memory_batch(struct mem_store *m, int64_t id)
 {
@@ -16,7 +17,7 @@ struct mem_batch *rv_memory_batch(struct mem_store *m, int64_t id)
 	return NULL;
 }
 
-int rv_memory_batch_open(struct mem_store *m, int64_t id, struct rv_why *why)
+int rv_memory_batch_takes(struct mem_store *m, int64_t id, struct rv_why *why)
 {
 	const struct mem_batch *b = rv_memory_batch(m, id);
 
@@ -24,12 +25,23 @@ int rv_memory_batch_open(struct mem_store *m, int64_t id, struct rv_why *why)
 		return RV_OK;
 	if (!b)
 		return rv_rules_no_batch(why, id);
-	return b->closed_us ? rv_rules_closed(why, id) : RV_OK;
+	if (b->closed_us)
+		return rv_rules_closed(why, id);
+	return b->failed_us ? rv_tolerance_refuse(why, id, b->dead, b->total, b->allowed) : RV_OK;
 }
 
 static int64_t pending(const struct mem_batch *b)
 {
 	return b->total - b->succeeded - b->dead - b->cancelled;
+}
+
+static void look_whether_it_failed(struct mem_store *m, struct mem_batch *b)
+{
+	if (b->failed_us != 0 || !rv_tolerance_exceeded(b->allowed, b->dead))
+		return;
+	b->failed_us = m->wall_us;
+	b->sweep = INT64_MAX;
+	rv_store_note_ring(&m->base, RV_RING_SCHEDULED, "", 0);
 }
 
 void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
@@ -45,8 +57,61 @@ void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by)
 	else
 		b->cancelled += by;
 	if (by < 0)
-		b->ended_us = 0;
+		b->ended_us = b->failed_us = b->sweep = 0;
 	INV(pending(b) >= 0);
+	if (by > 0 && j->final == RV_JOB_DEAD)
+		look_whether_it_failed(m, b);
+}
+
+bool rv_memory_batch_failed(struct mem_store *m, struct mem_job *j)
+{
+	const struct mem_batch *b = rv_memory_batch(m, j->batch);
+	char says[RV_TOLERANCE_SAYS_MAX];
+
+	if (!b || j->callback || b->failed_us == 0)
+		return false;
+	rv_tolerance_says(says, b->dead, b->total, b->allowed);
+	rv_memory_to_final(m, j, RV_JOB_CANCELLED, says);
+	return true;
+}
+
+/* The newest job of ${b} that was not looked at and is not over; NULL: none. */
+static struct mem_job *to_sweep(struct mem_store *m, const struct mem_batch *b)
+{
+	struct mem_job *newest = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->batch == b->id && !j->callback && j->id < b->sweep && j->place != MEM_DONE &&
+	    (b->stops || j->place != MEM_LEASE || !j->started) && (!newest || j->id > newest->id))
+		newest = j;
+	return newest;
+}
+
+static uint32_t sweep_batch(struct mem_store *m, struct mem_batch *b, uint32_t limit)
+{
+	PRE(b->sweep != 0 && b->failed_us != 0);
+	for (uint32_t done = 0; done < limit; done++) {
+		struct mem_job *j = to_sweep(m, b);
+
+		b->sweep = j ? j->id : 0;
+		if (!j)
+			return done;
+		if (j->place == MEM_LEASE)
+			j->cancel_requested = j->cancel_requested || b->stops;
+		else if (!rv_memory_batch_failed(m, j))
+			IMPOSSIBLE("a batch is swept and has not failed");
+	}
+	return limit;
+}
+
+uint32_t rv_memory_sweep(struct mem_store *m, uint32_t limit)
+{
+	uint32_t done = 0;
+
+	MEM_EACH(m, batches, b) /* in the order of their ids */
+	if (b->sweep != 0 && done < limit)
+		done += sweep_batch(m, b, limit - done);
+	return done;
 }
 
 int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why)
@@ -66,6 +131,7 @@ int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct 
 static void end_batch(struct mem_store *m, struct mem_batch *b)
 {
 	b->ended_us = m->wall_us;
+	b->sweep = 0;
 	if (b->success_job == 0 && b->succeeded == b->total && rv_rules_said(b->on_success.task))
 		b->success_job = rv_memory_call(m, b, &b->on_success);
 	if (b->complete_job == 0 && rv_rules_said(b->on_complete.task))
@@ -114,6 +180,12 @@ int rv_memory_do_new_batch(struct mem_store *m, struct rv_req_new_batch *req, st
 	b->on_complete = keep(m, &req->on_complete);
 	b->uid = req->uid;
 	b->parent = req->parent;
+	b->allowed = b->percent = RV_TOLERANCE_OPEN;
+	if (req->tolerance)
+		b->allowed = rv_tolerance_allowed(req->tolerance, 0, false);
+	if (req->tolerance && req->tolerance->kind == RV_TOLERATES_PERCENT)
+		b->percent = req->tolerance->n;
+	b->stops = req->stops;
 	req->id = b->id;
 	return RV_OK;
 }
@@ -127,6 +199,9 @@ int rv_memory_do_close(struct mem_store *m, struct rv_req_close *req, struct rv_
 	if (b->closed_us)
 		return rv_rules_closed(why, req->batch);
 	b->closed_us = m->wall_us;
+	b->allowed = rv_tolerance_closed(b->allowed, b->percent, b->total);
+	if (b->percent >= 0) /* only known now; a number was looked at with each that died */
+		look_whether_it_failed(m, b);
 	return RV_OK;
 }
 
@@ -163,7 +238,11 @@ static void view(const struct mem_batch *b, struct rv_batch_view *v)
 				    .on_complete = b->on_complete,
 				    .success_job = b->success_job,
 				    .complete_job = b->complete_job,
-				    .parent = b->parent};
+				    .parent = b->parent,
+				    .allowed = b->allowed,
+				    .percent = b->percent,
+				    .stops = b->stops,
+				    .failed_us = b->failed_us};
 }
 
 int rv_memory_read_batch(struct rv_store *store, int64_t id, struct rv_batch_view *ret_view)

@@ -9,6 +9,7 @@
 #include "core/admit.h"
 #include "core/job.h"
 #include "core/stats.h"
+#include "core/tolerance.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -297,6 +298,19 @@ static void look_at_batch(const struct looker *l, const struct mem_batch *b)
 		say(l, "B2", "batch %lld is over and has not called back", (long long)b->id);
 }
 
+/* What a batch that has failed has cancelled so far. */
+static void look_at_failed(const struct looker *l, const struct mem_batch *b)
+{
+	if ((b->failed_us != 0 && !rv_tolerance_exceeded(b->allowed, b->dead)) ||
+	    (b->failed_us == 0 && b->sweep != 0))
+		say(l, "B9", "batch %lld has failed and has not, or is swept and has not failed",
+		    (long long)b->id);
+	MEM_EACH(l->m, jobs, j)
+	if (b->failed_us != 0 && j->batch == b->id && !j->callback && j->place != MEM_DONE &&
+	    j->place != MEM_LEASE && (b->sweep == 0 || j->id >= b->sweep))
+		say(l, "B9", "job %lld waits though its batch has failed", ID(j));
+}
+
 static void look_at_schedule(const struct looker *l, const struct rv_schedule_view *v)
 {
 	bool sleeps = v->def.off || v->paused;
@@ -341,7 +355,10 @@ int rv_memory_check(struct rv_store *store, bool full,
 			say(&l, "B1", "job %lld is in a batch that never was", ID(j));
 	}
 	MEM_EACH(l.m, batches, b)
-	look_at_batch(&l, b);
+	{
+		look_at_batch(&l, b);
+		look_at_failed(&l, b);
+	}
 	MEM_EACH(l.m, schedules, s)
 	look_at_schedule(&l, s);
 	MEM_EACH(l.m, firings, f)

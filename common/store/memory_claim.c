@@ -56,6 +56,7 @@ int rv_memory_do_promote(struct mem_store *m, struct rv_req_promote *req, struct
 
 	(void)why;
 	req->expired = expire_ttl(m, req->limit);
+	req->swept = rv_memory_sweep(m, req->sweep);
 	req->promoted = rv_memory_promote(m, req->limit);
 	(void)rv_memory_grant_due(m, req->limit);
 	req->next_due_us = 0;
@@ -114,6 +115,8 @@ static void settle(struct mem_store *m, struct mem_job *j, const struct rv_ack *
 	default:
 		IMPOSSIBLE("an outcome that was looked at before");
 	}
+	if (rv_memory_batch_failed(m, j))
+		return;
 	if (due_us > m->wall_us)
 		rv_memory_to_scheduled(m, j, due_us);
 	else

@@ -230,7 +230,7 @@ static int enqueue_one(struct mem_store *m, struct rv_req_enqueue *req, size_t i
 		return rv_rules_draining(queue, why);
 	err = look_at_parent(m, new->parent, why);
 	if (err == RV_OK)
-		err = rv_memory_batch_open(m, new->batch, why);
+		err = rv_memory_batch_takes(m, new->batch, why);
 	if (err == RV_OK)
 		err = rv_memory_unique(m, req, i, &answered, why);
 	if (err == RV_OK && !answered)

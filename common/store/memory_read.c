@@ -354,6 +354,8 @@ int rv_memory_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 	MEM_EACH(m, jobs, j)
 	if (j->place == MEM_SCHEDULED && (!t.next_due_us || j->due_us < t.next_due_us))
 		t.next_due_us = j->due_us;
+	MEM_EACH(m, batches, b)
+	t.sweep = t.sweep || b->sweep != 0;
 	gate_due = rv_memory_gate_due(m);
 	if (gate_due != 0 && (!t.next_due_us || gate_due < t.next_due_us))
 		t.next_due_us = gate_due;

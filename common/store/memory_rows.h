@@ -68,10 +68,14 @@ void rv_memory_reschedule(struct mem_store *m, struct mem_job *j, int64_t run_at
 void rv_memory_told_drop(struct mem_store *m, int64_t job);
 /* memory_batch.c: NULL: none.  Whether the batch takes a job (NOTFOUND, CONFLICT). */
 struct mem_batch *rv_memory_batch(struct mem_store *m, int64_t id);
-int rv_memory_batch_open(struct mem_store *m, int64_t id, struct rv_why *why);
+int rv_memory_batch_takes(struct mem_store *m, int64_t id, struct rv_why *why);
 /* A member has become final, ${by} 1, or is retried, −1. */
 void rv_memory_batch_count(struct mem_store *m, const struct mem_job *j, int by);
 int rv_memory_batch_forget(struct mem_store *m, const struct mem_job *j, struct rv_why *why);
+/* Its run did not end it: cancelled if its batch has failed, and whether it was. */
+bool rv_memory_batch_failed(struct mem_store *m, struct mem_job *j) RV_MUST_CHECK;
+/* What waits in batches that have failed: up to ${limit} jobs are looked at, so many were. */
+uint32_t rv_memory_sweep(struct mem_store *m, uint32_t limit);
 /* At the end of each request: batches whose last job has ended, and their callbacks. */
 void rv_memory_end_batches(struct mem_store *m);
 /* store_memory.c: what is done from here on can be undone, rings too; rows stay where they are. */

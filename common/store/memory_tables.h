@@ -110,6 +110,8 @@ struct mem_dep {
 struct mem_batch {
 	int64_t id, created_us, closed_us, ended_us, total, succeeded, dead, cancelled, forgotten;
 	int64_t success_job, complete_job, parent;
+	int64_t allowed, percent, failed_us, sweep; /* as the columns of the table */
+	bool stops;
 	const char *name, *labels;
 	struct rv_callback on_success, on_complete;
 	uid_t uid;

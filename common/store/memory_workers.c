@@ -72,7 +72,7 @@ static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_ex
 			       how->words);
 		if (charged && rv_retry_after_crash(j->crashes, j->max_crashes) != RV_VERDICT_AGAIN)
 			rv_memory_to_final(m, j, RV_JOB_DEAD, says);
-		else
+		else if (!rv_memory_batch_failed(m, j))
 			rv_memory_to_ready(m, j);
 	}
 	if (ran)

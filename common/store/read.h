@@ -128,7 +128,7 @@ int rv_store_cancels(struct rv_store *store,
 /* For the keeper's poll: all counts, and the next that is due (wall_us, 0 none). */
 struct rv_store_totals {
 	int64_t counts[RV_JOB_STATES];
-	int64_t next_due_us, oldest_ready_us, inbox, inbox_refused; /* 1: rows wait; bad ones */
+	int64_t next_due_us, oldest_ready_us, inbox, inbox_refused, sweep; /* 1: some wait */
 };
 int rv_store_totals(struct rv_store *store, struct rv_store_totals *ret_totals) RV_MUST_CHECK;
 

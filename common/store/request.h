@@ -174,8 +174,10 @@ struct rv_req_expire {
 
 struct rv_req_promote {
 	uint32_t limit;
+	uint32_t sweep;      /* jobs of batches that have failed to look at; the keeper's pace */
 	uint32_t promoted;   /* out */
 	uint32_t expired;    /* out: ttl */
+	uint32_t swept;      /* out: of ${sweep}; fewer: there are no more */
 	int64_t next_due_us; /* out: wall time of the next one; 0 none */
 };
 
@@ -315,11 +317,19 @@ struct rv_callback {
 	const char *spec; /* as in struct rv_job_new */
 };
 
-/* NEW_BATCH: NOTFOUND (with the nearest) when a callback's task is unknown. */
+/*
+ * NEW_BATCH: NOTFOUND (with the nearest) when a callback's task is unknown.  When more jobs die
+ * than
+ * ${tolerance} allows, the batch has failed: it takes no more (CONFLICT), what waits is cancelled
+ * (PROMOTE), and what runs does not run again; with ${stops} it is asked to end as well.
+ */
+struct rv_tolerance;
 struct rv_req_new_batch {
 	const char *name;   /* NULL: none */
 	const char *labels; /* JSON array of strings */
 	struct rv_callback on_success, on_complete;
+	const struct rv_tolerance *tolerance; /* core/tolerance.h; NULL: all may die */
+	bool stops;
 	int64_t parent; /* of the callbacks, as in struct rv_job_new */
 	uid_t uid;
 	int64_t id; /* out */

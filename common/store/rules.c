@@ -8,6 +8,7 @@
 #include "base/crc32c.h"
 #include "base/fmt.h"
 #include "base/near.h"
+#include "core/tolerance.h"
 #include "core/admit.h"
 #include "core/limit.h"
 #include "core/stats.h"
@@ -319,6 +320,9 @@ int rv_rules_batch(const struct rv_req_new_batch *req, struct rv_why *why)
 		err = check_text(req->on_success.spec, RV_SPEC_MAX, "the spec", why);
 	if (err == RV_OK)
 		err = check_text(req->on_complete.spec, RV_SPEC_MAX, "the spec", why);
+	if (err == RV_OK && req->tolerance && !rv_tolerance_sane(req->tolerance))
+		return rv_fail(why, RV_E_USAGE, "a batch cannot tolerate %lld dead jobs",
+			       (long long)req->tolerance->n);
 	return err;
 }
 

@@ -15,23 +15,10 @@
 
 #define READ_US (5 * RV_S_US)
 
-int rv_sqlite_batch_open(struct rv_sqlite *s, int64_t id, struct rv_why *why)
-{
-	int64_t closed = 0;
-	int err;
-
-	if (id == 0)
-		return RV_OK;
-	err = rv_sqlite_number(s, RV_SQL_BATCH_CLOSED, &closed, "i", id);
-	if (err == RV_E_NOTFOUND)
-		return rv_rules_no_batch(why, id);
-	if (err != RV_OK)
-		return err;
-	return closed == 0 ? RV_OK : rv_rules_closed(why, id);
-}
-
 int rv_sqlite_batch_count(struct rv_sqlite *s, int64_t job, enum rv_job_state state, int64_t by)
 {
+	int err;
+
 	PRE(rv_job_state_final(state) && (by == 1 || by == -1));
 #ifdef RV_MUTANT_BATCH_NOT_OPENED
 	if (by < 0)
@@ -39,10 +26,11 @@ int rv_sqlite_batch_count(struct rv_sqlite *s, int64_t job, enum rv_job_state st
 #endif
 	s->counted = true;
 	/* No row where the batch was forgotten: the job is in none. */
-	return rv_sqlite_run(s, RV_SQL_BATCH_COUNT, NULL, "iiii", job,
-			     state == RV_JOB_SUCCEEDED ? by : (int64_t)0,
-			     state == RV_JOB_DEAD ? by : (int64_t)0,
-			     state == RV_JOB_CANCELLED ? by : (int64_t)0);
+	err = rv_sqlite_run(s, RV_SQL_BATCH_COUNT, NULL, "iiii", job,
+			    state == RV_JOB_SUCCEEDED ? by : (int64_t)0,
+			    state == RV_JOB_DEAD ? by : (int64_t)0,
+			    state == RV_JOB_CANCELLED ? by : (int64_t)0);
+	return err == RV_OK && state == RV_JOB_DEAD && by > 0 ? rv_sqlite_batch_dies(s, job) : err;
 }
 
 int rv_sqlite_batch_forget(struct rv_sqlite *s, int64_t job, struct rv_why *why)
@@ -99,6 +87,10 @@ static int read_view(sqlite3_stmt *stmt, struct rv_arena *arena, struct rv_batch
 		.success_job = sqlite3_column_int64(stmt, 16),
 		.complete_job = sqlite3_column_int64(stmt, 17),
 		.parent = sqlite3_column_int64(stmt, 18),
+		.allowed = sqlite3_column_int64(stmt, 19),
+		.percent = sqlite3_column_int64(stmt, 20),
+		.stops = sqlite3_column_int64(stmt, 21) != 0,
+		.failed_us = sqlite3_column_int64(stmt, 22),
 	};
 	ret_view->pending =
 		ret_view->total - ret_view->succeeded - ret_view->dead - ret_view->cancelled;
@@ -174,6 +166,8 @@ static int known(struct rv_sqlite *s, const struct rv_callback *callback, struct
 int rv_sqlite_do_new_batch(struct rv_sqlite *s, struct rv_req *req)
 {
 	struct rv_req_new_batch *new = &req->u.new_batch;
+	int64_t allowed;
+	int64_t percent;
 	int err = rv_rules_batch(new, &req->why);
 
 	PRE(s->open);
@@ -183,27 +177,34 @@ int rv_sqlite_do_new_batch(struct rv_sqlite *s, struct rv_req *req)
 		err = known(s, &new->on_complete, &req->why);
 	if (err != RV_OK)
 		return err;
+	rv_sqlite_batch_most(new, &allowed, &percent);
 	new->id = ++s->tally.batches;
 	s->tally.dirty = true;
-	return rv_sqlite_run(s, RV_SQL_BATCH_NEW, NULL, "ittiitttti", new->id,
-			     rv_rules_said(new->name), rv_rules_said(new->labels),
-			     (int64_t) new->uid, s->now_us, rv_rules_said(new->on_success.task),
-			     rv_rules_said(new->on_success.spec),
-			     rv_rules_said(new->on_complete.task),
-			     rv_rules_said(new->on_complete.spec), new->parent);
+	return rv_sqlite_run(
+		s, RV_SQL_BATCH_NEW, NULL, "ittiittttiiii", new->id, rv_rules_said(new->name),
+		rv_rules_said(new->labels), (int64_t) new->uid, s->now_us,
+		rv_rules_said(new->on_success.task), rv_rules_said(new->on_success.spec),
+		rv_rules_said(new->on_complete.task), rv_rules_said(new->on_complete.spec),
+		new->parent, allowed, percent, (int64_t) new->stops);
 }
 
 int rv_sqlite_do_close(struct rv_sqlite *s, struct rv_req *req)
 {
 	int64_t id = req->u.close.batch;
-	int err =
-		id == 0 ? rv_rules_no_batch(&req->why, id) : rv_sqlite_batch_open(s, id, &req->why);
+	struct rv_batch_view b;
+	struct rv_arena arena;
+	int err;
 
 	PRE(s->open);
+	rv_arena_init(&arena);
+	err = view_of(s, RV_SQL_BATCH_OF, id, &arena, &b);
+	rv_arena_reset(&arena);
 	if (err != RV_OK)
-		return err;
+		return err == RV_E_NOTFOUND ? rv_rules_no_batch(&req->why, id) : err;
+	if (b.closed_us != 0)
+		return rv_rules_closed(&req->why, id);
 	s->counted = true;
-	return rv_sqlite_run1(s, RV_SQL_BATCH_CLOSE, "ii", id, s->now_us);
+	return rv_sqlite_batch_close(s, &b);
 }
 
 int rv_sqlite_do_drop_batch(struct rv_sqlite *s, struct rv_req *req)

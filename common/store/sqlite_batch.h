@@ -8,12 +8,28 @@
 
 #include "store/sqlite.h"
 
-/* Whether batch ${id} takes a job (0: none is asked for): NOTFOUND, CONFLICT. */
-int rv_sqlite_batch_open(struct rv_sqlite *s, int64_t id, struct rv_why *why) RV_MUST_CHECK;
+struct rv_batch_view;
+
 /* At the end of each request: batches whose last job has ended, and their callbacks. */
 int rv_sqlite_batch_end(struct rv_sqlite *s) RV_MUST_CHECK;
 
-/* sqlite_enqueue.c: a task, NOTFOUND with the nearest name. */
+/* --- sqlite_sweep.c: batches that fail ------------------------------------------------------- */
+
+/* Whether batch ${id} takes a job (0: none is asked for): NOTFOUND, CONFLICT. */
+int rv_sqlite_batch_takes(struct rv_sqlite *s, int64_t id, struct rv_why *why) RV_MUST_CHECK;
+/* The columns of a new batch that say what it tolerates. */
+void rv_sqlite_batch_most(const struct rv_req_new_batch *batch, int64_t *ret_allowed,
+			  int64_t *ret_percent);
+/* The open batch ${view} is closed now, and may have failed by that. */
+int rv_sqlite_batch_close(struct rv_sqlite *s, const struct rv_batch_view *view) RV_MUST_CHECK;
+/* The member ${job} is dead, and counted. */
+int rv_sqlite_batch_dies(struct rv_sqlite *s, int64_t job) RV_MUST_CHECK;
+/* What waits in batches that have failed is cancelled: up to ${limit} jobs are looked at. */
+int rv_sqlite_sweep(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_swept) RV_MUST_CHECK;
+
+/* --- sqlite_enqueue.c ------------------------------------------------------------------------ */
+
+/* A task, NOTFOUND with the nearest name. */
 int rv_sqlite_task_find(struct rv_sqlite *s, const char *name, const struct rv_task_def **ret_task,
 			struct rv_why *why) RV_MUST_CHECK;
 /* The job of a callback of ${batch}. */

@@ -64,13 +64,20 @@ static int take_lease(struct rv_sqlite *s, struct rv_sqlite_lease *lease, bool r
 	return rv_sqlite_started(s, place);
 }
 
-/* Not final: the run is kept in attempt, the job waits or is ready. */
+/* Not final, unless its batch has failed: the run is kept in attempt, the job waits or is ready. */
 static int again(struct rv_sqlite *s, struct rv_sqlite_place *place, enum rv_job_state from,
 		 int64_t run_at, const struct rv_sqlite_run *run)
 {
-	int err = run ? rv_sqlite_attempt(s, place, run) : RV_OK;
+	int err = RV_E_NOTFOUND;
 
 	PRE(from == RV_JOB_RUNNING || from == RV_JOB_READY);
+#ifndef RV_MUTANT_BATCH_FAILED_RUNS_AGAIN
+	if (place->marks & RV_MARK_BATCH)
+		err = rv_sqlite_batch_failed(s, place, from, run);
+#endif
+	if (err != RV_E_NOTFOUND)
+		return err;
+	err = run ? rv_sqlite_attempt(s, place, run) : RV_OK;
 	if (err != RV_OK)
 		return err;
 	if (run_at > s->now_us)

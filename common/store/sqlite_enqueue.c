@@ -278,7 +278,7 @@ static int enqueue_one(struct rv_sqlite *s, struct rv_req_enqueue *req, size_t i
 		return rv_rules_draining(queue, why);
 	err = look_at_parent(s, a.new->parent, why);
 	if (err == RV_OK)
-		err = rv_sqlite_batch_open(s, a.new->batch, why);
+		err = rv_sqlite_batch_takes(s, a.new->batch, why);
 	if (err == RV_OK)
 		err = rv_sqlite_unique(s, req, i, &answered, why);
 	if (err == RV_OK && !answered)

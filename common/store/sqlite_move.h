@@ -77,8 +77,7 @@ int rv_sqlite_ring_followers(struct rv_sqlite *s) RV_MUST_CHECK;
 /* A run that ended without ending its job. */
 int rv_sqlite_attempt(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 		      const struct rv_sqlite_run *run) RV_MUST_CHECK;
-/* The columns of ${stmt} from ${column} on: queue, ord, runs, attempts, crashes, granted, marks,
- * event. */
+/* The columns of ${stmt} from ${column} on: PLACE of sqlite_stmt.def. */
 int rv_sqlite_place_read(struct rv_sqlite *s, sqlite3_stmt *stmt, int column, int64_t id,
 			 struct rv_sqlite_place *ret_place) RV_MUST_CHECK;
 /* Whether the numbers of a place can be what they say: a damaged store may hold anything. */
@@ -86,8 +85,7 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place);
 /* A run of it starts: its ttl counts no longer, nor does a key that was held until then. */
 int rv_sqlite_started(struct rv_sqlite *s, struct rv_sqlite_place *place) RV_MUST_CHECK;
 
-/* --- sqlite_admit.c, sqlite_full.c; more in sqlite_admit.h -------------------------------------
- */
+/* --- sqlite_admit.c, sqlite_full.c; more in sqlite_admit.h --------------------------------- */
 
 /* Who holds a unique key; RV_E_NOTFOUND: nobody (any more). */
 int rv_sqlite_holder(struct rv_sqlite *s, const char *key,
@@ -117,8 +115,7 @@ int rv_sqlite_release_all(struct rv_sqlite *s, uint64_t incarnation, const char 
 
 /* The first ${limit} due jobs become ready. */
 int rv_sqlite_promote(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_promoted) RV_MUST_CHECK;
-/* Takes a ready, scheduled or blocked job out of its table; RV_E_NOTFOUND: leased, final, unknown.
- */
+/* Takes a job that waits out of its table; RV_E_NOTFOUND: leased, final, unknown. */
 int rv_sqlite_take_waiting(struct rv_sqlite *s, int64_t id, struct rv_sqlite_place *ret_place,
 			   enum rv_job_state *ret_from) RV_MUST_CHECK;
 
@@ -131,6 +128,9 @@ int rv_sqlite_drop_waiting(struct rv_sqlite *s, const struct rv_sqlite_place *pl
 /* Of a job with RV_MARK_BATCH: it has become ${state}, ${by} 1, or is retried, −1. */
 int rv_sqlite_batch_count(struct rv_sqlite *s, int64_t job, enum rv_job_state state,
 			  int64_t by) RV_MUST_CHECK;
+/* Its run did not end it: cancelled if its batch has failed; NOTFOUND: that goes on. */
+int rv_sqlite_batch_failed(struct rv_sqlite *s, struct rv_sqlite_place *place,
+			   enum rv_job_state from, const struct rv_sqlite_run *run) RV_MUST_CHECK;
 /* It is deleted; CONFLICT while its batch is not finished. */
 int rv_sqlite_batch_forget(struct rv_sqlite *s, int64_t job, struct rv_why *why) RV_MUST_CHECK;
 

@@ -3,6 +3,7 @@
  * whose claim found nothing.  Bounded by a limit, so that a transaction stays short.
  */
 #include "store/sqlite.h"
+#include "store/sqlite_batch.h"
 #include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_tally.h"
@@ -173,6 +174,8 @@ int rv_sqlite_do_promote(struct rv_sqlite *s, struct rv_req *req)
 	int64_t due;
 	int err = expire(s, promote->limit, &promote->expired);
 
+	if (err == RV_OK)
+		err = rv_sqlite_sweep(s, promote->sweep, &promote->swept);
 	if (err == RV_OK)
 		err = rv_sqlite_promote(s, promote->limit, &promote->promoted);
 	if (err == RV_OK)

@@ -206,11 +206,12 @@ int rv_sqlite_read_totals(struct rv_store *store, struct rv_store_totals *ret_to
 		err = rv_sqlite_step(s, stmt);
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-	INV(sqlite3_column_count(stmt) == RV_JOB_STATES + 2);
+	INV(sqlite3_column_count(stmt) == RV_JOB_STATES + 3);
 	for (int i = 0; i < RV_JOB_STATES; i++)
 		totals.counts[i] = sqlite3_column_int64(stmt, i);
 	totals.next_due_us = sqlite3_column_int64(stmt, RV_JOB_STATES);
 	totals.oldest_ready_us = sqlite3_column_int64(stmt, RV_JOB_STATES + 1);
+	totals.sweep = sqlite3_column_int(stmt, RV_JOB_STATES + 2) != 0;
 	rv_sqlite_end(stmt);
 	err = rv_sqlite_start(s, RV_SQL_INBOX_TOTALS, &stmt, "");
 	if (err == RV_OK)

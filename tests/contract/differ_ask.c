@@ -4,6 +4,8 @@
  */
 #include "differ.h"
 
+#include "core/tolerance.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -124,8 +126,10 @@ static void new_job(struct world *w, size_t i)
 
 static void ask_new_batch(struct world *w, struct rv_req *req)
 {
+	static struct rv_tolerance tolerance;
 	struct rv_req_new_batch *new = &req->u.new_batch;
 
+	new->tolerance = chance(w, 80) ? &tolerance : NULL;
 	new->name = chance(w, 20) ? "b" : NULL;
 	new->uid = 8;
 	if (chance(w, 60))
@@ -135,6 +139,10 @@ static void ask_new_batch(struct world *w, struct rv_req *req)
 		new->on_complete.task = tasks[below(w, 4)];
 	if (chance(w, 20))
 		new->parent = some_job(w);
+	if (chance(w, 60))
+		tolerance = (struct rv_tolerance){(enum rv_tolerates)below(w, 3),
+						  below(w, chance(w, 50) ? 3 : 102)};
+	new->stops = chance(w, 30);
 }
 
 static void ask_enqueue(struct world *w, struct rv_req *req)
@@ -462,6 +470,7 @@ static void ask_small(struct world *w, struct rv_req *req)
 		break;
 	case RV_REQ_PROMOTE:
 		req->u.promote.limit = (uint32_t)below(w, 12);
+		req->u.promote.sweep = (uint32_t)below(w, 6);
 		break;
 	case RV_REQ_PROGRESS:
 	case RV_REQ_RESULT:

@@ -97,6 +97,7 @@ void same_answers(struct world *w, const struct rv_req *a, const struct rv_req *
 	if (a->kind == RV_REQ_PROMOTE) {
 		SAME(name, a->u.promote.promoted, b->u.promote.promoted);
 		SAME(name, a->u.promote.expired, b->u.promote.expired);
+		SAME(name, a->u.promote.swept, b->u.promote.swept);
 		SAME(name, a->u.promote.next_due_us, b->u.promote.next_due_us);
 	}
 	if (a->kind == RV_REQ_RAISE)
@@ -371,6 +372,8 @@ static int add_batch(void *ctx, const struct rv_batch_view *v)
 	    v->ended_us, v->total, v->pending, v->succeeded, v->dead, v->cancelled, v->forgotten,
 	    shown(v->on_success.task), shown(v->on_success.spec), v->success_job,
 	    shown(v->on_complete.task), shown(v->on_complete.spec), v->complete_job);
+	add(ctx, "allowed=%" PRId64 " percent=%" PRId64 " stops=%d failed=%" PRId64 "\n",
+	    v->allowed, v->percent, v->stops, v->failed_us);
 	return RV_OK;
 }
 

@@ -308,7 +308,7 @@ int died(struct fixture *f, uint64_t who, int how, int64_t started_fence, const 
 
 struct rv_req_promote *promote(struct fixture *f, uint32_t limit)
 {
-	f->req.u.promote = (struct rv_req_promote){.limit = limit};
+	f->req.u.promote = (struct rv_req_promote){.limit = limit, .sweep = limit};
 	ERR(ask_kind(f, RV_REQ_PROMOTE), RV_OK);
 	return &f->req.u.promote;
 }

@@ -222,6 +222,39 @@ Test(e2e_batch, a_cancelled_batch_ends_and_calls_back)
 	rv_e2e_end(e);
 }
 
+/* What waits goes at once, what runs is stopped, what follows an end follows; success does not. */
+Test(e2e_batch, one_that_fails_cancels_the_rest)
+{
+	enum { WAIT = 300 };
+	int64_t runs;
+	int64_t id;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 2\n[task:bad]\nhandler = exec\ncommand = false\n"
+		      "max_attempts = 1\n" TASKS);
+	id = NEW_BATCH("--max-failures", "1", "--cancel-running", "--on-success", "good",
+		       "--on-complete", "end");
+	runs = rv_e2e_add(e, "--batch", text_of(id), "job", "do=until=never", NULL);
+	for (int i = 0; i < 2; i++)
+		(void)rv_e2e_add(e, "--batch", text_of(id), "bad", NULL);
+	for (int i = 0; i < WAIT; i++)
+		(void)rv_e2e_add(e, "--batch", text_of(id), "--delay", "1h", "quick", NULL);
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "close", text_of(id), NULL), 0));
+	rv_e2e_start(e);
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "wait", text_of(id), NULL), 1));
+	rv_assert_has(rv_buf_text(&e->err), "batch 1 has failed: 2 of 303 dead, 1 allowed");
+	cr_assert(eq(i64, batch(id).dead, 2));
+	cr_assert(eq(i64, batch(id).cancelled, WAIT + 1));
+	cr_assert(eq(int, (int)rv_e2e_view(e, runs)->state, (int)RV_JOB_CANCELLED));
+	cr_assert(eq(int, rv_e2e_reeve(e, "why", text_of(runs + WAIT), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "its batch failed: 2 of 303 dead, 1 allowed");
+	cr_assert(eq(int, rv_e2e_reeve(e, "batch", "show", text_of(id), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "state        failed");
+	cr_assert(eq(int, calls_of(id, "good"), 0));
+	cr_assert(eq(int, calls_of(id, "end"), 1));
+	rv_e2e_until(e, batch(id).complete_job, RV_JOB_SUCCEEDED);
+	rv_e2e_end(e);
+}
+
 /* What is running keeps it; what another job waits for keeps itself, and the batch. */
 Test(e2e_batch, a_batch_is_deleted_with_its_jobs_when_it_is_over)
 {

@@ -1,6 +1,7 @@
 /* The keeper, the people, the daemon that starts again, the clocks and the foreign writer. */
 #include "sim.h"
 
+#include "core/tolerance.h"
 #include "wire/sup.h"
 
 #include <stdio.h>
@@ -144,7 +145,8 @@ void sim_keeper_tick(struct sim *s)
 	if (!s->calm && sim_chance(s, 50))
 		return;
 	sim_keeper_cron(s);
-	s->req.u.promote = (struct rv_req_promote){.limit = 1 + (uint32_t)sim_below(s, 20)};
+	s->req.u.promote = (struct rv_req_promote){.limit = 1 + (uint32_t)sim_below(s, 20),
+						   .sweep = 1 + (uint32_t)sim_below(s, 4)};
 	if (sim_ask(s, RV_REQ_PROMOTE) && s->req.err != RV_OK)
 		sim_fail(s, "promote: %s", s->req.why.text);
 	s->req.u.tidy = (struct rv_req_tidy){.limit = 1 + (uint32_t)sim_below(s, 8)};
@@ -201,9 +203,16 @@ static void refused_new(struct sim *s, const struct rv_job_new *job, int64_t hol
 
 static void new_batch(struct sim *s)
 {
+	const struct rv_tolerance tolerance = {.kind = sim_chance(s, 50) ? RV_TOLERATES_COUNT
+									 : RV_TOLERATES_PERCENT,
+					       .n = sim_below(s, 30)};
+
 	s->req.u.new_batch = (struct rv_req_new_batch){.on_success.task = "t"};
 	if (sim_chance(s, 70))
 		s->req.u.new_batch.on_complete.task = "b";
+	if (sim_chance(s, 50))
+		s->req.u.new_batch.tolerance = &tolerance;
+	s->req.u.new_batch.stops = sim_chance(s, 30);
 	if (!sim_ask(s, RV_REQ_NEW_BATCH))
 		return;
 	if (s->req.err != RV_OK)

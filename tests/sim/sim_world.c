@@ -186,6 +186,13 @@ static void observe_batch(struct sim *s, struct sim_batch *batch)
 	observe_call(s, batch, 1, v.complete_job);
 }
 
+static int note_cancel(void *ctx, int64_t job, int64_t fence, int slot)
+{
+	(void)slot;
+	known_job(ctx, job)->cancel_fence = fence;
+	return RV_OK;
+}
+
 static void observe(struct sim *s, const struct rv_req *req)
 {
 	for (int i = 0; i < s->nbatches; i++)
@@ -201,6 +208,9 @@ static void observe(struct sim *s, const struct rv_req *req)
 	}
 	if (req->kind == RV_REQ_CANCEL && req->err == RV_OK && req->u.cancel.slot >= 0)
 		known_job(s, req->u.cancel.job)->cancel_fence = req->u.cancel.fence;
+	if (req->kind == RV_REQ_PROMOTE && req->err == RV_OK && req->u.promote.swept > 0 &&
+	    rv_store_cancels(s->store, note_cancel, s) != RV_OK)
+		sim_fail(s, "what is to be cancelled cannot be read");
 	if (req->kind == RV_REQ_DELETE && req->err == RV_OK)
 		known_job(s, req->u.remove.job)->deleted = true;
 	if (req->kind == RV_REQ_RETRY && req->err == RV_OK &&

@@ -204,6 +204,27 @@ static void batch_calls_twice(struct mem_store *m)
 	job(m, 4)->callback = true;
 }
 
+static void batch_failed_and_not(struct mem_store *m)
+{
+	struct mem_batch *b = batch(m);
+
+	b->failed_us = 1;
+	b->sweep = 9;
+}
+
+static void batch_not_swept(struct mem_store *m)
+{
+	struct mem_batch *b = batch(m);
+
+	*b = (struct mem_batch){
+		.id = 1, .total = 2, .dead = 1, .forgotten = 1, .failed_us = 1, .sweep = 5};
+}
+
+static void batch_swept_by_nobody(struct mem_store *m)
+{
+	batch(m)->sweep = 9;
+}
+
 static const struct {
 	const char *rule;
 	void (*breaks)(struct mem_store *m);
@@ -229,6 +250,9 @@ static const struct {
 	{"B2", batch_over},
 	{"B2", batch_silent},
 	{"B2", batch_calls_twice},
+	{"B9", batch_failed_and_not},
+	{"B9", batch_not_swept},
+	{"B9", batch_swept_by_nobody},
 };
 
 static void note_rule(void *ctx, const char *rule, const char *what)

@@ -176,6 +176,8 @@ Test(sqlite_plan, no_scan_and_no_sorting_on_the_hot_path)
 	rv_assert_has(plan, "USING COVERING INDEX gate_due");
 	(void)plan_of(RV_SQL_BATCH_OVER, plan, sizeof plan);
 	rv_assert_has(plan, "INDEX batch_over");
+	(void)plan_of(RV_SQL_BATCH_SWEEP, plan, sizeof plan);
+	rv_assert_has(plan, "INDEX batch_sweep");
 }
 
 static void claim_within_steps(const char *queue)

@@ -8,6 +8,7 @@
 #include "base/seam.h"
 #include "change.h"
 #include "client/submit.h"
+#include "core/job.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"
@@ -71,6 +72,16 @@ int rv_batch_why(struct rv_store *store, const struct rv_job_view *view, rv_limi
 		       "it is in batch %lld, of which %lld of %lld jobs are not finished",
 		       (long long)view->batch, (long long)batch.pending, (long long)batch.total);
 	say(ctx, "batch", text);
+	if (batch.failed_us != 0 && !rv_job_state_final(view->state)) {
+		(void)snprintf(text, sizeof(text),
+			       "batch %lld has failed: %lld of %lld dead, %lld allowed; %s",
+			       (long long)view->batch, (long long)batch.dead,
+			       (long long)batch.total, (long long)batch.allowed,
+			       view->state != RV_JOB_RUNNING ? "it will be cancelled"
+			       : batch.stops                 ? "it is cancelled"
+							     : "it will not run again");
+		say(ctx, "batch_failed", text);
+	}
 	return RV_OK;
 }
 
@@ -159,6 +170,21 @@ static void line_callback(const char *name, const struct rv_callback *callback, 
 		(void)printf("\n");
 }
 
+/* What it tolerates, if that is not everything. */
+static void line_tolerance(const struct rv_batch_view *view)
+{
+	const char *stops = view->stops ? ", then what runs is cancelled too" : "";
+
+	if (view->percent >= 0 && view->allowed >= 0)
+		(void)printf("%-12s %lld dead (%lld%%)%s\n", "allowed", (long long)view->allowed,
+			     (long long)view->percent, stops);
+	else if (view->percent >= 0)
+		(void)printf("%-12s %lld%% dead, from its closing on%s\n", "allowed",
+			     (long long)view->percent, stops);
+	else if (view->allowed >= 0)
+		(void)printf("%-12s %lld dead%s\n", "allowed", (long long)view->allowed, stops);
+}
+
 static void print_batch(const struct rv_batch_view *view)
 {
 	(void)printf("%-12s %lld\n", "batch", (long long)view->id);
@@ -168,10 +194,12 @@ static void print_batch(const struct rv_batch_view *view)
 	(void)printf("%-12s %lld: %lld pending, %lld succeeded, %lld dead, %lld cancelled\n",
 		     "jobs", (long long)view->total, (long long)view->pending,
 		     (long long)view->succeeded, (long long)view->dead, (long long)view->cancelled);
+	line_tolerance(view);
 	if (view->forgotten > 0)
 		(void)printf("%-12s %lld of them\n", "deleted", (long long)view->forgotten);
 	line_time("created", view->created_us);
 	line_time("closed", view->closed_us);
+	line_time("failed", view->failed_us);
 	line_time("ended", view->ended_us);
 	line_callback("on success", &view->on_success, view->success_job);
 	line_callback("on complete", &view->on_complete, view->complete_job);

@@ -7,6 +7,7 @@
 #include "client/nest.h"
 #include "client/newjob.h"
 #include "client/submit.h"
+#include "core/tolerance.h"
 #include "newjob.h"
 #include "verb.h"
 #include "wire/json.h"
@@ -81,9 +82,34 @@ static int take_callbacks(struct rv_cli *cli, struct rv_arena *arena, struct rv_
 	return err;
 }
 
+/* What it tolerates; without a word, everything.  ${tolerance} is what ${new} borrows. */
+static int take_tolerance(struct rv_cli *cli, struct rv_req_new_batch *new,
+			  struct rv_tolerance *tolerance)
+{
+	const char *most = rv_args_value(&cli->args, RV_OPT_MAX_FAILURES);
+	bool first = rv_args_has(&cli->args, RV_OPT_FAIL_FAST);
+
+	new->stops = rv_args_has(&cli->args, RV_OPT_CANCEL_RUNNING);
+	if (first && most)
+		return rv_fail(&cli->why, RV_E_USAGE,
+			       "--fail-fast is --max-failures 0: say one of them");
+	if (!first && !most && new->stops)
+		return rv_fail(&cli->why, RV_E_USAGE,
+			       "--cancel-running is for --max-failures or --fail-fast");
+	if (!first && !most)
+		return RV_OK;
+	new->tolerance = tolerance;
+	if (rv_tolerance_parse(first ? "0" : most, tolerance) == RV_OK)
+		return RV_OK;
+	return rv_fail(&cli->why, RV_E_USAGE,
+		       "--max-failures %.40s: not a number of jobs, or a percentage such as 5%%",
+		       most);
+}
+
 int rv_verb_batch_new(struct rv_cli *cli)
 {
 	struct rv_req *req = calloc(1, sizeof(*req));
+	struct rv_tolerance tolerance;
 	struct rv_arena arena;
 	struct rv_newjob new;
 	json_t *object;
@@ -99,6 +125,8 @@ int rv_verb_batch_new(struct rv_cli *cli)
 		err = rv_newjob_labels(&new);
 		req->u.new_batch.labels = new.job.labels;
 	}
+	if (!err)
+		err = take_tolerance(cli, &req->u.new_batch, &tolerance);
 	if (!err)
 		err = take_callbacks(cli, &arena, &req->u.new_batch);
 	if (!err)

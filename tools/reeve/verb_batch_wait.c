@@ -109,7 +109,11 @@ static int report(const struct waiting *waiting, bool timed_out)
 
 	if (waiting->cli->json)
 		return rv_batch_json(waiting->cli, view, timed_out);
-	if (failed > 0)
+	if (view->failed_us != 0)
+		rv_cli_note("batch %lld has failed: %lld of %lld dead, %lld allowed",
+			    (long long)view->id, (long long)view->dead, (long long)view->total,
+			    (long long)view->allowed);
+	else if (failed > 0)
 		rv_cli_note("%lld of %lld jobs did not succeed (%lld dead, %lld cancelled)",
 			    (long long)failed, (long long)view->total, (long long)view->dead,
 			    (long long)view->cancelled);

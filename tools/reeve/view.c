@@ -238,6 +238,8 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 
 const char *rv_view_batch_state(const struct rv_batch_view *view)
 {
+	if (view->failed_us != 0)
+		return view->ended_us == 0 ? "failing" : "failed";
 	if (view->closed_us == 0)
 		return "open";
 	return view->ended_us == 0 ? "closed" : "ended";
@@ -277,6 +279,10 @@ json_t *rv_view_batch(const struct rv_batch_view *view)
 	put_time(&to, "created_at", view->created_us);
 	put_time(&to, "closed_at", view->closed_us);
 	put_time(&to, "ended_at", view->ended_us);
+	put_time(&to, "failed_at", view->failed_us);
+	put_maybe(&to, "max_failures", view->allowed >= 0, view->allowed);
+	put_maybe(&to, "max_failures_percent", view->percent >= 0, view->percent);
+	put_bool(&to, "cancel_running", view->stops);
 	put_callback(&to, "on_success", &view->on_success, view->success_job);
 	put_callback(&to, "on_complete", &view->on_complete, view->complete_job);
 	put_int(&to, "uid", view->uid);

@@ -40,7 +40,7 @@ struct rv_keeper {
 	struct rv_child_link link;
 	struct rv_loop *loop;
 	struct rv_loop_signals signals;
-	struct rv_loop_timer tick, due, tidy, inbox, cron, again;
+	struct rv_loop_timer tick, due, tidy, inbox, sweep, cron, again;
 	/* tick.c */
 	int64_t ticked_us;        /* mono: the last TICK that was sent */
 	int64_t seen_us;          /* mono: when we last knew that we run */
@@ -67,7 +67,7 @@ struct rv_keeper {
 	struct {
 		int64_t job, fence;
 	} kicked[RV_KEEP_KICKS];
-	unsigned nkicked;
+	unsigned nkicked, sweeps; /* sweep.c: jobs of its next transaction; 0 not known */
 	int64_t cron_due_us;      /* cron.c, wall: when a schedule is to be looked at; 0 never */
 	struct rv_offers *offers; /* offers.c; NULL: nobody has come */
 	bool waits[RV_AREA_SLOTS_MAX]; /* admit.c, by pool of the configuration */
@@ -106,16 +106,16 @@ void rv_keep_tidy(struct rv_keeper *keeper);
 void rv_keep_look_cron(struct rv_keeper *keeper);
 void rv_keep_cron(struct rv_keeper *keeper);
 
-/* inbox.c: a batch of what SQL has put there, and the next ones. */
+/* inbox.c: a batch of what SQL has put there; sweep.c: jobs of failed batches; the next ones. */
 void rv_keep_inbox(struct rv_keeper *keeper);
 void rv_keep_on_inbox(struct rv_loop_timer *timer);
+void rv_keep_sweep(struct rv_loop_timer *timer);
 
 /* load.c: LOAD for each pool whose number of workers follows the work. */
 void rv_keep_load(struct rv_keeper *keeper);
 
 /* followers.c: those whose owners have died are rung no more. */
 void rv_keep_forget_followers(struct rv_keeper *keeper);
-
 /* admit.c: which pools are to wait, told to the supervisor; whether this one was. */
 void rv_keep_admit(struct rv_keeper *keeper);
 bool rv_keep_waits(const struct rv_keeper *keeper, const struct rv_conf_pool *pool);

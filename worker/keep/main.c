@@ -254,6 +254,7 @@ static void end(struct rv_keeper *keeper)
 	rv_loop_timer_stop(&keeper->due);
 	rv_loop_timer_stop(&keeper->tidy);
 	rv_loop_timer_stop(&keeper->inbox);
+	rv_loop_timer_stop(&keeper->sweep);
 	rv_loop_timer_stop(&keeper->cron);
 	rv_loop_timer_stop(&keeper->again);
 	rv_loop_signals_stop(&keeper->signals);

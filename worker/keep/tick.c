@@ -98,6 +98,8 @@ void rv_keep_read_totals(struct rv_keeper *keeper)
 	rv_keep_look_cron(keeper);
 	if (totals.inbox && !rv_loop_timer_active(&keeper->inbox))
 		rv_loop_timer_start(keeper->loop, &keeper->inbox, 0, rv_keep_on_inbox, keeper);
+	if (totals.sweep && !rv_loop_timer_active(&keeper->sweep))
+		rv_loop_timer_start(keeper->loop, &keeper->sweep, 0, rv_keep_sweep, keeper);
 }
 
 static int ring_queue(void *ctx, const struct rv_queue_view *view)

@@ -135,8 +135,14 @@ CREATE TABLE batch (
 	complete_spec TEXT,
 	success_job   INTEGER NOT NULL, -- what was enqueued; 0 not yet
 	complete_job  INTEGER NOT NULL,
-	parent        INTEGER NOT NULL -- of what is enqueued; 0 none
+	parent        INTEGER NOT NULL, -- of what is enqueued; 0 none
+	allowed       INTEGER NOT NULL, -- how many may be dead before it has failed; -1 any number, or not known yet
+	percent       INTEGER NOT NULL, -- allowed when it is closed: of total; -1 no share
+	stops         INTEGER NOT NULL, -- 1: when it fails, what runs is cancelled too
+	failed_at     INTEGER NOT NULL, -- 0 not, or not any more
+	sweep         INTEGER NOT NULL  -- its jobs below this are still to be cancelled; 0 none
 ) STRICT;
+CREATE INDEX batch_sweep ON batch(id) WHERE sweep <> 0;
 CREATE INDEX batch_over ON batch(id) WHERE closed_at <> 0 AND ended_at = 0
 	AND total = succeeded + dead + cancelled;
 

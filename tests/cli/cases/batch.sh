@@ -25,6 +25,15 @@ json id:int=2
 expect 0 reeve --json batch show 1
 json id:int=1 'name:text=one night' state:text=open total:int=0 'labels[1]:text=y' closed_at:null ended_at:null \
 	on_success.task:text=report on_success.args.to:text=a on_success.job:null on_complete.args.to:text=b
+expect 2 reeve batch new --max-failures 5% --fail-fast
+errs "--fail-fast is --max-failures 0: say one of them"
+expect 2 reeve batch new --cancel-running
+errs "--cancel-running is for --max-failures or --fail-fast"
+expect 2 reeve batch new --max-failures 101%
+errs "--max-failures 101%: not a number of jobs, or a percentage such as 5%"
+expect 2 reeve batch new --max-failures=-1
+expect 0 reeve --json batch show 1
+json max_failures:null max_failures_percent:null cancel_running:bool=false failed_at:null
 expect 0 reeve add --batch 1 -- true
 echo '{"command":["true"],"batch":2}
 {"command":["true"]}' >lines.jsonl

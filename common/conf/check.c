@@ -18,8 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMAND_MAX 131071u /* MAX_ARG_STRLEN of Linux, less the NUL */
-#define ENV_MAX     65536u  /* bytes of all env of a task */
+#define COMMAND_MAX         131071u /* MAX_ARG_STRLEN of Linux, less the NUL */
+#define ENV_MAX             65536u  /* bytes of all env of a task */
+#define HEALTH_CHECK_MIN_US 10000   /* more often, a handler would do nothing else */
 
 /* ---- pools */
 
@@ -202,8 +203,9 @@ static void check_exec_keys(struct rv_builder *b, const struct rv_instance *in)
 /* Keys that only handlers have that stay. */
 static void check_stay_keys(struct rv_builder *b, const struct rv_instance *in)
 {
-	static const char *const keys[] = {"ready_timeout", "recycle_jobs", "recycle_age",
-					   "recycle_rss"};
+	static const char *const keys[] = {"ready_timeout", "recycle_jobs",  "recycle_age",
+					   "recycle_rss",   "warm_up",       "idle_ttl",
+					   "health_check",  "health_timeout"};
 
 	for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) {
 		if (rv_build_is_set(in, keys[i]))
@@ -265,6 +267,9 @@ static void check_handler(struct rv_builder *b, const struct rv_instance *in)
 		check_stay_keys(b, in);
 	if (task->handler != RV_CONF_HANDLER_EXEC && !b->from_text)
 		check_exec_keys(b, in);
+	if (task->health_check_us > 0 && task->health_check_us < HEALTH_CHECK_MIN_US)
+		rv_conf_error_add(b->errors, rv_build_where(in, "health_check"),
+				  "health_check is 0 or at least 10ms");
 	check_own_keys(b, in);
 }
 

@@ -11,6 +11,9 @@
  *   shy               says none if another process has said it before
  *   batch=N           keeps answers until it has N, or no job waits
  *   exact             reads no byte behind the line that it wants
+ *   health            answers health lines; of the first process of a folder also, for good or ill:
+ *   health=mute  late (after 400 ms)  garbage  sick  other (another question)  twice  dies
+ *          wait (until FOLDER/well is there)
  * words of a job, args.do, in order; after the last it answers ok:
  *   exit=N  kill  hang  deaf  ms=N  until=NAME   (hang: heeds a cancel line with "ok")
  *   say=TEXT  err=TEXT  big=N (bytes of stderr)  log=TEXT  progress=N  result=JSON  pid  fds
@@ -35,7 +38,7 @@
 
 #define ANSWER_FD 3
 
-static const char *folder;
+static const char *folder, *health;
 static int log_fd = -1, deaf, cancels, batch, exact;
 static long job, run;
 static char result[2048], out[1 << 16];
@@ -339,6 +342,30 @@ static int serve(char *line)
 	return after;
 }
 
+/* ${question}: "7}" of {"health":7}. */
+static void be_asked(const char *question)
+{
+	say("asked");
+	if (strcmp(health, "mute") == 0)
+		return;
+	if (strcmp(health, "dies") == 0)
+		_exit(5);
+	if (strcmp(health, "late") == 0)
+		(void)poll(NULL, 0, 400);
+	else if (strcmp(health, "wait") == 0)
+		rv_jobdo_wait(folder, "well");
+	if (strcmp(health, "garbage") == 0)
+		answer("this is no JSON\n");
+	else if (strcmp(health, "sick") == 0)
+		answer("{\"health\":%ld,\"ok\":false,\"error\":\"no_paper\"}\n", atol(question));
+	else if (strcmp(health, "other") == 0)
+		answer("{\"health\":%ld}\n", atol(question) + 1);
+	else
+		answer("{\"health\":%s\n", question);
+	if (strcmp(health, "twice") == 0)
+		answer("{\"health\":%s\n", question);
+}
+
 /* No process before this one has asked. */
 static int is_first(void)
 {
@@ -373,6 +400,10 @@ int main(int argc, char **argv)
 		once = once || strcmp(argv[i], "once") == 0;
 		mute = mute || strcmp(argv[i], "mute") == 0;
 		mute = mute || (strcmp(argv[i], "shy") == 0 && !is_first());
+		if (strcmp(argv[i], "health") == 0)
+			health = "";
+		if (strncmp(argv[i], "health=", 7) == 0)
+			health = is_first() ? value : "";
 		if (strncmp(argv[i], "slow=", 5) == 0)
 			(void)poll(NULL, 0, atoi(value));
 		if (strcmp(argv[i], "dies") == 0) {
@@ -386,11 +417,13 @@ int main(int argc, char **argv)
 	if (hello)
 		answer("%s\n", hello);
 	else if (!mute)
-		answer("{\"reeve\":1,\"ahead\":%d,\"cancel\":%s}\n", ahead,
-		       cancels ? "true" : "false");
+		answer("{\"reeve\":1,\"ahead\":%d,\"cancel\":%s%s}\n", ahead,
+		       cancels ? "true" : "false", health ? ",\"health\":true" : "");
 	flush();
 	while ((line = read_line()) != NULL) {
-		if (strncmp(line, "{\"cancel\":", 10) != 0 && (serve(line) || once)) {
+		if (strncmp(line, "{\"health\":", 10) == 0)
+			be_asked(line + 10);
+		else if (strncmp(line, "{\"cancel\":", 10) != 0 && (serve(line) || once)) {
 			flush();
 			return 0;
 		}

@@ -110,8 +110,11 @@ static const char *reads(const char *line)
 		       said.said.result ? said.said.result : "", said.log ? said.log : "-",
 		       said.log_stderr ? "!" : "");
 	if (said.kind == RV_PIPE_HELLO)
-		(void)snprintf(text, sizeof(text), "hello %u %d%s", said.ahead, said.cancels,
-			       said.softs ? " soft" : "");
+		(void)snprintf(text, sizeof(text), "hello %u %d%s%s", said.ahead, said.cancels,
+			       said.softs ? " soft" : "", said.checks ? " health" : "");
+	if (said.kind == RV_PIPE_HEALTH)
+		(void)snprintf(text, sizeof(text), "health %lld %d [%s]", (long long)said.job,
+			       said.outcome, said.error);
 	if (said.kind == RV_PIPE_REFUSAL)
 		(void)snprintf(text, sizeof(text), "refusal [%s]", said.error);
 	rv_pipe_said_fini(&said);
@@ -173,6 +176,24 @@ Test(pipe_line, what_a_handler_says)
 
 		cr_assert(strcmp(read, rows[i][1]) == 0, "%s: %s", rows[i][0], read);
 	}
+}
+
+Test(pipe_line, health)
+{
+	static const char *const rows[][2] = {
+		{"{\"reeve\":1,\"health\":true}", "hello 1 0 health"},
+		{"{\"reeve\":1,\"health\":7}", "error"},
+		{"{\"health\":7}", "health 7 0 []"},
+		{"{\"health\":7,\"ok\":true,\"error\":\"x\"}", "health 7 0 [x]"},
+		{"{\"health\":7,\"ok\":false,\"error\":\"ill\"}", "health 7 1 [ill]"},
+		{"{\"health\":7,\"ok\":false}", "health 7 1 []"},
+		{"{\"health\":\"7\"}", "error"},
+		{"{\"health\":7,\"ok\":1}", "error"},
+		{"{\"health\":7,\"ok\":false,\"error\":1}", "error"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		rv_assert_text(reads(rows[i][0]), rows[i][1]);
 }
 
 /* Every beginning of a line, and each byte of it changed: no more than an error. */

@@ -286,6 +286,30 @@ Test(runner, lines_come_in_any_pieces)
 	end();
 }
 
+static void answered(const char *want)
+{
+	char text[128];
+	ssize_t n = read(answers, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	rv_assert_text(text, want);
+}
+
+/* In its turn, and before the next job is given out. */
+Test(runner, a_health_check_is_answered)
+{
+	begin();
+	send("{\"health\":7}\n{\"job\":1,\"run\":1}\n{\"health\":8}\n");
+	cr_assert(rv_channel_wait(&channel));
+	rv_assert_text(next(), "{\"job\":1,\"run\":1}");
+	answered("{\"health\":7}\n");
+	rv_assert_text(next(), "(none)");
+	answered("{\"health\":8}\n");
+	rv_fd_close(&jobs_in);
+	cr_assert(not(rv_channel_wait(&channel)));
+	end();
+}
+
 /* A request to stop counts at once, also when it stands behind lines of other jobs. */
 Test(runner, a_cancel_overtakes)
 {

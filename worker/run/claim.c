@@ -56,7 +56,7 @@ void rv_claim_took(struct rv_worker *worker, int64_t took_us, bool quick)
 
 static bool may_claim(const struct rv_worker *worker)
 {
-	return !worker->quiet && !worker->waits && !worker->draining &&
+	return !worker->quiet && !worker->warming && !worker->waits && !worker->draining &&
 	       worker->turn.phase == RV_TURN_NONE &&
 	       atomic_load(&worker->child->area.head->epoch_ok) != 0;
 }

@@ -12,8 +12,8 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "obs/output.h"
-#include "os/self.h"
 #include "run/pipe.h"
+#include "run/pipe_keep.h"
 #include "run/pipe_line.h"
 #include "run/worker.h"
 #include "wire/area.h"
@@ -23,25 +23,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_US  RV_S_US        /* between two looks at the memory of a handler */
 #define AGAIN_US (10 * RV_S_US) /* until the next try at a replacement */
 
-/* A task's handlers. */
-struct pipe {
-	const struct rv_conf_task *task;
-	struct rv_pipe_proc *now;  /* gets the jobs; NULL none */
-	struct rv_pipe_proc *next; /* is to replace it; NULL none */
-	int64_t next_try_us;
-};
-
 static struct {
-	struct pipe *pipes;
+	struct rv_pipe_task *pipes;
 	size_t count;
 } all;
 
 static struct rv_pipe_proc *front; /* has the turn's job, or is to get it; NULL none */
 
-static struct pipe *pipe_of(const struct rv_conf_task *task)
+struct rv_pipe_task *rv_pipe_task(const struct rv_conf_task *task)
 {
 	for (size_t i = 0; i < all.count; i++) {
 		if (all.pipes[i].task == task)
@@ -62,11 +53,13 @@ static int open_pipes(struct rv_worker *worker, struct rv_why *why)
 		    conf->tasks[i].handler == RV_CONF_HANDLER_MODULE)
 			all.pipes[all.count++].task = &conf->tasks[i];
 	}
+	rv_keep_warm_up(worker, all.pipes, all.count);
 	return RV_OK;
 }
 
 static void close_pipes(struct rv_worker *worker)
 {
+	rv_keep_close(all.pipes, all.count);
 	rv_pipe_end_all(worker);
 	free(all.pipes);
 	all.pipes = NULL;
@@ -175,7 +168,7 @@ static void begin(struct rv_worker *worker);
 static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why);
 
 /* The next one takes over, unless the present one owes answers. */
-static void take_over(struct pipe *pipe)
+static void take_over(struct rv_pipe_task *pipe)
 {
 	if (!pipe->next || pipe->next->state != RV_PIPE_READY)
 		return;
@@ -190,23 +183,38 @@ static void take_over(struct pipe *pipe)
 static void on_hello(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 {
 	struct rv_worker *worker = p->worker;
-	struct pipe *pipe = pipe_of(p->task);
+	struct rv_pipe_task *pipe = rv_pipe_task(p->task);
 
 	p->state = RV_PIPE_READY;
 	p->ahead = said->ahead;
 	p->cancels = said->cancels;
 	p->softs = said->softs;
+	p->checks = said->checks;
+	p->greeted = true;
 	rv_loop_timer_stop(&p->timer);
 	take_over(pipe);
 	if (p == front && worker->turn.booting)
 		begin(worker);
+	else
+		rv_keep_idle(p);
+}
+
+void rv_pipe_go_on(struct rv_pipe_proc *p)
+{
+	if (p == front && p->worker->turn.booting)
+		begin(p->worker);
+}
+
+bool rv_pipe_has_job(const struct rv_pipe_proc *p)
+{
+	return p == front;
 }
 
 /* It has not said hello; it may have ended before its first line was looked at. */
 static bool is_booting(const struct rv_pipe_proc *p)
 {
 	return p->state == RV_PIPE_BOOTING ||
-	       (p->state == RV_PIPE_DEAD && p == front && p->worker->turn.booting);
+	       (p->state == RV_PIPE_DEAD && !p->greeted && p == front && p->worker->turn.booting);
 }
 
 /* No try will make it better: what was to be its first job ends as one without a program. */
@@ -231,6 +239,8 @@ static void on_said(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 		rv_pipe_kill(p, "its first line is no hello");
 	else if (said->kind == RV_PIPE_HELLO || said->kind == RV_PIPE_REFUSAL)
 		rv_pipe_kill(p, "it said hello twice");
+	else if (said->kind == RV_PIPE_HEALTH)
+		rv_keep_answered(p, said);
 	else if (is_front(p, said) && said->kind == RV_PIPE_WORD)
 		on_word(worker, said);
 	else if (is_front(p, said))
@@ -338,6 +348,19 @@ static void not_ready(struct rv_pipe_proc *p)
 	rv_turn_unstartable(worker, err, &why);
 }
 
+/* No job is there that would bear the words. */
+static void tell_unready(const struct rv_pipe_proc *p)
+{
+	char text[RV_ERROR_MAX];
+
+	if (p == front || p->killed)
+		return;
+	rv_pipe_describe(p, text, sizeof(text));
+	rv_log_with(RV_LOG_WARN, RV_EV_handler_ended,
+		    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
+		    "a handler of %s is not ready: %s", p->task->name, text);
+}
+
 bool rv_pipe_owes(const struct rv_pipe_proc *p)
 {
 	const struct rv_worker *worker = p->worker;
@@ -347,15 +370,20 @@ bool rv_pipe_owes(const struct rv_pipe_proc *p)
 
 void rv_pipe_exited(struct rv_pipe_proc *p)
 {
-	struct pipe *pipe = pipe_of(p->task);
+	struct rv_pipe_task *pipe = rv_pipe_task(p->task);
+	bool lost = pipe->now == p && !p->refuses;
 
 	if (pipe->now == p)
 		pipe->now = NULL;
-	if (pipe->next == p) {
+	if (pipe->next == p)
 		pipe->next = NULL;
+	if (!p->greeted) { /* a next one would be no better, for now */
 		pipe->next_try_us = rv_mono_us() + AGAIN_US;
+		tell_unready(p);
 	}
 	take_over(pipe);
+	if (lost)
+		rv_keep_lost(pipe);
 	if (p != front)
 		return;
 	take_lines(p); /* it may have answered and then died */
@@ -382,6 +410,8 @@ static void once_more(struct rv_worker *worker)
 	} else {
 		turn->retold = true;
 		turn->settled = false;
+		if (turn->booting)
+			rv_run_booted(worker);
 		worker->sent = turn->place;
 		err = start(worker, turn, &why);
 	}
@@ -400,48 +430,13 @@ void rv_pipe_gone(struct rv_pipe_proc *p)
 	front = NULL;
 	if (!rv_run_on(worker))
 		return;
-	if (worker->turn.booting)
+	if (worker->turn.booting && !p->greeted)
 		not_ready(p);
-	else if (worker->turn.reason == RV_STOP_NONE && !has_seen(p, &worker->turn))
+	else if (worker->turn.booting ||
+		 (worker->turn.reason == RV_STOP_NONE && !has_seen(p, &worker->turn)))
 		once_more(worker);
 	else
 		crashed(p, &worker->turn);
-}
-
-/* ---- replacing it */
-
-static bool too_large(struct rv_pipe_proc *p, int64_t now_us)
-{
-	struct rv_procstat stat;
-
-	if (p->task->recycle_rss_bytes == 0 || now_us - p->looked_us < LOOK_US)
-		return false;
-	p->looked_us = now_us;
-	return rv_procstat(p->pid, &stat) == RV_OK && stat.rss_bytes > p->task->recycle_rss_bytes;
-}
-
-static bool is_due(struct rv_pipe_proc *p)
-{
-	int64_t now_us = rv_mono_us();
-
-	return p->void_said || (p->jobs_max > 0 && p->jobs >= p->jobs_max) ||
-	       (p->age_max_us > 0 && now_us - p->born_us >= p->age_max_us) || too_large(p, now_us);
-}
-
-static void look_after(struct rv_worker *worker, struct rv_pipe_proc *p)
-{
-	struct pipe *pipe = pipe_of(p->task);
-	struct rv_why why = {.text = ""};
-	int err;
-
-	if (p->state != RV_PIPE_READY || pipe->now != p || pipe->next ||
-	    rv_mono_us() < pipe->next_try_us || worker->draining || !is_due(p))
-		return;
-	pipe->next_try_us = rv_mono_us() + AGAIN_US;
-	err = rv_pipe_start(worker, p->task, &pipe->next, &why);
-	if (err != RV_OK)
-		rv_log(RV_LOG_WARN, RV_EV_handler_ended, "no new handler of %s: %s", p->task->name,
-		       rv_why_text(&why, err));
 }
 
 /* ---- the handler's table */
@@ -475,7 +470,7 @@ static void begin(struct rv_worker *worker)
 
 static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *why)
 {
-	struct pipe *pipe = pipe_of(turn->task);
+	struct rv_pipe_task *pipe = rv_pipe_task(turn->task);
 	int err = RV_OK;
 
 	/* What was sent ahead went to this one; if it is killed, its end will say what it has seen.
@@ -498,9 +493,15 @@ static int start(struct rv_worker *worker, struct rv_turn *turn, struct rv_why *
 	if (err != RV_OK)
 		return err;
 	front = pipe->now;
-	if (front->state == RV_PIPE_READY)
+#ifdef RV_MUTANT_PIPE_SICK_SERVES
+	front->asked_us = 0;
+#endif
+	if (front->state == RV_PIPE_READY && !rv_keep_is_asked(front))
 		return hand_over(worker, why);
-	rv_run_boot(worker, turn->task->ready_timeout_us);
+	/* One that owes its hello, or may be sick: it shall not meet the job before it has spoken.
+	 */
+	rv_run_boot(worker, front->state == RV_PIPE_READY ? turn->task->health_timeout_us
+							  : turn->task->ready_timeout_us);
 	return RV_OK;
 }
 
@@ -564,8 +565,9 @@ static void end(struct rv_turn *turn)
 	front = NULL;
 	if (p->state == RV_PIPE_READY) {
 		take_lines(p); /* what it says now is void */
-		look_after(worker, p);
-		take_over(pipe_of(p->task));
+		rv_keep_look_after(p);
+		take_over(rv_pipe_task(p->task));
+		rv_keep_idle(p);
 	}
 }
 

@@ -83,6 +83,27 @@ static void leave(struct rv_worker *worker)
 	rv_worker_end(worker);
 }
 
+/* False: nobody is there to hear it; the link says so too. */
+static bool say_ready(struct rv_worker *worker)
+{
+	if (rv_child_send(worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
+		return false;
+	rv_log(RV_LOG_DEBUG, RV_EV_worker_ready, "ready");
+	return true;
+}
+
+/* READY as soon as its handlers are; what it was told meanwhile comes before its first claim. */
+static void look_whether_warm(struct rv_worker *worker)
+{
+	if (rv_keep_warming())
+		return;
+	worker->warming = false;
+	if (say_ready(worker))
+		rv_worker_again(worker, 0);
+	else
+		rv_worker_end(worker);
+}
+
 static void act(void *ctx)
 {
 	struct rv_worker *worker = ctx;
@@ -90,6 +111,8 @@ static void act(void *ctx)
 	rv_child_link_log(&control);
 	if (worker->ending)
 		return;
+	if (worker->warming)
+		look_whether_warm(worker);
 	if (worker->turn.phase == RV_TURN_ENDED)
 		rv_finish(worker);
 	if (worker->turn.phase != RV_TURN_NONE)
@@ -155,9 +178,9 @@ static void work(struct rv_worker *worker)
 	};
 	rv_child_link_start(&control);
 	rv_beat_start(worker);
-	if (rv_child_send(worker->child, RV_SUP_READY, 0, 0, 0) != RV_OK)
-		return; /* nobody there: the link would say so too */
-	rv_log(RV_LOG_DEBUG, RV_EV_worker_ready, "ready");
+	worker->warming = rv_keep_warming();
+	if (!worker->warming && !say_ready(worker))
+		return;
 	/* What it was told while it booted comes before its first claim. */
 	rv_loop_turn(worker->loop, false);
 	if (worker->ending)

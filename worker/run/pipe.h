@@ -45,17 +45,21 @@ struct rv_pipe_proc {
 	pid_t pid;           /* for people */
 	struct rv_loop_proc watch;
 	struct rv_loop_io in, outs[RV_PIPE_OUTS];
-	int in_fd, fds[RV_PIPE_OUTS];  /* -1: closed */
-	struct rv_loop_timer timer;    /* of its state: readiness, kill_after, the next sweep */
-	struct rv_buf lines, heard;    /* to be written; answers not looked at yet */
-	size_t written, taken;         /* of those */
-	uint64_t added;                /* bytes that were ever put into ${lines} */
-	uint64_t line_at[RV_TURN_MAX]; /* of those, before the line of the job at this place */
-	uint64_t unread;               /* what it had not read when its stdin was closed */
-	unsigned ahead;                /* hello */
-	bool cancels, softs;           /* hello */
-	bool void_said;                /* it answered what it was not asked: to be replaced */
-	bool refuses;                  /* it said that it can never run a job; ${why} */
+	int in_fd, fds[RV_PIPE_OUTS]; /* -1: closed */
+	struct rv_loop_timer timer;   /* of its state: readiness, kill_after, the next sweep */
+	struct rv_loop_timer due;     /* pipe_keep.c, as the next four */
+	uint64_t question;            /* number of the last health line */
+	int64_t idle_us, well_us, asked_us; /* mono; struct rv_pipe_times */
+	struct rv_buf lines, heard;         /* to be written; answers not looked at yet */
+	size_t written, taken;              /* of those */
+	uint64_t added;                     /* bytes that were ever put into ${lines} */
+	uint64_t line_at[RV_TURN_MAX];      /* of those, before the line of the job at this place */
+	uint64_t unread;                    /* what it had not read when its stdin was closed */
+	unsigned ahead;                     /* hello */
+	bool cancels, softs, checks;        /* hello */
+	bool greeted;                       /* that has come */
+	bool void_said;                     /* it answered what it was not asked: to be replaced */
+	bool refuses;                       /* it said that it can never run a job; ${why} */
 	unsigned jobs, jobs_max;
 	int64_t born_us, age_max_us, looked_us; /* mono; looked: at its memory */
 	int64_t dead_us;                        /* mono, when it was collected */

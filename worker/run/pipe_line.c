@@ -149,6 +149,11 @@ int rv_pipe_soft_line(const struct rv_claimed *claim, struct rv_buf *out)
 			     (int)claim->run);
 }
 
+int rv_pipe_health_line(uint64_t question, struct rv_buf *out)
+{
+	return rv_buf_printf(out, "{\"health\":%llu}\n", (unsigned long long)question);
+}
+
 /* ---- what a handler says */
 
 /* A member that need not be there; RV_E_NOTFOUND is none of our errors then. */
@@ -172,6 +177,8 @@ static int read_hello(struct rv_pipe_said *said, struct rv_why *why)
 		err = optional(rv_json_get_bool(said->json, "cancel", &said->cancels, why));
 	if (err == RV_OK)
 		err = optional(rv_json_get_bool(said->json, "soft_timeout", &said->softs, why));
+	if (err == RV_OK)
+		err = optional(rv_json_get_bool(said->json, "health", &said->checks, why));
 	if (err != RV_OK)
 		return err;
 	if (version != RV_PIPE_VERSION)
@@ -182,6 +189,23 @@ static int read_hello(struct rv_pipe_said *said, struct rv_why *why)
 	said->kind = refusal ? RV_PIPE_REFUSAL : RV_PIPE_HELLO;
 	said->error = refusal ? refusal : "";
 	said->ahead = (unsigned)ahead;
+	return RV_OK;
+}
+
+/* Our line, sent back; or with "ok": false and why. */
+static int read_health(struct rv_pipe_said *said, struct rv_why *why)
+{
+	bool ok = true;
+	int err = rv_json_get_int(said->json, "health", &said->job, why);
+
+	if (err == RV_OK)
+		err = optional(rv_json_get_bool(said->json, "ok", &ok, why));
+	if (err == RV_OK)
+		err = optional(rv_json_get_text(said->json, "error", &said->error, why));
+	if (err != RV_OK)
+		return err;
+	said->kind = RV_PIPE_HEALTH;
+	said->outcome = ok ? RV_OUTCOME_SUCCEEDED : RV_OUTCOME_FAILED;
 	return RV_OK;
 }
 
@@ -277,6 +301,8 @@ static int read_line(struct rv_pipe_said *said, struct rv_why *why)
 		return rv_fail(why, RV_E_PARSE, "it is no JSON object");
 	if (json_object_get(said->json, "reeve"))
 		return read_hello(said, why);
+	if (json_object_get(said->json, "health"))
+		return read_health(said, why);
 	err = rv_json_get_int(said->json, "job", &said->job, why);
 	if (err == RV_OK)
 		err = rv_json_get_int(said->json, "run", &said->run, why);

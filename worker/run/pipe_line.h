@@ -35,15 +35,17 @@ struct rv_pipe_job {
 /* Appends the line.  RV_E_NOMEM; RV_E_PARSE: the job's own JSON is none, it can never be sent. */
 int rv_pipe_job_line(const struct rv_pipe_job *job, struct rv_buf *out,
 		     struct rv_why *why) RV_MUST_CHECK;
-/* The same for a request to stop, and for the word that its time runs out. */
+/* The same for a request to stop, for the word that its time runs out, and for a health check. */
 int rv_pipe_cancel_line(const struct rv_claimed *claim, struct rv_buf *out) RV_MUST_CHECK;
 int rv_pipe_soft_line(const struct rv_claimed *claim, struct rv_buf *out) RV_MUST_CHECK;
+int rv_pipe_health_line(uint64_t question, struct rv_buf *out) RV_MUST_CHECK;
 
 enum rv_pipe_kind {
 	RV_PIPE_HELLO,
 	RV_PIPE_ANSWER,
 	RV_PIPE_WORD,    /* of a job that goes on: ${said}, ${log} */
 	RV_PIPE_REFUSAL, /* in place of hello: ${error} */
+	RV_PIPE_HEALTH,  /* ${job}: the question; ${outcome} SUCCEEDED or FAILED, ${error} */
 };
 
 /* What a handler said.  Texts live until rv_pipe_said_fini. */
@@ -51,11 +53,11 @@ struct rv_pipe_said {
 	enum rv_pipe_kind kind;
 	/* HELLO */
 	unsigned ahead; /* 1 … RV_TURN_MAX */
-	bool cancels, softs;
+	bool cancels, softs, checks;
 	/* the others: about which job */
 	int64_t job, run;
 	enum rv_outcome outcome; /* ANSWER: SUCCEEDED, FAILED, FATAL or LATER */
-	const char *error;       /* ANSWER, REFUSAL; "" none */
+	const char *error;       /* ANSWER, REFUSAL, HEALTH; "" none */
 	struct rv_said said;     /* progress, result, when to try again */
 	const char *log;         /* WORD; NULL none */
 	bool log_stderr;

@@ -328,6 +328,7 @@ void rv_pipe_free(struct rv_pipe_proc *p)
 	*at = p->other;
 	rv_loop_proc_stop(&p->watch);
 	rv_loop_timer_stop(&p->timer);
+	rv_loop_timer_stop(&p->due);
 	rv_pipe_close_in(p);
 	for (unsigned i = 0; i < RV_PIPE_OUTS; i++)
 		close_out(p, i);

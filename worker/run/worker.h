@@ -36,7 +36,8 @@ struct rv_worker {
 	struct rv_area_word *words; /* the same: of prefetched jobs */
 	/* what we were told */
 	bool quiet, draining, stopping;
-	bool waits; /* its pool is over its bounds: nothing is claimed for now */
+	bool warming; /* main.c: it has not said READY, its handlers are not */
+	bool waits;   /* its pool is over its bounds: nothing is claimed for now */
 	/* claim.c */
 	bool idle; /* the bit is set and the look after it found nothing */
 	struct rv_batch *batch;
@@ -92,8 +93,7 @@ void rv_start(struct rv_worker *worker);
 /* start.c: the job's handler could not be had, as if its start had returned ${err}. */
 void rv_turn_unstartable(struct rv_worker *worker, int err, const struct rv_why *why);
 
-/* run.c: works out when the run is over at the latest; opens its output, which makes no file yet.
- */
+/* run.c: works out when the run is over at the latest; opens its output, without a file yet. */
 void rv_run_begin(struct rv_worker *worker);
 /* run.c: the clocks of a run that goes on. */
 void rv_run_watch(struct rv_worker *worker);
@@ -125,11 +125,11 @@ void rv_told_end(struct rv_worker *worker, bool succeeded);
 
 /* pipe_proc.c, for rv_sweep: this child of ours is a handler that lives. */
 bool rv_pipe_keeps(void *ctx, pid_t pid);
-
+/* pipe_keep.c: before READY, a handler that is to be warm is not; ≤ half of boot_timeout. */
+bool rv_keep_warming(void);
 /* left.c: what the run left for the next one: kept, dropped (its ack says so), or to go; goes. */
 void rv_left_look(struct rv_worker *worker, struct rv_ack *ack);
 void rv_left_acked(struct rv_worker *worker, const struct rv_ack *acks);
-
 /* finish.c: the ack of a run that has ended, or that could not start. */
 void rv_finish(struct rv_worker *worker);
 

@@ -35,7 +35,10 @@ struct rv_channel {
 /* Takes both descriptors over. */
 void rv_channel_init(struct rv_channel *channel, int in, int out);
 void rv_channel_fini(struct rv_channel *channel);
-/* The next line of a job that is there, without its end; valid until the next call. */
+/*
+ * The next line of a job that is there, without its end; valid until the next call.  Health checks
+ * before it are answered.
+ */
 bool rv_channel_next(struct rv_channel *channel, const char **ret_line, size_t *ret_size);
 /* Waits for more; false: there will be none. */
 bool rv_channel_wait(struct rv_channel *channel) RV_MUST_CHECK;

@@ -88,7 +88,7 @@ static void say_hello(struct runner *r)
 {
 	if (rv_buf_printf(&r->channel.said,
 			  "{\"reeve\":1,\"ahead\":%u,\"cancel\":true,"
-			  "\"soft_timeout\":true}\n",
+			  "\"soft_timeout\":true,\"health\":true}\n",
 			  ahead_of(&r->module)) != RV_OK)
 		rv_channel_die("no memory");
 	rv_channel_flush(&r->channel);

@@ -57,11 +57,13 @@ process.stdin.on('data', (text) => {
   rest = lines.pop();
   for (const line of lines) {
     const job = JSON.parse(line);
-    if (job.cancel !== undefined) {
+    if (job.health !== undefined) {
+      last = last.then(() => say(job)); // "are you well?": yes is the line sent back
+    } else if (job.cancel !== undefined) {
       if (running !== null && running.job === job.cancel) running.abort.abort();
     } else {
       last = last.then(() => run(job));
     }
   }
 });
-say({ reeve: 1, ahead: 32, cancel: true });
+say({ reeve: 1, ahead: 32, cancel: true, health: true });

@@ -30,10 +30,14 @@ def main():
     def say(**line):
         answers.write(json.dumps(line) + "\n")
 
-    say(reeve=1, ahead=32)
+    say(reeve=1, ahead=32, health=True)
     answers.flush()
     for line in sys.stdin:
         job = json.loads(line)
+        if "health" in job:  # "are you well?": yes is the line sent back
+            say(**job)
+            answers.flush()
+            continue
         about = {"job": job["job"], "run": job["run"]}
 
         def log(text, about=about):

@@ -20,8 +20,13 @@ text() { # NAME LINE
 	printf '%s\n' "$2" | sed -n "s/.*\"$1\":\"\([^\"\\\\]*\)\".*/\1/p"
 }
 
-echo '{"reeve":1}' >&3
+echo '{"reeve":1,"health":true}' >&3
 while IFS= read -r line; do
+	case $line in '{"health":'*) # "are you well?": yes is the line sent back
+		printf '%s\n' "$line" >&3
+		continue
+		;;
+	esac
 	about="\"job\":$(number job "$line"),\"run\":$(number run "$line")"
 	words=$(text text "$line")
 	if [ -z "$words" ]; then

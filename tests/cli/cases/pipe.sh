@@ -22,12 +22,13 @@ cat >r.ini <<-INI
 	workers = 1
 INI
 for kind in "${!commands[@]}"; do
-	printf '[task:%s]\nhandler = pipe\ncommand = %s\nmax_attempts = 1\npass_env = PATH\n' "$kind" "${commands[$kind]}" >>r.ini
+	printf '[task:%s]\nhandler = pipe\ncommand = %s\nmax_attempts = 1\npass_env = PATH\nwarm_up = yes\nhealth_check = 50ms\nhealth_timeout = 1m\n' "$kind" "${commands[$kind]}" >>r.ini
 done
 export REEVE_CONFIG=$work/r.ini
 unset NOTIFY_SOCKET
 reeved >daemon.log 2>&1 &
 daemon=$!
+# All are started before the first job, and asked now and then; each answers.
 for kind in "${!commands[@]}"; do
 	expect 0 reeve add --timeout 1m "$kind" "text=one two three"
 	id=$out
@@ -48,6 +49,8 @@ for kind in "${!commands[@]}"; do
 	expect 0 reeve wait --all --timeout 2m
 done
 [ "$(grep -c '"handler.started"' daemon.log)" = "${#commands[@]}" ] || fail "more than one process a task"
+grep -q 'handler.unasked' daemon.log && fail "a handler does not say that it can be asked"
+grep -q 'handler.killed\|handler.void' daemon.log && fail "a handler does not answer a health check as it should"
 if [ -n "${commands[js]:-}" ]; then
 	# It is told that its time is over, and lives on.
 	expect 0 reeve add --timeout 200ms js text=a ms=60000

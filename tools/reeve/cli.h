@@ -55,8 +55,8 @@ json_t *rv_cli_object(void) RV_MUST_CHECK;
 
 /*
  * For whoever removes: the folder that has the output/ of this very store, perhaps in ${folder}
- * (RV_PATH_MAX).  NULL: the store was named by hand and no daemon of its own has ever run, so it
- * may be a copy of another one.
+ * (RV_PATH_MAX).  NULL: the store was named by hand and never locked, or another one may live in
+ * its folder, so that it may be a copy.
  */
 const char *rv_outputs_home(const struct rv_cli *cli, char *folder, size_t space);
 /*

@@ -68,6 +68,31 @@ for copy in "$work/else/c.db" "$work/state/c.db"; do
 	expect 0 reeve --store "$copy" delete --query 'state:succeeded'
 	is "$(outputs)" "$kept"
 done
+# Nor does one that was put in its place by a restore, which has a lock as a store has.
+echo "; another one" >none.ini
+for config in "REEVE_CONFIG=$REEVE_CONFIG" "REEVE_CONFIG=$work/none.ini"; do
+	expect 0 env "$config" "$bin" --store "$work/state/c2.db" db restore "$work/else/c.db"
+	[ -e state/c2.db.lock ] || fail "it had no lock"
+	expect 0 env "$config" "$bin" --store "$work/state/c2.db" db cleanup
+	errs "outputs were left alone: nobody can tell whether they are those of $work/state/c2.db"
+	expect 0 env "$config" "$bin" --store "$work/state/c2.db" delete --query 'state:succeeded'
+	REEVE_STORE__PATH=$work/state/c2.db expect 0 env "$config" "$bin" db cleanup
+	is "$(outputs)" "$kept"
+done
+# Also where the store that runs lies elsewhere.
+mkdir -p far/home/output/0
+cat >far.ini <<-INI
+	[reeve]
+	state_dir = $work/far/home
+	[store]
+	path = $work/far/q.db
+INI
+echo x >far/home/output/0/1.1.out
+expect 0 env REEVE_CONFIG="$work/far.ini" "$bin" --store "$work/far/home/c3.db" db restore "$work/else/c.db"
+expect 0 env REEVE_CONFIG="$work/far.ini" "$bin" --store "$work/far/home/c3.db" db cleanup
+says "0 files removed"
+errs "outputs were left alone"
+[ -e far/home/output/0/1.1.out ] || fail "an output of another store was removed"
 expect 0 reeve logs "$after"
 is "$out" after
 # Of the store itself they go, also when it is named.

@@ -97,7 +97,7 @@ static uint32_t sweep_batch(struct mem_store *m, struct mem_batch *b, uint32_t l
 		if (!j)
 			return done;
 		if (j->place == MEM_LEASE)
-			j->cancel_requested = j->cancel_requested || b->stops;
+			j->cancel_requested = j->cancel_requested || b->stops || !j->started;
 		else if (!rv_memory_batch_failed(m, j))
 			IMPOSSIBLE("a batch is swept and has not failed");
 	}

@@ -212,6 +212,8 @@ static void claim(struct mem_store *m, struct rv_req_turn *turn, uint32_t *parke
 					   : first_in(m, (int)(q - m->now.queues.rows)))) {
 			if (rv_memory_overdue(m, j))
 				rv_memory_to_final(m, j, RV_JOB_CANCELLED, RV_SAYS_EXPIRED);
+			else if (rv_memory_batch_failed(m, j))
+				continue;
 			else if (j->passed || rv_memory_pass(m, j))
 				give(m, turn, j, (int)i);
 			else

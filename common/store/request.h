@@ -178,6 +178,7 @@ struct rv_req_promote {
 	uint32_t promoted;   /* out */
 	uint32_t expired;    /* out: ttl */
 	uint32_t swept;      /* out: of ${sweep}; fewer: there are no more */
+	int64_t sweep_us;    /* out: how long that took, whoever did it */
 	int64_t next_due_us; /* out: wall time of the next one; 0 none */
 };
 

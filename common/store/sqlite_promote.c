@@ -9,6 +9,7 @@
 #include "store/sqlite_tally.h"
 
 #include "base/check.h"
+#include "base/seam.h"
 #include "core/job.h"
 
 static int promote_one(struct rv_sqlite *s, int64_t id)
@@ -174,8 +175,10 @@ int rv_sqlite_do_promote(struct rv_sqlite *s, struct rv_req *req)
 	int64_t due;
 	int err = expire(s, promote->limit, &promote->expired);
 
+	promote->sweep_us = rv_mono_us();
 	if (err == RV_OK)
 		err = rv_sqlite_sweep(s, promote->sweep, &promote->swept);
+	promote->sweep_us = rv_mono_us() - promote->sweep_us;
 	if (err == RV_OK)
 		err = rv_sqlite_promote(s, promote->limit, &promote->promoted);
 	if (err == RV_OK)

@@ -2,10 +2,12 @@
  * Batches that fail: when too many of their jobs have died, and what becomes of the others.  What
  * waits is cancelled some at a time (PROMOTE, the keeper): a batch may be large, and the write lock
  * is everybody's.  A job that is in no batch never comes here: its marks say so.
+ * (Wider than it should be: it is where batches, limits and the moves of jobs meet.)
  */
 #include "store/batch.h"
 #include "store/sqlite.h"
 #include "store/sqlite_batch.h"
+#include "store/sqlite_limit.h"
 #include "store/sqlite_move.h"
 #include "store/sqlite_view.h"
 
@@ -113,7 +115,8 @@ int rv_sqlite_batch_failed(struct rv_sqlite *s, struct rv_sqlite_place *place,
 	rv_tolerance_says(says, sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 0),
 			  sqlite3_column_int64(stmt, 2));
 	rv_sqlite_end(stmt);
-	return rv_sqlite_to_done(s, place, from, RV_JOB_CANCELLED, says, run);
+	err = rv_sqlite_give_back(s, place);
+	return err == RV_OK ? rv_sqlite_to_done(s, place, from, RV_JOB_CANCELLED, says, run) : err;
 }
 
 /* The first batch that has failed and was not swept; NOTFOUND. */
@@ -142,8 +145,8 @@ static int sweep_one(struct rv_sqlite *s, const struct sweep *sweep, int64_t id)
 	enum rv_job_state from;
 	int err = rv_sqlite_lease(s, id, &lease);
 
-	if (err == RV_OK)
-		return sweep->stops
+	if (err == RV_OK) /* fetched is not started: it is cancelled as a person would */
+		return sweep->stops || !lease.started
 			       ? rv_sqlite_run1(s, RV_SQL_LEASE_CANCEL, "ii", id, lease.place.fence)
 			       : RV_OK;
 	if (err == RV_E_NOTFOUND)

@@ -210,6 +210,12 @@ static int start(struct rv_sqlite *s, struct claim *claim, struct candidate *row
 							RV_SAYS_EXPIRED, NULL)
 				    : err;
 	}
+	if (place->marks & RV_MARK_BATCH) {
+		err = rv_sqlite_batch_failed(s, place, RV_JOB_READY, NULL);
+		if (err != RV_E_NOTFOUND)
+			return err; /* cancelled, before the sweep came to it */
+		err = RV_OK;
+	}
 	if (!(place->marks & RV_MARK_PASSED) && row->limited)
 		err = rv_sqlite_pass(s, place, &row->said, &passed);
 	if (err == RV_OK && passed)

@@ -137,6 +137,40 @@ CONTRACT(batch_fails, or_is_stopped_too)
 	IS(batch(f, id).cancelled, 2);
 }
 
+/* Also before the sweep has come to it, and when nobody sweeps. */
+CONTRACT(batch_fails, nothing_of_it_is_claimed)
+{
+	int64_t id = open_batch(f, RV_TOLERATES_COUNT, 0, false);
+	int64_t a = add_to(f, id);
+	int64_t b = add_to(f, id);
+	int64_t c = add_to(f, id);
+	int64_t other = add(f, JOB(.key = "k"));
+
+	run(f, a, RV_OUTCOME_FATAL);
+	(void)claim(f, W2, other);
+	STATE(b, "cancelled");
+	TEXT(see(f, b)->error, "its batch failed: 1 of 3 dead, 0 allowed");
+	STATE(c, "cancelled");
+	IS(swept(f, 10), 0);
+	IS(batch(f, id).pending, 0);
+}
+
+/* A worker has it and may start it at any moment: it is told not to. */
+CONTRACT(batch_fails, what_is_fetched_is_cancelled)
+{
+	int64_t id = open_batch(f, RV_TOLERATES_COUNT, 0, false);
+	int64_t a = add_to(f, id);
+	int64_t b = add_to(f, id);
+	int64_t fence = claim(f, W1, a);
+	struct rv_req_turn *t = prefetch(f, W2, 2, "default");
+
+	IS(t->nclaimed, 1);
+	IS(t->claimed[0].job, b);
+	ERR(ack(f, W1, a, fence, RV_OUTCOME_FATAL), RV_OK);
+	IS(swept(f, 10), 1);
+	IS(see(f, b)->cancel_requested, true);
+}
+
 /* So many in each transaction, the newest first, and none is left over. */
 CONTRACT(batch_fails, a_large_one_is_swept_in_steps)
 {

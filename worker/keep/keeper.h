@@ -18,7 +18,7 @@ struct rv_offers;
 
 #define RV_KEEP_TICK_US 1000000LL
 #define RV_KEEP_DO_US   2000000LL /* patience of a request; what was not done is tried again */
-#define RV_KEEP_KICKS   64        /* the last cancellations that were passed on */
+#define RV_KEEP_KICKS   256       /* the last cancellations that were passed on */
 
 /* One row of the living as the store has it: slot and pool of an incarnation. */
 struct rv_keep_life {

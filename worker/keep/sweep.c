@@ -23,14 +23,15 @@ void rv_keep_sweep(struct rv_loop_timer *timer)
 	keeper->req.kind = RV_REQ_PROMOTE;
 	*promote = (struct rv_req_promote){.sweep = count};
 	if (rv_keep_do(keeper, RV_DURABILITY_NORMAL, "sweep")) {
-		struct rv_held held = rv_store_held(keeper->child.store);
-
-		keeper->sweeps = rv_pace_next(count, held.worked_us, SWEEP_MAX);
-		pause_us = promote->swept == count ? rv_pace_pause_us(held.held_us) : 0;
+		/* A worker may have done it with others' requests: what they took is not ours. */
+		keeper->sweeps = rv_pace_next(count, promote->sweep_us, SWEEP_MAX);
+		pause_us = promote->swept == count ? rv_pace_pause_us(promote->sweep_us) : 0;
 	}
 	if (keeper->ending)
 		return;
 	if (pause_us > 0)
 		rv_loop_timer_start(keeper->loop, &keeper->sweep, pause_us, rv_keep_sweep, keeper);
-	keeper->woken = true; /* what runs may have been cancelled too */
+	else
+		keeper->woken =
+			true; /* what is at a worker may have been cancelled too: the oldest */
 }

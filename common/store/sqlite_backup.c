@@ -35,7 +35,7 @@ struct copy {
 
 /* What a store has given out and may never give again. */
 struct given {
-	int64_t epoch, job, batches;
+	int64_t epoch, job, batches, event;
 };
 
 static int say(struct rv_why *why, sqlite3 *db, int rc, const char *what, const char *path)
@@ -88,7 +88,7 @@ static int number(sqlite3 *db, const char *sql, int64_t *ret)
 static int look_given(sqlite3 *db, struct given *ret)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = sqlite3_prepare_v2(db, "SELECT epoch, job, batches FROM tally WHERE id = 0", -1,
+	int rc = sqlite3_prepare_v2(db, "SELECT epoch, job, batches, n FROM tally WHERE id = 0", -1,
 				    &stmt, NULL);
 
 	if (rc == SQLITE_OK)
@@ -96,7 +96,8 @@ static int look_given(sqlite3 *db, struct given *ret)
 	if (rc == SQLITE_ROW)
 		*ret = (struct given){.epoch = sqlite3_column_int64(stmt, 0),
 				      .job = sqlite3_column_int64(stmt, 1),
-				      .batches = sqlite3_column_int64(stmt, 2)};
+				      .batches = sqlite3_column_int64(stmt, 2),
+				      .event = sqlite3_column_int64(stmt, 3)};
 	(void)sqlite3_finalize(stmt);
 	return rc;
 }
@@ -445,15 +446,15 @@ static int raise_given(struct copy *copy, const struct given *old, bool known,
 		       struct rv_restored *restored, struct rv_why *why)
 {
 	long long ids = known ? 0 : LOST_IDS;
-	char sql[256];
+	char sql[320];
 	int rc;
 
 	(void)snprintf(sql, sizeof sql,
 		       "UPDATE tally SET epoch = max(epoch + %d, %lld) + 1,"
-		       " job = max(job + %lld, %lld), batches = max(batches + %lld, %lld)"
-		       " WHERE id = 0",
+		       " job = max(job + %lld, %lld), batches = max(batches + %lld, %lld),"
+		       " n = max(n + %lld, %lld) WHERE id = 0",
 		       known ? 0 : LOST, (long long)old->epoch, ids, (long long)old->job, ids,
-		       (long long)old->batches);
+		       (long long)old->batches, ids, (long long)old->event);
 	rc = run(copy->db, sql);
 	if (rc == SQLITE_OK)
 		rc = number(copy->db, "SELECT count(*) FROM job", &restored->jobs);

@@ -70,6 +70,7 @@ undone=$out
 expect 0 reeve wait "$undone"
 expect 0 reeve batch new
 highest=$(number "SELECT batches FROM tally WHERE id = 0")
+event=$(number "SELECT n FROM tally WHERE id = 0")
 expect 0 reeve shutdown --now
 wait $daemon
 before=$(number "SELECT epoch FROM tally WHERE id = 0")
@@ -145,6 +146,7 @@ expect 0 reeve add -- true
 expect 0 reeve logs "$out"
 is "$out" ""
 [ "$(number "SELECT batches FROM tally WHERE id = 0")" -ge "$highest" ] || fail "a batch is given twice"
+[ "$(number "SELECT n FROM tally WHERE id = 0")" -ge "$event" ] || fail "the number of an event is given twice"
 "$build/bin/reeved" >log2 2>&1 &
 daemon=$!
 await log2 daemon.ready $daemon

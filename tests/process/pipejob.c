@@ -13,7 +13,7 @@
  *   exact             reads no byte behind the line that it wants
  *   health            answers health lines; of the first process of a folder also, for good or ill:
  *   health=mute  late (after 400 ms)  garbage  sick  other (another question)  twice  dies
- *          wait (until FOLDER/well is there)
+ *          wait (until FOLDER/well is there)  leaves (the same, and ends once it has answered)
  * words of a job, args.do, in order; after the last it answers ok:
  *   exit=N  kill  hang  deaf  ms=N  until=NAME   (hang: heeds a cancel line with "ok")
  *   say=TEXT  err=TEXT  big=N (bytes of stderr)  log=TEXT  progress=N  result=JSON  pid  fds
@@ -352,7 +352,7 @@ static void be_asked(const char *question)
 		_exit(5);
 	if (strcmp(health, "late") == 0)
 		(void)poll(NULL, 0, 400);
-	else if (strcmp(health, "wait") == 0)
+	else if (strcmp(health, "wait") == 0 || strcmp(health, "leaves") == 0)
 		rv_jobdo_wait(folder, "well");
 	if (strcmp(health, "garbage") == 0)
 		answer("this is no JSON\n");
@@ -364,6 +364,8 @@ static void be_asked(const char *question)
 		answer("{\"health\":%s\n", question);
 	if (strcmp(health, "twice") == 0)
 		answer("{\"health\":%s\n", question);
+	if (strcmp(health, "leaves") == 0)
+		_exit(0);
 }
 
 /* No process before this one has asked. */

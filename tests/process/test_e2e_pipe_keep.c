@@ -352,6 +352,27 @@ Test(e2e_pipe_keep, one_that_is_killed_while_a_job_waits_for_it)
 	rv_e2e_end(e);
 }
 
+/* Its answer and its end are there at once: it is well, and no job can go to it. */
+Test(e2e_pipe_keep, one_that_answers_and_ends)
+{
+	int64_t job;
+	pid_t first, worker;
+
+	begin_warm("health=leaves", "health_check = 50ms\nhealth_timeout = 1m\n");
+	first = asked_pid();
+	worker = rv_e2e_child(e, 1);
+	job = add("");
+	rv_e2e_until(e, job, RV_JOB_RUNNING);
+	cr_assert(rv_e2e_signal_pid(worker, SIGSTOP));
+	rv_test_write_file(rv_e2e_path(e, "well"), "%s", "");
+	cr_assert(rv_test_wait_dead(first, RV_E2E_WAIT_MS));
+	cr_assert(rv_e2e_signal_pid(worker, SIGCONT));
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	charged_nothing(job);
+	cr_assert(eq(int, rv_e2e_child(e, 1), worker));
+	rv_e2e_end(e);
+}
+
 Test(e2e_pipe_keep, a_job_that_waits_for_the_answer_can_be_cancelled)
 {
 	int64_t job;

@@ -201,7 +201,8 @@ static void on_hello(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 
 void rv_pipe_go_on(struct rv_pipe_proc *p)
 {
-	if (p == front && p->worker->turn.booting)
+	/* One that has ended since takes nothing more: another gets the job when it is gone. */
+	if (p == front && p->worker->turn.booting && p->in_fd >= 0)
 		begin(p->worker);
 }
 

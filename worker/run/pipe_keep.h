@@ -35,7 +35,7 @@ struct rv_pipe_task {
 struct rv_pipe_task *rv_pipe_task(const struct rv_conf_task *task);
 /* The turn's job is its, or is to be. */
 bool rv_pipe_has_job(const struct rv_pipe_proc *proc);
-/* It is well: the job that waited for that goes to it. */
+/* It is well: the job that waited for that goes to it, unless it has ended since. */
 void rv_pipe_go_on(struct rv_pipe_proc *proc);
 
 /* ---- pipe_keep.c */

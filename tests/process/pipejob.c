@@ -11,6 +11,7 @@
  *   shy               says none if another process has said it before
  *   batch=N           keeps answers until it has N, or no job waits
  *   exact             reads no byte behind the line that it wants
+ *   hold              leaves a child behind, which says "child JOB RUN PID"
  *   health            answers health lines; of the first process of a folder also, for good or ill:
  *   health=mute  late (after 400 ms)  garbage  sick  other (another question)  twice  dies
  *          wait (until FOLDER/well is there)  leaves (the same, and ends once it has answered)
@@ -158,6 +159,7 @@ static void leave_child(void)
 	if (pid == 0) {
 		(void)setsid();
 		(void)signal(SIGTERM, SIG_IGN);
+		say("child");
 		for (;;)
 			(void)pause();
 	}
@@ -402,6 +404,8 @@ int main(int argc, char **argv)
 		once = once || strcmp(argv[i], "once") == 0;
 		mute = mute || strcmp(argv[i], "mute") == 0;
 		mute = mute || (strcmp(argv[i], "shy") == 0 && !is_first());
+		if (strcmp(argv[i], "hold") == 0)
+			leave_child();
 		if (strcmp(argv[i], "health") == 0)
 			health = "";
 		if (strncmp(argv[i], "health=", 7) == 0)

@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void charged_nothing(int64_t job)
@@ -322,17 +324,18 @@ Test(e2e_pipe_keep, a_job_never_meets_a_sick_one)
 	rv_e2e_end(e);
 }
 
-static pid_t asked_pid(void)
+/* The first process that says ${word}. */
+static pid_t pid_of(const char *word)
 {
 	char *log, *at;
 	long job, run;
 	int pid = 0;
 
-	rv_e2e_job_says(e, "asked ");
+	rv_e2e_job_says(e, "%s ", word);
 	log = rv_test_read_file(rv_e2e_path(e, "jobs"));
-	at = log ? strstr(log, "asked ") : NULL;
+	at = log ? strstr(log, word) : NULL;
 	cr_assert(at != NULL);
-	cr_assert(eq(int, sscanf(at, "asked %ld %ld %d", &job, &run, &pid), 3));
+	cr_assert(eq(int, sscanf(at + strlen(word), " %ld %ld %d", &job, &run, &pid), 3));
 	free(log);
 	return pid;
 }
@@ -343,7 +346,7 @@ Test(e2e_pipe_keep, one_that_is_killed_while_a_job_waits_for_it)
 	pid_t first;
 
 	begin_warm("health=wait", "health_check = 50ms\nhealth_timeout = 1m\n");
-	first = asked_pid();
+	first = pid_of("asked");
 	job = add("");
 	rv_e2e_until(e, job, RV_JOB_RUNNING);
 	cr_assert(rv_e2e_signal_pid(first, SIGKILL));
@@ -359,7 +362,7 @@ Test(e2e_pipe_keep, one_that_answers_and_ends)
 	pid_t first, worker;
 
 	begin_warm("health=leaves", "health_check = 50ms\nhealth_timeout = 1m\n");
-	first = asked_pid();
+	first = pid_of("asked");
 	worker = rv_e2e_child(e, 1);
 	job = add("");
 	rv_e2e_until(e, job, RV_JOB_RUNNING);
@@ -390,6 +393,57 @@ Test(e2e_pipe_keep, a_job_that_waits_for_the_answer_can_be_cancelled)
 	rv_e2e_end(e);
 }
 
+static bool was_told_twice(void *ctx)
+{
+	(void)ctx;
+	return rv_e2e_log_count(e, "signal QUIT") == 2;
+}
+
+/*
+ * The worker is told to stop, ${times}, while its handler is dead and not gone: what that has left
+ * behind cannot be reaped by it as long as we trace it.  The job is the next worker's.
+ */
+static void stopped_meanwhile(int times)
+{
+	int64_t job;
+	pid_t child, worker;
+	int status;
+
+	begin_warm("health=wait hold",
+		   "health_check = 50ms\nhealth_timeout = 1m\nmax_attempts = 1\n");
+	child = pid_of("child");
+	cr_assert(eq(int, (int)ptrace(PTRACE_SEIZE, child, NULL, NULL), 0));
+	worker = rv_e2e_child(e, 1);
+	(void)pid_of("asked");
+	job = add("");
+	rv_e2e_until(e, job, RV_JOB_RUNNING);
+	cr_assert(rv_e2e_signal_pid(pid_of("asked"), SIGKILL));
+	rv_e2e_logged(e, "has ended after 0 jobs");
+	cr_assert(rv_e2e_signal_pid(worker, SIGQUIT));
+	rv_e2e_logged(e, "signal QUIT");
+	if (times > 1) {
+		cr_assert(rv_e2e_signal_pid(worker, SIGQUIT));
+		cr_assert(rv_test_wait_until(was_told_twice, NULL, RV_E2E_WAIT_MS));
+	}
+	cr_assert(eq(int, waitpid(child, &status, __WALL), child));
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	cr_assert(eq(int, rv_e2e_view(e, job)->crashes, 0));
+	cr_assert(eq(int, rv_e2e_view(e, job)->attempt, 1));
+	cr_assert(eq(int, rv_e2e_view(e, job)->runs, 2));
+	cr_assert(eq(int, rv_e2e_job_count(e, "start "), 1));
+	rv_e2e_end(e);
+}
+
+Test(e2e_pipe_keep, a_stop_between_a_death_and_its_sweep)
+{
+	stopped_meanwhile(1);
+}
+
+Test(e2e_pipe_keep, two_stops_between_a_death_and_its_sweep)
+{
+	stopped_meanwhile(2);
+}
+
 /* ---- with the rest */
 
 /* reeve-runner answers for its module. */
@@ -414,7 +468,7 @@ Test(e2e_pipe_keep, a_worker_that_is_killed)
 	pid_t first, worker;
 
 	begin_warm("health", "health_check = 10ms\nidle_ttl = 1h\n");
-	first = asked_pid();
+	first = pid_of("asked");
 	worker = rv_e2e_child(e, 1);
 	cr_assert(rv_e2e_signal_pid(worker, SIGKILL));
 	cr_assert(rv_test_wait_dead(first, RV_E2E_WAIT_MS));

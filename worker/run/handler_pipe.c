@@ -95,6 +95,14 @@ static void keep_tail(struct rv_pipe_proc *p, struct rv_turn *turn)
 		rv_turn_heard(turn, RV_OUTPUT_STDERR, text, size - p->tail_job);
 }
 
+/* No handler has had it. */
+static void interrupt(struct rv_turn *turn)
+{
+	turn->booting = false;
+	give(turn, RV_OUTCOME_INTERRUPTED, "interrupted before its handler was ready");
+	rv_turn_ended(turn);
+}
+
 static void crashed(struct rv_pipe_proc *p, struct rv_turn *turn)
 {
 	char text[RV_ERROR_MAX];
@@ -349,19 +357,6 @@ static void not_ready(struct rv_pipe_proc *p)
 	rv_turn_unstartable(worker, err, &why);
 }
 
-/* No job is there that would bear the words. */
-static void tell_unready(const struct rv_pipe_proc *p)
-{
-	char text[RV_ERROR_MAX];
-
-	if (p == front || p->killed)
-		return;
-	rv_pipe_describe(p, text, sizeof(text));
-	rv_log_with(RV_LOG_WARN, RV_EV_handler_ended,
-		    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
-		    "a handler of %s is not ready: %s", p->task->name, text);
-}
-
 bool rv_pipe_owes(const struct rv_pipe_proc *p)
 {
 	const struct rv_worker *worker = p->worker;
@@ -378,10 +373,8 @@ void rv_pipe_exited(struct rv_pipe_proc *p)
 		pipe->now = NULL;
 	if (pipe->next == p)
 		pipe->next = NULL;
-	if (!p->greeted) { /* a next one would be no better, for now */
+	if (!p->greeted) /* a next one would be no better, for now */
 		pipe->next_try_us = rv_mono_us() + AGAIN_US;
-		tell_unready(p);
-	}
 	take_over(pipe);
 	if (lost)
 		rv_keep_lost(pipe);
@@ -399,13 +392,22 @@ static bool has_seen(const struct rv_pipe_proc *p, const struct rv_turn *turn)
 	return p->unread < p->added - p->line_at[turn->place];
 }
 
-/* The same run, with another handler; once. */
+static bool is_unread(const struct rv_pipe_proc *p, const struct rv_turn *turn)
+{
+	return turn->booting || (turn->reason == RV_STOP_NONE && !has_seen(p, turn));
+}
+
+/* The same run, with another handler; once, and not if we were told to stop meanwhile. */
 static void once_more(struct rv_worker *worker)
 {
 	struct rv_turn *turn = &worker->turn;
 	struct rv_why why = {.text = ""};
 	int err = RV_E_BUSY;
 
+	if (worker->stopping) {
+		interrupt(turn);
+		return;
+	}
 	if (turn->retold) {
 		(void)rv_fail(&why, err, "two of its handlers have ended without reading it");
 	} else {
@@ -433,8 +435,7 @@ void rv_pipe_gone(struct rv_pipe_proc *p)
 		return;
 	if (worker->turn.booting && !p->greeted)
 		not_ready(p);
-	else if (worker->turn.booting ||
-		 (worker->turn.reason == RV_STOP_NONE && !has_seen(p, &worker->turn)))
+	else if (is_unread(p, &worker->turn))
 		once_more(worker);
 	else
 		crashed(p, &worker->turn);
@@ -529,15 +530,12 @@ static void stop(struct rv_worker *worker, struct rv_turn *turn, enum rv_stop_ho
 {
 	if (!front)
 		return;
-	if (turn->booting) { /* the job has not come to it */
-		(void)worker;
-		turn->booting = false;
-		rv_turn_ended(turn);
-		return;
-	}
-	if (front->state == RV_PIPE_DEAD)
+	(void)worker;
+	if (turn->booting || (front->state == RV_PIPE_DEAD && is_unread(front, turn)))
+		interrupt(turn); /* the job has not come to it */
+	else if (front->state == RV_PIPE_DEAD)
 		return; /* its end is on the way */
-	if (how == RV_STOP_KILL)
+	else if (how == RV_STOP_KILL)
 		rv_pipe_kill(front, NULL);
 	else if (front->state == RV_PIPE_READY)
 		ask(turn);

@@ -13,6 +13,7 @@
 #include "os/fd.h"
 #include "os/sweep.h"
 #include "run/handler.h"
+#include "run/pipe_keep.h"
 #include "run/worker.h"
 
 #include <poll.h>
@@ -81,6 +82,19 @@ void rv_pipe_describe(const struct rv_pipe_proc *p, char *out, size_t space)
 	rv_tail_line(&p->tail, words, sizeof(words));
 	if (n > 0 && (size_t)n < space && words[0] != '\0')
 		(void)snprintf(out + n, space - (size_t)n, ": %s", words);
+}
+
+/* No job is there that would bear the words. */
+static void tell_unready(const struct rv_pipe_proc *p)
+{
+	char text[RV_ERROR_MAX];
+
+	if (rv_pipe_has_job(p) || p->killed)
+		return;
+	rv_pipe_describe(p, text, sizeof(text));
+	rv_log_with(RV_LOG_WARN, RV_EV_handler_ended,
+		    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
+		    "a handler of %s is not ready: %s", p->task->name, text);
 }
 
 /* Kills and reaps what it left behind.  True: nothing of it is there any more. */
@@ -152,6 +166,8 @@ void rv_pipe_on_exit(struct rv_loop_proc *watch)
 	p->state = RV_PIPE_DEAD;
 	p->dead_us = rv_mono_us();
 	rv_pipe_exited(p);
+	if (!p->greeted)
+		tell_unready(p);
 	rv_loop_timer_start(p->worker->loop, &p->timer, 0, on_sweep, p);
 }
 

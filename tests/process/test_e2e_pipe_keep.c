@@ -5,6 +5,8 @@
  */
 #include "process/pipe_scene.h"
 
+#include "os/self.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -84,6 +86,35 @@ Test(e2e_pipe_keep, a_worker_waits_half_of_its_boot_timeout)
 	rv_e2e_start(e);
 	rv_e2e_logged(e, "a handler is not ready after half of boot_timeout");
 	/* It serves what does not need it. */
+	rv_e2e_until(e, rv_e2e_job(e, "ms=1"), RV_JOB_SUCCEEDED);
+	rv_e2e_end(e);
+}
+
+static bool has_stopped(void *ctx)
+{
+	struct rv_procstat stat;
+
+	return rv_procstat(*(pid_t *)ctx, &stat) == RV_OK && stat.state == 'T';
+}
+
+/* It does not have half of it once more after a slow start: that would be its end. */
+Test(e2e_pipe_keep, a_slow_start_counts_as_well)
+{
+	pid_t worker;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	rv_e2e_ini(e,
+		   "[pool:default]\nworkers = 1\nboot_timeout = 8s\n[task:p]\nhandler = pipe\n"
+		   "command = '%s' '%s' mute\nwarm_up = yes\nready_timeout = 1h\n",
+		   rv_e2e_program("rv_pipejob"), e->dir);
+	rv_e2e_env(e, "RV_FAULT=spawn:stop:1:worker");
+	rv_e2e_launch(e);
+	worker = rv_e2e_await_child(e, 1);
+	cr_assert(rv_test_wait_until(has_stopped, &worker, RV_E2E_WAIT_MS));
+	(void)poll(NULL, 0, 4500); /* more than half */
+	cr_assert(rv_e2e_signal_pid(worker, SIGCONT));
+	rv_e2e_notified(e, "READY=1");
+	cr_assert(eq(int, rv_e2e_child(e, 1), worker));
 	rv_e2e_until(e, rv_e2e_job(e, "ms=1"), RV_JOB_SUCCEEDED);
 	rv_e2e_end(e);
 }

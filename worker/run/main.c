@@ -1,5 +1,6 @@
 /*
  * reeve-worker: runs jobs, one at a time.  Started by reeved only.
+ * (Wider than it should be: it is where all stages meet.)
  *
  * A job goes through four stages, a file each, and only forward:
  *
@@ -17,6 +18,7 @@
  * left behind (handler_exec.c); no word with the database but through common/store.
  */
 #include "base/fault.h"
+#include "base/seam.h"
 #include "child/link.h"
 #include "conf/conf.h"
 #include "obs/log.h"
@@ -134,7 +136,10 @@ static int boot(struct rv_worker *worker, struct rv_why *why)
 	struct rv_child_hooks hooks = {
 		.beat = rv_beat_waiting, .orphaned = rv_drain_orphaned, .ctx = worker};
 	const struct rv_conf_pool *pool;
-	int err = rv_child_boot(&child, why);
+	int err;
+
+	worker->booted_us = rv_mono_us();
+	err = rv_child_boot(&child, why);
 
 	if (err != RV_OK)
 		return err;

@@ -93,6 +93,8 @@ static void on_warm_end(struct rv_loop_timer *timer)
 
 void rv_keep_warm_up(struct rv_worker *worker, struct rv_pipe_task *tasks, size_t count)
 {
+	int64_t left_us;
+
 	for (size_t i = 0; i < count; i++) {
 		tasks[i].worker = worker;
 		if (!tasks[i].task->warm_up || !is_served(worker->pool, tasks[i].task->queue))
@@ -101,9 +103,11 @@ void rv_keep_warm_up(struct rv_worker *worker, struct rv_pipe_task *tasks, size_
 		if (tasks[i].now)
 			tasks[i].next_try_us = 0; /* it replaces nothing */
 	}
+	/* The supervisor counts from its start, and it has opened the store since. */
+	left_us = worker->pool->boot_timeout_us / 2 - (rv_mono_us() - worker->booted_us);
 	if (rv_pipe_first())
-		rv_loop_timer_start(worker->loop, &warm_end, worker->pool->boot_timeout_us / 2,
-				    on_warm_end, worker);
+		rv_loop_timer_start(worker->loop, &warm_end, left_us > 0 ? left_us : 0, on_warm_end,
+				    worker);
 }
 
 /* Those that began before the worker was ready are all there are until it is. */

@@ -49,7 +49,7 @@ struct rv_worker {
 	unsigned sent;     /* pipe: those at places below it have gone to their handler */
 	uint64_t unwanted; /* of those behind the turn's, by place: cancel was asked for */
 	bool prefetched;
-	int64_t claimed_us;              /* mono, of those */
+	int64_t booted_us, claimed_us;   /* mono: of its start; of those */
 	struct rv_ack acks[RV_TURN_MAX]; /* waiting for the next round */
 	unsigned nacks;
 	uint64_t left; /* of those, by place: ended, and what they left for a next run goes */

@@ -8,9 +8,11 @@
 #include "conf/conf.h"
 #include "obs/log.h"
 #include "os/cgroup.h"
+#include "os/fd.h"
 #include "os/oom.h"
 #include "os/spawn.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +106,26 @@ void rv_leaf_kill(const struct rv_leaf *leaf)
 		return;
 	name = split(leaf, base);
 	(void)!rv_cgroup_kill(base, name);
+}
+
+bool rv_leaf_is_empty(const struct rv_leaf *leaf)
+{
+	char path[sizeof(leaf->path) + 16];
+	char text[256];
+	size_t got = 0;
+	int fd;
+	int err;
+
+	if (leaf->path[0] == '\0')
+		return true;
+	(void)snprintf(path, sizeof(path), "%s/cgroup.events", leaf->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	err = rv_fd_read_all(fd, text, sizeof(text) - 1, &got);
+	rv_fd_close(&fd);
+	text[got] = '\0';
+	return err != RV_OK || !strstr(text, "populated 1");
 }
 
 void rv_leaf_remove(struct rv_leaf *leaf)

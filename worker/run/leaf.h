@@ -34,6 +34,8 @@ void rv_leaf_spawn(const struct rv_leaf *leaf, struct rv_spawn *how);
 bool rv_leaf_knows(const struct rv_leaf *leaf, bool *ret_oom);
 /* All that is there, by one write. */
 void rv_leaf_kill(const struct rv_leaf *leaf);
+/* False: something lives there, or in a group made within it, as the kernel says. */
+bool rv_leaf_is_empty(const struct rv_leaf *leaf);
 /* Once the sweep is over: ${leaf} is none then.  What does not go goes with the worker's group. */
 void rv_leaf_remove(struct rv_leaf *leaf);
 

@@ -120,12 +120,21 @@ static bool swept(struct rv_pipe_proc *p)
 	return done;
 }
 
+/* Its cgroup can go: at once, as a rule, and what does not end goes with the worker's. */
+static bool emptied(const struct rv_pipe_proc *p)
+{
+	int64_t dead = rv_mono_us() - p->dead_us;
+
+	return dead < 0 || dead > COMPLAIN_US || rv_leaf_is_empty(&p->leaf);
+}
+
 static void on_sweep(struct rv_loop_timer *timer)
 {
 	struct rv_pipe_proc *p = timer->ctx;
 
 	INV(p->state == RV_PIPE_DEAD);
-	if (!swept(p) || !rv_tmp_remove(&p->tmp, TURN_US)) {
+	if (!swept(p) || !emptied(p) || !rv_tmp_remove(&p->tmp, TURN_US)) {
+		rv_leaf_kill(&p->leaf); /* faster than a fork bomb */
 		rv_loop_timer_start(p->worker->loop, &p->timer, AGAIN_US, on_sweep, p);
 		return;
 	}
@@ -150,6 +159,7 @@ void rv_pipe_on_exit(struct rv_loop_proc *watch)
 		return;
 	}
 	signal_group(p, SIGKILL); /* while its number is still its own */
+	rv_leaf_kill(&p->leaf);   /* who has left its group */
 	err = rv_proc_reap(&p->proc, &p->exit);
 	if (err == RV_E_BUSY) {
 		rv_loop_proc_start(p->worker->loop, &p->watch, &p->proc, rv_pipe_on_exit, p);
@@ -209,6 +219,7 @@ void rv_pipe_end_all(struct rv_worker *worker)
 		/* What a sweep has reaped already has a number that may be somebody's. */
 		if (rv_proc_reap(&p->proc, &p->exit) == RV_E_BUSY)
 			signal_group(p, SIGKILL);
+		rv_leaf_kill(&p->leaf);
 	}
 	end = rv_mono_us() + COMPLAIN_US;
 	while (rv_sweep_turn(&all, 50 * RV_MS_US, &left) == RV_OK && left.orphans > 0 &&

@@ -1,0 +1,57 @@
+# The cgroup of a pipe handler that has limits, on a machine of our own (RV_CGROUP_PROC): what is in
+# it is killed and waited for when the handler ends, and what the kernel counted there is told.
+if grep -q RV_CGROUP_PROC "$build/bin/reeved"; then
+	:
+else
+	skip "this build takes no other machine than the real one"
+fi
+# The folder is the topmost; beside it, for a worker there, the groups of its runs.
+group() {
+	mkdir -p "fake/$1"
+	: >"fake/$1/cgroup.procs"
+}
+group worker
+echo cpuset cpu memory pids | tee fake/worker/cgroup.controllers >fake/worker/cgroup.subtree_control
+printf '0::/a/b\n' >fake/cgroup
+printf '30 1 0:9 /a/b %s/fake/worker rw - cgroup2 cgroup2 rw\n' "$work" >fake/mountinfo
+for i in 1 2 3 4; do
+	group run-$i
+	: >fake/run-$i/cgroup.kill
+	: >fake/run-$i/memory.max
+	: >fake/run-$i/pids.max
+	printf 'populated 0\n' >fake/run-$i/cgroup.events
+	printf 'oom 1\noom_kill 0\n' >fake/run-$i/memory.events
+done
+printf 'populated 1\nfrozen 0\n' >fake/run-1/cgroup.events
+export RV_CGROUP_PROC=$work/fake REEVE_CONFIG=$work/r.ini
+cat >r.ini <<-INI
+	[reeve]
+	state_dir = $work/state
+	runtime_dir = $work/run
+	[pool:default]
+	workers = 1
+	[task:p]
+	handler = pipe
+	shell = yes
+	command = echo '{"reeve":1}' >&3; read -r line; kill -9 \$\$
+	max_attempts = 5
+	max_crashes = 0
+	memory_max = 64M
+	pids_max = 9
+INI
+unset NOTIFY_SOCKET
+"$build/bin/reeved" >log 2>&1 &
+daemon=$!
+trap 'kill -QUIT $daemon 2>/dev/null; wait $daemon 2>/dev/null' EXIT
+await log daemon.ready $daemon
+
+# Whoever has left its group and session is still in its cgroup.
+expect 0 reeve add p
+await log 'a handler of p has ended' $daemon
+expect 124 reeve wait --timeout 500ms 1
+is "$(cat fake/run-1/cgroup.kill)" 1
+is "$(cat fake/run-1/pids.max)" 9
+printf 'populated 0\nfrozen 0\n' >fake/run-1/cgroup.events
+expect 1 reeve wait 1
+expect 0 reeve show 1
+says "killed by signal 9"

@@ -109,7 +109,7 @@ static void crashed(struct rv_pipe_proc *p, struct rv_turn *turn)
 
 	rv_pipe_describe(p, text, sizeof(text));
 	give(turn, RV_OUTCOME_CRASHED, text);
-	turn->result.exit_code = p->exit.code;
+	turn->result.exit_code = rv_pipe_is_oom(p) ? RV_EXIT_OOM : p->exit.code;
 	turn->result.signo = p->exit.signo;
 	if (turn->reason == RV_STOP_NONE)
 		keep_tail(p, turn);

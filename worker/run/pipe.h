@@ -96,6 +96,8 @@ void rv_pipe_retire(struct rv_pipe_proc *proc);
 void rv_pipe_kill(struct rv_pipe_proc *proc, const char *why);
 /* How it ended, for people: "exit code 3: last words". */
 void rv_pipe_describe(const struct rv_pipe_proc *proc, char *out, size_t space);
+/* The kernel ended it for want of memory, as its cgroup says. */
+bool rv_pipe_is_oom(const struct rv_pipe_proc *proc);
 /* The watcher of its end. */
 void rv_pipe_on_exit(struct rv_loop_proc *watch);
 /* Ends all of them, and waits for it (≤ 2 s for those that do, then KILL): the worker ends. */

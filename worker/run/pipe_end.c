@@ -65,15 +65,21 @@ void rv_pipe_kill(struct rv_pipe_proc *p, const char *why)
 	signal_group(p, SIGKILL);
 }
 
-void rv_pipe_describe(const struct rv_pipe_proc *p, char *out, size_t space)
+bool rv_pipe_is_oom(const struct rv_pipe_proc *p)
 {
 	bool oom = false;
+
+	return !p->killed && p->exit.signo == SIGKILL && rv_leaf_knows(&p->leaf, &oom) && oom;
+}
+
+void rv_pipe_describe(const struct rv_pipe_proc *p, char *out, size_t space)
+{
 	char words[256];
 	int n;
 
 	if (p->why[0] != '\0')
 		n = snprintf(out, space, "its handler was killed: %s", p->why);
-	else if (p->exit.signo == SIGKILL && rv_leaf_knows(&p->leaf, &oom) && oom)
+	else if (rv_pipe_is_oom(p))
 		n = snprintf(out, space, "its handler was out of memory: killed by the kernel");
 	else if (p->exit.signo != 0)
 		n = snprintf(out, space, "its handler was killed by signal %d", p->exit.signo);

@@ -14,7 +14,7 @@ static bool is_about_us(const struct rv_turn *turn)
 {
 	return turn->reason != RV_STOP_CANCEL && turn->reason != RV_STOP_DRAIN &&
 	       turn->reason != RV_STOP_FENCED && turn->reason != RV_STOP_BEHIND &&
-	       turn->result.kind == RV_RESULT_EXIT;
+	       (turn->result.kind == RV_RESULT_EXIT || turn->result.exit_code == RV_EXIT_OOM);
 }
 
 bool rv_ruling(const struct rv_turn *turn, struct rv_ruling *ret_ruling)
@@ -28,6 +28,8 @@ bool rv_ruling(const struct rv_turn *turn, struct rv_ruling *ret_ruling)
 
 	for (size_t i = 0; i < rules->count && is_about_us(turn); i++) {
 		if (rv_rule_parse(rules->items[i], &rule, NULL) != RV_OK ||
+		    /* An answer decides itself, and a handler's exit code is not its job's. */
+		    (result->kind != RV_RESULT_EXIT && rule.when != RV_RULE_OOM) ||
 		    !rv_rule_fits(&rule, result->exit_code, result->signo, timed_out,
 				  result->words))
 			continue;

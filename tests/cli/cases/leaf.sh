@@ -35,9 +35,10 @@ cat >r.ini <<-INI
 	shell = yes
 	command = echo '{"reeve":1}' >&3; read -r line; kill -9 \$\$
 	max_attempts = 5
-	max_crashes = 0
+	max_crashes = 1
 	memory_max = 64M
 	pids_max = 9
+	outcome = oom: dead
 INI
 unset NOTIFY_SOCKET
 "$build/bin/reeved" >log 2>&1 &
@@ -55,3 +56,15 @@ printf 'populated 0\nfrozen 0\n' >fake/run-1/cgroup.events
 expect 1 reeve wait 1
 expect 0 reeve show 1
 says "killed by signal 9"
+
+# Out of memory is told as that, and to the rules; the kill of another is not.
+printf 'oom 1\noom_kill 1\n' | tee fake/run-3/memory.events >fake/run-4/memory.events
+is "$("$bin" --json show 1 | grep -c 'out of memory')" 0
+expect 0 reeve add p
+expect 1 reeve wait 2
+expect 0 reeve show 2
+says "out of memory"
+says "(rule: oom: dead)"
+[ "$(grep -c 'a handler of p has ended' log)" = 3 ] || fail "it was run again: $(cat log)"
+expect 0 reeve --json show 2
+says '"out of memory"'

@@ -6,6 +6,7 @@
  * WORDs of the handler:
  *   ahead=N, cancel   as in its hello        hello=TEXT    instead of its hello
  *   mute              says none              dies          ends before it
+ *   gone              waits for FOLDER/go before it, and ends after it
  *   slow=MS           before it              deaf          to TERM, and to EOF
  *   once              serves one job and ends before it reads another
  *   shy               says none if another process has said it before
@@ -379,10 +380,20 @@ static int is_first(void)
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0;
 }
 
+static void before_hello(const char *word)
+{
+	if (strcmp(word, "hold") == 0)
+		leave_child();
+	if (strcmp(word, "gone") != 0)
+		return;
+	say("waits");
+	rv_jobdo_wait(folder, "go");
+}
+
 int main(int argc, char **argv)
 {
 	const char *hello = NULL;
-	int ahead = 1, once = 0, mute = 0;
+	int ahead = 1, once = 0, mute = 0, gone = 0;
 	char *line;
 
 	if (argc < 2)
@@ -401,11 +412,11 @@ int main(int argc, char **argv)
 		cancels = cancels || strcmp(argv[i], "cancel") == 0;
 		deaf = deaf || strcmp(argv[i], "deaf") == 0;
 		exact = exact || strcmp(argv[i], "exact") == 0;
+		gone = gone || strcmp(argv[i], "gone") == 0;
 		once = once || strcmp(argv[i], "once") == 0;
 		mute = mute || strcmp(argv[i], "mute") == 0;
 		mute = mute || (strcmp(argv[i], "shy") == 0 && !is_first());
-		if (strcmp(argv[i], "hold") == 0)
-			leave_child();
+		before_hello(argv[i]);
 		if (strcmp(argv[i], "health") == 0)
 			health = "";
 		if (strncmp(argv[i], "health=", 7) == 0)
@@ -426,6 +437,8 @@ int main(int argc, char **argv)
 		answer("{\"reeve\":1,\"ahead\":%d,\"cancel\":%s%s}\n", ahead,
 		       cancels ? "true" : "false", health ? ",\"health\":true" : "");
 	flush();
+	if (gone)
+		return 0;
 	while ((line = read_line()) != NULL) {
 		if (strncmp(line, "{\"health\":", 10) == 0)
 			be_asked(line + 10);

@@ -23,6 +23,22 @@ static void charged_nothing(int64_t job)
 	cr_assert(eq(int, view->runs, 1));
 }
 
+/* The first process that says ${word}. */
+static pid_t pid_of(const char *word)
+{
+	char *log, *at;
+	long job, run;
+	int pid = 0;
+
+	rv_e2e_job_says(e, "%s ", word);
+	log = rv_test_read_file(rv_e2e_path(e, "jobs"));
+	at = log ? strstr(log, word) : NULL;
+	cr_assert(at != NULL);
+	cr_assert(eq(int, sscanf(at + strlen(word), " %ld %ld %d", &job, &run, &pid), 3));
+	free(log);
+	return pid;
+}
+
 static void begin_warm(const char *words, const char *keys)
 {
 	char all[400];
@@ -148,6 +164,41 @@ Test(e2e_pipe_keep, one_whose_command_is_not_there_is_told_once)
 	rv_e2e_start(e);
 	rv_e2e_until(e, rv_e2e_job(e, "ms=1"), RV_JOB_SUCCEEDED);
 	cr_assert(eq(int, rv_e2e_log_count(e, "no new handler of p: "), 1));
+	rv_e2e_end(e);
+}
+
+static bool has_died_twice(void *ctx)
+{
+	(void)ctx;
+	return rv_e2e_log_count(e, "a handler of q is not ready: ") == 2;
+}
+
+/* Its words and its end are there at once.  q shows when it would have been started again. */
+Test(e2e_pipe_keep, one_that_refuses_and_ends_is_not_started_again)
+{
+	pid_t worker;
+	int64_t job;
+
+	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
+	rv_e2e_ini(e,
+		   "[pool:default]\nworkers = 1\n[task:p]\nhandler = pipe\nwarm_up = yes\n"
+		   "command = '%s' '%s' 'hello={\"reeve\":1,\"refuse\":\"no_licence\"}' gone\n"
+		   "[task:q]\nhandler = pipe\nwarm_up = yes\ncommand = '%s' '%s' slow=300 dies\n",
+		   rv_e2e_program("rv_pipejob"), e->dir, rv_e2e_program("rv_pipejob"), e->dir);
+	rv_e2e_launch(e);
+	rv_e2e_logged(e, "a handler of q is not ready: ");
+	worker = rv_e2e_child(e, 1);
+	cr_assert(rv_e2e_signal_pid(worker, SIGSTOP));
+	cr_assert(rv_test_wait_until(has_stopped, &worker, RV_E2E_WAIT_MS));
+	rv_test_write_file(rv_e2e_path(e, "go"), "%s", "");
+	cr_assert(rv_test_wait_dead(pid_of("waits"), RV_E2E_WAIT_MS));
+	cr_assert(rv_e2e_signal_pid(worker, SIGCONT));
+	rv_e2e_logged(e, "a handler of p is not ready: it refuses: no_licence");
+	cr_assert(rv_test_wait_until(has_died_twice, NULL, RV_E2E_WAIT_MS));
+	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1));
+	job = add("");
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_has(rv_e2e_view(e, job)->error, "its handler refuses: no_licence");
 	rv_e2e_end(e);
 }
 
@@ -353,22 +404,6 @@ Test(e2e_pipe_keep, a_job_never_meets_a_sick_one)
 	rv_e2e_logged(e, "it did not answer a health check within 2s");
 	cr_assert(ge(int, rv_e2e_job_count(e, "hello "), 2));
 	rv_e2e_end(e);
-}
-
-/* The first process that says ${word}. */
-static pid_t pid_of(const char *word)
-{
-	char *log, *at;
-	long job, run;
-	int pid = 0;
-
-	rv_e2e_job_says(e, "%s ", word);
-	log = rv_test_read_file(rv_e2e_path(e, "jobs"));
-	at = log ? strstr(log, word) : NULL;
-	cr_assert(at != NULL);
-	cr_assert(eq(int, sscanf(at + strlen(word), " %ld %ld %d", &job, &run, &pid), 3));
-	free(log);
-	return pid;
 }
 
 Test(e2e_pipe_keep, one_that_is_killed_while_a_job_waits_for_it)

@@ -222,8 +222,7 @@ bool rv_pipe_has_job(const struct rv_pipe_proc *p)
 /* It has not said hello; it may have ended before its first line was looked at. */
 static bool is_booting(const struct rv_pipe_proc *p)
 {
-	return p->state == RV_PIPE_BOOTING ||
-	       (p->state == RV_PIPE_DEAD && !p->greeted && p == front && p->worker->turn.booting);
+	return p->state == RV_PIPE_BOOTING || (p->state == RV_PIPE_DEAD && !p->greeted);
 }
 
 /* No try will make it better: what was to be its first job ends as one without a program. */
@@ -367,8 +366,11 @@ bool rv_pipe_owes(const struct rv_pipe_proc *p)
 void rv_pipe_exited(struct rv_pipe_proc *p)
 {
 	struct rv_pipe_task *pipe = rv_pipe_task(p->task);
-	bool lost = pipe->now == p && !p->refuses;
+	bool lost;
 
+	if (!p->greeted)
+		take_lines(p); /* it may have refused, and nobody has looked */
+	lost = pipe->now == p && !p->refuses;
 	if (pipe->now == p)
 		pipe->now = NULL;
 	if (pipe->next == p)

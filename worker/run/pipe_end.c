@@ -97,7 +97,10 @@ static void tell_unready(const struct rv_pipe_proc *p)
 
 	if (rv_pipe_has_job(p) || p->killed)
 		return;
-	rv_pipe_describe(p, text, sizeof(text));
+	if (p->refuses)
+		(void)snprintf(text, sizeof(text), "it refuses: %.300s", p->why);
+	else
+		rv_pipe_describe(p, text, sizeof(text));
 	rv_log_with(RV_LOG_WARN, RV_EV_handler_ended,
 		    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
 		    "a handler of %s is not ready: %s", p->task->name, text);

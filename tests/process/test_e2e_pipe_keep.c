@@ -202,6 +202,20 @@ Test(e2e_pipe_keep, one_that_refuses_and_ends_is_not_started_again)
 	rv_e2e_end(e);
 }
 
+/* Its replacement is not ready when it dies, and never will be. */
+Test(e2e_pipe_keep, one_that_dies_idle_before_its_replacement_does)
+{
+	pid_t first;
+
+	begin("shy", "warm_up = yes\nrecycle_jobs = 1\nready_timeout = 2s\n");
+	first = handler_pid();
+	rv_e2e_job_says_times(e, "hello ", 2);
+	cr_assert(rv_e2e_signal_pid(first, SIGKILL));
+	rv_e2e_logged(e, "is killed: it was not ready in time");
+	rv_e2e_job_says_times(e, "hello ", 3);
+	rv_e2e_end(e);
+}
+
 static void dies_idle(const char *words, const char *keys)
 {
 	int64_t job;
@@ -368,6 +382,8 @@ Test(e2e_pipe_keep, one_that_answers_twice)
 {
 	begin_warm("health=twice", "health_check = 50ms\n");
 	rv_e2e_logged(e, "answers a health check that it does not have");
+	rv_e2e_job_says_times(e, "asked ", 4);
+	cr_assert(eq(int, rv_e2e_log_count(e, "a health check that it does not have"), 1));
 	while (rv_e2e_job_count(e, "bye ") == 0)
 		charged_nothing(succeeds(""));
 	rv_e2e_end(e);

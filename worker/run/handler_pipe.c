@@ -370,7 +370,8 @@ void rv_pipe_exited(struct rv_pipe_proc *p)
 
 	if (!p->greeted)
 		take_lines(p); /* it may have refused, and nobody has looked */
-	lost = pipe->now == p && !p->refuses;
+	/* Nobody is left: neither it nor the one that it was to replace. */
+	lost = (pipe->now == p || (pipe->next == p && !pipe->now)) && !p->refuses;
 	if (pipe->now == p)
 		pipe->now = NULL;
 	if (pipe->next == p)

@@ -247,11 +247,12 @@ void rv_keep_answered(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 	char text[200];
 
 	if (p->asked_us == 0 || said->job != (int64_t)p->question) {
+		if (!p->void_said)
+			rv_log_with(RV_LOG_WARN, RV_EV_handler_void,
+				    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
+				    "a handler of %s answers a health check that it does not have",
+				    p->task->name);
 		p->void_said = true;
-		rv_log_with(RV_LOG_WARN, RV_EV_handler_void,
-			    RV_FIELDS(RV_STR("task", p->task->name), RV_INT("pid", p->pid)),
-			    "a handler of %s answers a health check that it does not have",
-			    p->task->name);
 		return;
 	}
 	if (said->outcome != RV_OUTCOME_SUCCEEDED) {

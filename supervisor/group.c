@@ -13,6 +13,7 @@
 #include "supervisor/table.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define GROUP_MAX (RV_MARK_MAX + 32)
 #define OWN       "/" RV_CGROUP_WORKER /* beside those of its runs */
@@ -110,6 +111,25 @@ static int make_way(struct rv_sup *sup, struct rv_why *why)
 	return err;
 }
 
+/* Workers that began before we had a folder are in it themselves, with their jobs. */
+static bool any_groupless(const struct rv_sup *sup)
+{
+	char path[PATH_MAX + GROUP_MAX];
+	char name[GROUP_MAX];
+
+	for (size_t i = 1; sup->children && i < sup->nslots; i++) {
+		const struct rv_child *child = &sup->children[i];
+
+		if (child->proc.pidfd < 0 || child->incarnation == 0)
+			continue;
+		name_of(sup, child->incarnation, name);
+		(void)snprintf(path, sizeof path, "%s/%s", sup->cgroup, name);
+		if (access(path, F_OK) != 0)
+			return true;
+	}
+	return false;
+}
+
 static int enable(struct rv_sup *sup, unsigned controllers, struct rv_why *why)
 {
 	int err = RV_OK;
@@ -120,6 +140,12 @@ static int enable(struct rv_sup *sup, unsigned controllers, struct rv_why *why)
 		err = make_way(sup, why);
 	if (err == RV_OK)
 		err = rv_cgroup_enable(sup->cgroup, controllers, why);
+	if (err == RV_E_BUSY && any_groupless(sup))
+		return rv_fail(
+			why, err,
+			"workers of ours are still in %s: `reeve pool restart`, then reload, or "
+			"restart reeved",
+			sup->cgroup);
 	return err;
 }
 

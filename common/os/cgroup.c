@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/check.h"
+#include "base/fault.h"
 #include "os/fd.h"
 
 #include <dirent.h>
@@ -348,6 +349,9 @@ int rv_cgroup_enable(const char *base, unsigned controllers, struct rv_why *why)
 
 	if (err != RV_OK)
 		return err;
+	err = RV_FAULT(cgroup_enable);
+	if (err != RV_OK)
+		return rv_fail(why, err, "fault point cgroup_enable");
 	if (n < 0 || (size_t)n >= sizeof path)
 		return rv_fail(why, RV_E_TOOBIG, "the path of %.100s is too long", base);
 	if (read_text(base, "cgroup.subtree_control", text, sizeof text) == RV_OK &&

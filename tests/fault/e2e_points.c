@@ -75,6 +75,8 @@ static const struct point {
 	{"sup_fork", 3, ENDS | BUSY, "reeved", DAEMON, false, false, false},
 	{"sup_exec", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
 	{"sup_resumed", 1, ENDS | EIO_, "reeved", UPGRADE, false, false, false},
+	/* tests/cli/cases/leaf.sh */
+	{"cgroup_enable", 1, 0, "reeved", DAEMON, false, false, false},
 	/* tests/cli/cases/backup.sh */
 	{"backup_step", 1, 0, "reeve", CLI, false, false, false},
 	{"backup_sync", 1, 0, "reeve", CLI, false, false, false},

@@ -68,3 +68,21 @@ says "(rule: oom: dead)"
 [ "$(grep -c 'a handler of p has ended' log)" = 3 ] || fail "it was run again: $(cat log)"
 expect 0 reeve --json show 2
 says '"out of memory"'
+
+# Limits that a reload asks for first: workers that began without are in the way, and it says so.
+kill "$daemon"
+wait "$daemon" || fail "it ended with $?"
+sed '/_max = [0-9]*M*$/d; /outcome/d' r.ini >none.ini
+cp r.ini wanted.ini
+cp none.ini r.ini
+rm -rf state
+RV_FAULT=cgroup_enable:busy:1:reeved "$build/bin/reeved" >log2 2>&1 &
+daemon=$!
+await log2 daemon.ready $daemon
+cp wanted.ini r.ini
+expect 78 reeve reload
+errs "such a limit cannot be had: workers of ours are still in $work/fake/worker: \`reeve pool restart\`, then reload, or restart reeved"
+cp none.ini r.ini
+expect 0 reeve pool restart default --wait
+cp wanted.ini r.ini
+expect 0 reeve reload

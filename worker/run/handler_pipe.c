@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGAIN_US (10 * RV_S_US) /* until the next try at a replacement */
-
 static struct {
 	struct rv_pipe_task *pipes;
 	size_t count;
@@ -377,7 +375,7 @@ void rv_pipe_exited(struct rv_pipe_proc *p)
 	if (pipe->next == p)
 		pipe->next = NULL;
 	if (!p->greeted) /* a next one would be no better, for now */
-		pipe->next_try_us = rv_mono_us() + AGAIN_US;
+		rv_keep_put_off(pipe);
 	take_over(pipe);
 	if (lost)
 		rv_keep_lost(pipe);

@@ -27,6 +27,11 @@
 
 static struct rv_loop_timer warm_end; /* runs: the worker is not ready yet */
 
+void rv_keep_put_off(struct rv_pipe_task *task)
+{
+	task->next_try_us = rv_mono_us() + AGAIN_US;
+}
+
 /* ---- a process without a job to wait for it */
 
 static void complain(const struct rv_pipe_task *task, int err, const struct rv_why *why)
@@ -41,7 +46,7 @@ static void start_now(struct rv_pipe_task *task)
 	int err;
 
 	PRE(!task->now && !task->next);
-	task->next_try_us = rv_mono_us() + AGAIN_US;
+	rv_keep_put_off(task);
 	err = rv_pipe_start(task->worker, task->task, &task->now, &why);
 	if (err == RV_OK)
 		return;
@@ -301,7 +306,7 @@ void rv_keep_look_after(struct rv_pipe_proc *p)
 	if (p->state != RV_PIPE_READY || task->now != p || task->next ||
 	    rv_mono_us() < task->next_try_us || p->worker->draining || !is_worn(p))
 		return;
-	task->next_try_us = rv_mono_us() + AGAIN_US;
+	rv_keep_put_off(task);
 	err = rv_pipe_start(p->worker, p->task, &task->next, &why);
 	if (err != RV_OK)
 		complain(task, err, &why);

@@ -309,14 +309,16 @@ void rv_step(void *ctx)
 	next_us = now_us + 60 * RV_SECOND_US;
 	next_us = sooner(next_us, rv_child_unpause(sup, now_us));
 	rv_judge(sup, now_us);
-	rv_death_sweep(sup, now_us);
-	rv_death_tell(sup);
 	/* Ending waits for times, not only for events. */
 	if (sup->mode != RV_MODE_RUN || rv_nest_any(sup))
 		sup->is_dirty = true;
 	next_us = sooner(next_us, rv_recycle_look(sup, now_us));
 	rv_pools_look(sup);
 	has_more = plan_and_act(sup, now_us);
+	/* After the forks: a newcomer boots while we clear up after who died, and the keeper, which
+	   we wake by that, does not take the processor before it is there. */
+	rv_death_sweep(sup, now_us);
+	rv_death_tell(sup);
 	rv_roll_look(sup);
 	forget_pools(sup);
 	next_us = sooner(next_us, rv_status_notify(sup, now_us));
@@ -326,7 +328,7 @@ void rv_step(void *ctx)
 	next_us = sooner(next_us, sup->end_us > now_us ? sup->end_us : 0);
 	next_us = sooner(next_us, sup->mode == RV_MODE_RESET ? sup->retry_us : 0);
 	next_us = sooner(next_us, rv_upgrade_step(sup, now_us));
-	if (has_more)
+	if (has_more || sup->is_dirty)
 		next_us = now_us;
 	watch_log(sup);
 	sup->wake_by_us = next_us;

@@ -31,27 +31,32 @@ int rv_asked_term(struct rv_buf *buf, const char *name, const char *value)
 	return err ? err : rv_buf_str(buf, "\"");
 }
 
-static int add_words(struct rv_buf *buf, const struct rv_args *args)
+static int add_words(struct rv_buf *buf, const struct rv_args *args, int first)
 {
 	const char *query = rv_args_value(args, RV_OPT_QUERY);
-	int err = query ? rv_buf_str(buf, query) : RV_OK;
+	size_t i = first < 0 ? args->nwords : (size_t)first;
+	int err = query ? rv_buf_printf(buf, " %s", query) : RV_OK;
 
-	for (size_t i = 0; !query && !err && i < args->nwords; i++)
-		err = rv_buf_printf(buf, "%s%s", i > 0 ? " " : "", args->words[i]);
+	for (; !query && !err && i < args->nwords; i++)
+		err = rv_buf_printf(buf, " %s", args->words[i]);
 	return err;
 }
 
-int rv_asked(struct rv_cli *cli, bool words_too, const char *terms, struct rv_query *ret_query)
+int rv_asked(struct rv_cli *cli, int first, const char *terms, struct rv_query *ret_query)
 {
 	const struct rv_args *args = &cli->args;
 	struct rv_buf buf;
-	size_t words;
+	size_t begin;
+	size_t end;
 	size_t at = 0;
 	int err;
 
 	rv_buf_init(&buf);
-	err = words_too || rv_args_has(args, RV_OPT_QUERY) ? add_words(&buf, args) : RV_OK;
-	words = buf.size;
+	err = rv_buf_str(&buf, terms);
+	begin = buf.size + 1;
+	if (!err)
+		err = add_words(&buf, args, first);
+	end = buf.size;
 	if (!err)
 		err = rv_asked_term(&buf, "state", rv_args_value(args, RV_OPT_STATE));
 	if (!err)
@@ -59,14 +64,12 @@ int rv_asked(struct rv_cli *cli, bool words_too, const char *terms, struct rv_qu
 	if (!err)
 		err = rv_asked_term(&buf, "task", rv_args_value(args, RV_OPT_TASK));
 	if (!err)
-		err = rv_buf_printf(&buf, " %s", terms);
-	if (!err)
 		err = rv_query_parse(rv_buf_text(&buf), rv_wall_us(), ret_query, &at, &cli->why);
-	if (err == RV_E_USAGE && at <= words && words > 0) {
+	if (err == RV_E_USAGE && at >= begin && at <= end) {
 		mistake.wrong = true;
-		mistake.at = at;
-		(void)snprintf(mistake.text, sizeof(mistake.text), "%.*s", (int)words,
-			       rv_buf_text(&buf));
+		mistake.at = at - begin;
+		(void)snprintf(mistake.text, sizeof(mistake.text), "%.*s", (int)(end - begin),
+			       rv_buf_text(&buf) + begin);
 	}
 	rv_buf_fini(&buf);
 	return err;

@@ -9,11 +9,11 @@
 struct rv_buf;
 
 /*
- * The query of --query or else the words, and the options, of cli->args, and of ${terms} (a query
- * of ours, "" none).  ${words}: the words are a query. RV_E_USAGE with a sentence; the place in the
- * query is kept for rv_asked_fail.
+ * The query of --query or else the words from the ${first} on (-1: none is a query), and the
+ * options, of cli->args, after ${terms} (a query of ours, "" none; another sort is theirs).
+ * RV_E_USAGE with a sentence; the place in the query is kept for rv_asked_fail.
  */
-int rv_asked(struct rv_cli *cli, bool words, const char *terms,
+int rv_asked(struct rv_cli *cli, int first, const char *terms,
 	     struct rv_query *ret_query) RV_MUST_CHECK;
 /* Appends " NAME:VALUE", its value taken as it is; nothing for NULL. */
 int rv_asked_term(struct rv_buf *buf, const char *name, const char *value) RV_MUST_CHECK;

@@ -263,7 +263,7 @@ static int look(struct many *many, const char *terms)
 	int err = read_rate(many);
 
 	if (!err)
-		err = rv_asked(many->cli, false, terms, &query);
+		err = rv_asked(many->cli, -1, terms, &query);
 	if (!err)
 		err = rv_cli_store(many->cli, RV_CLIENT_WRITE);
 	if (err)

@@ -69,6 +69,8 @@ void rv_table_init(struct rv_table *table, const char *const *headers, size_t nc
 void rv_table_fini(struct rv_table *table);
 /* The next cell; NULL or "" is "-".  Copied and escaped. */
 void rv_table_text(struct rv_table *table, const char *text, enum rv_style style);
+/* ${size} bytes, only the first of them with "…" if they are more than ${width}; none is "-". */
+void rv_table_cut(struct rv_table *table, const char *text, size_t size, size_t width);
 void rv_table_int(struct rv_table *table, int64_t value, enum rv_style style);
 void rv_table_printf(struct rv_table *table, enum rv_style style, const char *format, ...)
 	RV_PRINTF(3, 4);

@@ -37,7 +37,8 @@ void rv_table_fini(struct rv_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-void rv_table_text(struct rv_table *table, const char *text, enum rv_style style)
+static void add_cell(struct rv_table *table, const char *text, size_t size, const char *more,
+		     enum rv_style style)
 {
 	struct rv_buf buf;
 
@@ -52,12 +53,31 @@ void rv_table_text(struct rv_table *table, const char *text, enum rv_style style
 		table->cells = cells;
 		table->space = space;
 	}
-	if (!text || !*text)
-		text = "-";
 	rv_buf_init(&buf);
-	if (rv_out_escape(&buf, text, strlen(text), false) != RV_OK)
+	if (rv_out_escape(&buf, text, size, false) != RV_OK || rv_buf_str(&buf, more) != RV_OK)
 		table->failed = true;
 	table->cells[table->ncells++] = (struct rv_cell){.text = rv_buf_take(&buf), .style = style};
+}
+
+void rv_table_text(struct rv_table *table, const char *text, enum rv_style style)
+{
+	if (!text || !*text)
+		text = "-";
+	add_cell(table, text, strlen(text), "", style);
+}
+
+void rv_table_cut(struct rv_table *table, const char *text, size_t size, size_t width)
+{
+	size_t cut = size > width ? width - 1 : size;
+
+	PRE(width > 0);
+	if (size == 0) {
+		rv_table_text(table, NULL, RV_STYLE_NONE);
+		return;
+	}
+	while (cut < size && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
+		cut--;
+	add_cell(table, text, cut, cut < size ? "…" : "", RV_STYLE_NONE);
 }
 
 void rv_table_printf(struct rv_table *table, enum rv_style style, const char *format, ...)

@@ -153,7 +153,7 @@ int rv_verb_dlq_groups(struct rv_cli *cli)
 	struct groups groups = {.n = 0};
 	char next[RV_CURSOR_SPACE];
 	int code = 0;
-	int err = rv_asked(cli, true, DEAD, &query);
+	int err = rv_asked(cli, 0, DEAD, &query);
 
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_READ);

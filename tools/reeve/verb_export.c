@@ -184,7 +184,7 @@ int rv_verb_dlq_export(struct rv_cli *cli)
 	struct ids ids = {.n = 0};
 	struct rv_buf buf;
 	char next[RV_CURSOR_SPACE];
-	int err = rv_asked(cli, true, "state:dead", &query);
+	int err = rv_asked(cli, 0, "state:dead", &query);
 
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_READ);

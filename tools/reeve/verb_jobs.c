@@ -17,7 +17,6 @@
 
 #define LIMIT_DEFAULT 50
 #define FLUSH         65536 /* bytes of JSON that go out at once */
-#define WHAT_WIDTH    48    /* of a command or arguments in a table */
 
 struct page {
 	struct rv_table *table;
@@ -25,27 +24,6 @@ struct page {
 	int64_t now_us;
 	bool first; /* no JSON item printed yet */
 };
-
-static int what_cell(const struct rv_job_view *view, struct rv_table *table)
-{
-	struct rv_buf buf;
-	int err;
-
-	rv_buf_init(&buf);
-	err = rv_view_what(view, &buf);
-	if (!err && buf.size > WHAT_WIDTH) {
-		size_t cut = WHAT_WIDTH - 1;
-
-		while (cut > 0 && ((unsigned char)buf.data[cut] & 0xc0) == 0x80)
-			cut--;
-		buf.data[cut] = '\0';
-		rv_table_printf(table, RV_STYLE_NONE, "%s…", buf.data);
-	} else if (!err) {
-		rv_table_text(table, rv_buf_text(&buf), RV_STYLE_NONE);
-	}
-	rv_buf_fini(&buf);
-	return err;
-}
 
 /* What a person wants to know next: when it will run, how long it has, how it failed. */
 static void note_cell(const struct rv_job_view *view, struct rv_table *table, int64_t now_us)
@@ -76,7 +54,7 @@ static int table_row(struct page *page, const struct rv_job_view *view)
 	rv_table_text(table, view->queue, RV_STYLE_NONE);
 	rv_table_printf(table, RV_STYLE_NONE, "%d/%d", view->attempt, view->max_attempts);
 	rv_table_text(table, rv_view_ago(ago, view->created_us, page->now_us), RV_STYLE_NONE);
-	err = what_cell(view, table);
+	err = rv_view_what_cell(view, table);
 	if (!err)
 		note_cell(view, table, page->now_us);
 	return err;
@@ -148,7 +126,7 @@ static int list_jobs(struct rv_cli *cli, const char *terms)
 	int err = rv_args_int(&cli->args, RV_OPT_LIMIT, 0, INT64_MAX, &search.limit, &cli->why);
 
 	if (!err)
-		err = rv_asked(cli, true, terms, &query);
+		err = rv_asked(cli, 0, terms, &query);
 	if (!err)
 		err = rv_cli_store(cli, RV_CLIENT_READ);
 	if (!err)

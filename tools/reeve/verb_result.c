@@ -6,7 +6,6 @@
 
 #include "base/seam.h"
 #include "store/read.h"
-#include "told.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"

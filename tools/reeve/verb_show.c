@@ -8,7 +8,6 @@
 #include "base/fmt.h"
 #include "base/seam.h"
 #include "left.h"
-#include "told.h"
 #include "verb.h"
 #include "view.h"
 #include "wire/json.h"

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WHAT_WIDTH 48 /* of a command or arguments in a table */
+
 /* Setters that remember the first failure, so that an object is built in one run of lines. */
 struct builder {
 	json_t *object;
@@ -119,12 +121,15 @@ void rv_view_line_labels(const char *text)
 	json_decref(labels);
 }
 
-static void put_spec(struct builder *to, const char *text)
+#define SPEC_WHAT 2 /* of its fields: what is run, without where and with which variables */
+#define SPEC_ALL  4
+
+static void put_spec(struct builder *to, const char *text, size_t n)
 {
-	static const char *const fields[] = {"args", "command", "cwd", "env"};
+	static const char *const fields[SPEC_ALL] = {"args", "command", "cwd", "env"};
 	json_t *spec = parsed(text);
 
-	for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
+	for (size_t i = 0; i < n; i++) {
 		json_t *value = json_object_get(spec, fields[i]);
 
 		if (value)
@@ -191,7 +196,25 @@ json_t *rv_view_job(const struct rv_job_view *view)
 	put_bool(&to, "cancel_requested", view->cancel_requested);
 	put_bool(&to, "held", view->held);
 	put_int(&to, "uid", view->uid);
-	put_spec(&to, view->spec);
+	put_spec(&to, view->spec, SPEC_ALL);
+	return finish(&to);
+}
+
+json_t *rv_view_result(const struct rv_job_view *view)
+{
+	struct builder to = begin();
+
+	put_int(&to, "id", view->id);
+	put_text(&to, "task", view->task);
+	put_spec(&to, view->spec, SPEC_WHAT);
+	put_text(&to, "state", rv_job_state_name(view->state));
+	put_int(&to, "attempt", view->attempt);
+	put_maybe(&to, "exit_code", view->exit_code >= 0, view->exit_code);
+	put_maybe(&to, "signal", view->signo > 0, view->signo);
+	put_text(&to, "reason", reason(view->exit_code));
+	put_text(&to, "error", view->error);
+	put_new(&to, "progress", json_null());
+	put_new(&to, "result", json_null());
 	return finish(&to);
 }
 
@@ -257,7 +280,7 @@ static void put_callback(struct builder *to, const char *name, const struct rv_c
 	}
 	of = begin();
 	put_text(&of, "task", callback->task);
-	put_spec(&of, callback->spec);
+	put_spec(&of, callback->spec, SPEC_ALL);
 	put_maybe(&of, "job", job > 0, job);
 	put_new(to, name, finish(&of));
 }
@@ -371,6 +394,19 @@ int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf)
 			err = add_word(buf, text ? text : "?");
 	}
 	json_decref(spec);
+	return err;
+}
+
+int rv_view_what_cell(const struct rv_job_view *view, struct rv_table *table)
+{
+	struct rv_buf buf;
+	int err;
+
+	rv_buf_init(&buf);
+	err = rv_view_what(view, &buf);
+	if (!err)
+		rv_table_cut(table, rv_buf_text(&buf), buf.size, WHAT_WIDTH);
+	rv_buf_fini(&buf);
 	return err;
 }
 

@@ -13,8 +13,15 @@ struct rv_buf;
 
 /* New objects; NULL when out of memory. */
 json_t *rv_view_job(const struct rv_job_view *view) RV_MUST_CHECK;
+/* What became of it, and what it was; progress and result are null. */
+json_t *rv_view_result(const struct rv_job_view *view) RV_MUST_CHECK;
 json_t *rv_view_attempt(const struct rv_attempt_view *view) RV_MUST_CHECK;
 json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_CHECK;
+
+/* What a job said of itself: sets "progress" and "result" of its object, RV_E_NOMEM; the lines of
+ * `reeve show`.  In verb_result.c. */
+int rv_told_json(const struct rv_told *told, json_t *job) RV_MUST_CHECK;
+void rv_told_print(const struct rv_told *told, int64_t job, int64_t now_us);
 
 json_t *rv_view_batch(const struct rv_batch_view *view) RV_MUST_CHECK;
 /* "open", "closed", "ended" */
@@ -27,6 +34,8 @@ const char *rv_view_outcome(int outcome);
 /* "thumbnail in=a.png", or "$ gzip -9 'big log'": words quoted as a shell wants them, not escaped.
  */
 int rv_view_what(const struct rv_job_view *view, struct rv_buf *buf) RV_MUST_CHECK;
+/* The same as a cell, cut. */
+int rv_view_what_cell(const struct rv_job_view *view, struct rv_table *table) RV_MUST_CHECK;
 /* The line "labels  eu, nightly" of what the store keeps as JSON; none without labels. */
 void rv_view_line_labels(const char *text);
 /* "exit code 3" or "signal 9 (KILL)", "" when neither. */

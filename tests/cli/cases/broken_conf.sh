@@ -10,7 +10,7 @@ while read -r verb; do
 	add | run | advise) word=job ;;
 	show | result | why | logs | wait | cancel | retry | delete | hold | release) word=1 ;;
 	edit) word="--priority 1 1" ;;
-	"batch show" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;
+	"batch show" | "batch results" | "batch close" | "batch wait" | "batch cancel" | "batch delete") word=1 ;;
 	"queue show" | "queue pause" | "queue resume" | "queue purge" | "queue drain") word=default ;;
 	"pool scale") word="default 2" ;;
 	"dlq import" | "db restore") word=file ;;

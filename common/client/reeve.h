@@ -52,7 +52,7 @@ enum reeve_err {
 	REEVE_E_PARSE = -18,
 	REEVE_E_TOOBIG = -19,
 	REEVE_E_CONF = -20,   /* the configuration cannot be used */
-	REEVE_E_SCHEMA = -21, /* no store, or one of a newer reeve */
+	REEVE_E_SCHEMA = -21, /* no store, or one of a newer reeve or of another build */
 	REEVE_E_TIMEOUT = -22,
 	REEVE_E_INTERNAL = -24,
 	REEVE_E_FULL = -25 /* the queue takes no more jobs now */

@@ -65,7 +65,8 @@ static int check_schema(struct rv_sqlite *s, struct rv_why *why)
 			       "the store has an older schema (%lld, this extension needs %d): a "
 			       "start of reeved brings it up to date",
 			       (long long)version, RV_SQLITE_VERSION);
-	return check_names(s, why);
+	err = rv_sqlite_tables(s, why);
+	return err == RV_OK ? check_names(s, why) : err;
 }
 
 /* SQLite gives no savepoint to a function within a statement that writes. */

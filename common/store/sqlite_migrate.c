@@ -20,6 +20,14 @@ static const char *const versions[] = {
 };
 _Static_assert(RV_ARRAY_LEN(versions) == RV_SQLITE_VERSION + 1, "every version has its file");
 
+/*
+ * A hash of the tables that the files up to each version make, as the build has them; a store keeps
+ * the one of those that it was made by.  A number alone would not do: until it is released a file
+ * may change.
+ */
+static const uint64_t tables[] = {RV_TABLES};
+_Static_assert(RV_ARRAY_LEN(tables) == RV_SQLITE_VERSION + 1, "every version has its tables");
+
 int rv_sqlite_pragma(struct rv_sqlite *s, const char *sql, int64_t *ret_value)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -112,18 +120,58 @@ int rv_sqlite_found(struct rv_sqlite *s, struct rv_why *why)
 	return RV_OK;
 }
 
+static int compare(struct rv_sqlite *s, int64_t version)
+{
+	int64_t has = 0;
+	int err;
+
+	PRE(version > 0 && version <= RV_SQLITE_VERSION);
+	err = rv_sqlite_pragma(s, "SELECT tables FROM main.tally WHERE id = 0", &has);
+	if (err == RV_E_INTERNAL)
+		return RV_E_SCHEMA; /* there is no such table, or column */
+	if (err != RV_OK)
+		return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+#ifdef RV_MUTANT_TABLES_ANY
+	return RV_OK;
+#endif
+	return has == (int64_t)tables[version] ? RV_OK : RV_E_SCHEMA;
+}
+
+static int refuse(struct rv_sqlite *s, int err, struct rv_why *why)
+{
+	if (err != RV_E_SCHEMA)
+		return rv_fail(why, err, "cannot read %s: %s", s->given, sqlite3_errmsg(s->db));
+	return rv_fail(why, err,
+		       "%s was made by another build of reeve, before a release, and has other "
+		       "tables: use that build for it, or move it and its -wal away, and a new one "
+		       "is made",
+		       s->given);
+}
+
+int rv_sqlite_tables(struct rv_sqlite *s, struct rv_why *why)
+{
+	int err = compare(s, RV_SQLITE_VERSION);
+
+	return err == RV_OK ? RV_OK : refuse(s, err, why);
+}
+
 /* The next version; in the transaction it is looked at again, others may have been first. */
 static int one_version(struct rv_sqlite *s)
 {
-	char sql[64];
+	char sql[128];
 	int64_t version = 0;
 	int err = rv_sqlite_pragma(s, "PRAGMA user_version", &version);
 
 	if (err != RV_OK || version >= RV_SQLITE_VERSION)
 		return err;
 	PRE(version >= 0 && versions[version + 1]);
-	err = rv_sqlite_exec(s, versions[version + 1]);
-	(void)snprintf(sql, sizeof sql, "PRAGMA user_version = %lld", (long long)version + 1);
+	if (version > 0)
+		err = compare(s, version);
+	if (err == RV_OK)
+		err = rv_sqlite_exec(s, versions[version + 1]);
+	(void)snprintf(sql, sizeof sql,
+		       "UPDATE tally SET tables = %lld WHERE id = 0; PRAGMA user_version = %lld",
+		       (long long)tables[version + 1], (long long)version + 1);
 	return err == RV_OK ? rv_sqlite_exec(s, sql) : err;
 }
 
@@ -140,7 +188,7 @@ int rv_sqlite_migrate(struct rv_sqlite *s, bool create, bool migrate, struct rv_
 			return rv_fail(why, err, "cannot read %s: %s", s->given,
 				       sqlite3_errmsg(s->db));
 		if (version == RV_SQLITE_VERSION)
-			return RV_OK;
+			return rv_sqlite_tables(s, why);
 		if (version > RV_SQLITE_VERSION || version < 0)
 			return rv_fail(
 				why, RV_E_SCHEMA,
@@ -154,6 +202,8 @@ int rv_sqlite_migrate(struct rv_sqlite *s, bool create, bool migrate, struct rv_
 				"of reeved brings it up to date",
 				s->given, (long long)version, RV_SQLITE_VERSION);
 		err = in_transaction(s, "BEGIN IMMEDIATE", one_version);
+		if (err == RV_E_SCHEMA)
+			return refuse(s, err, why);
 		if (err != RV_OK)
 			return rv_fail(why, err, "cannot bring %s up to date: %s", s->given,
 				       sqlite3_errmsg(s->db));

@@ -25,6 +25,11 @@ int rv_sqlite_found(struct rv_sqlite *s, struct rv_why *why) RV_MUST_CHECK;
 /* ${create}: one that was never finished may be; ${migrate}: any older one. */
 int rv_sqlite_migrate(struct rv_sqlite *s, bool create, bool migrate,
 		      struct rv_why *why) RV_MUST_CHECK;
+/*
+ * The tables are those that this build makes, of the newest version; else RV_E_SCHEMA and what to
+ * do.
+ */
+int rv_sqlite_tables(struct rv_sqlite *s, struct rv_why *why) RV_MUST_CHECK;
 int rv_sqlite_pragma(struct rv_sqlite *s, const char *sql, int64_t *ret_value) RV_MUST_CHECK;
 #define RV_SQLITE_VERSION 1 /* user_version: the newest file in schema/ */
 

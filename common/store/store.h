@@ -44,8 +44,9 @@ struct rv_store_open {
 
 /*
  * Refuses (RV_E_SCHEMA, RV_E_CORRUPT, RV_E_DENIED, RV_E_CONF) with a sentence in ${why} and without
- * changing anything: a newer schema, a file that is not ours, a damaged one, NFS/CIFS/9p/FUSE, a
- * symbolic or hard link.  Open after exec only; never carry a handle over a fork.
+ * changing anything: a newer schema, that of another build before a release, a file that is not
+ * ours, a damaged one, NFS/CIFS/9p/FUSE, a symbolic or hard link.  Open after exec only; never
+ * carry a handle over a fork.
  */
 int rv_store_open(const struct rv_store_open *how, struct rv_store **ret_store,
 		  struct rv_why *why) RV_MUST_CHECK;

@@ -151,6 +151,13 @@ static void strangers(void)
 	scene_close(&s);
 	refused(RV_E_SCHEMA, "newer");
 	scene_remove(path);
+	scene_make(path, RV_DURABILITY_FULL);
+	scene_start(&s, path, RV_DURABILITY_FULL);
+	CHECK(scene_open(&s) == RV_OK, "%s", s.why.text);
+	sql("ALTER TABLE tally DROP COLUMN tables");
+	scene_close(&s);
+	refused(RV_E_SCHEMA, "another build");
+	scene_remove(path);
 	sql("CREATE TABLE mine(x); INSERT INTO mine VALUES (1)");
 	refused(RV_E_SCHEMA, "not a store of reeve");
 	scene_remove(path);

@@ -438,6 +438,21 @@ Test(e2e_fault, f23_a_newer_store_is_refused_and_kept_as_it_is)
 	forget();
 }
 
+Test(e2e_fault, f23_a_store_of_another_build_is_refused_and_kept_as_it_is)
+{
+	struct rv_test_child sql;
+
+	make_store();
+	sql = foreign_writer("UPDATE tally SET tables = 1 WHERE id = 0;\nSELECT 1;\n");
+	end_foreign(&sql);
+	refused(78, "was made by another build of reeve");
+	cr_assert(eq(int, rv_e2e_reeve(e, "jobs", NULL), 78));
+	rv_assert_has(rv_buf_text(&e->err), "was made by another build of reeve");
+	cr_assert(eq(int, rv_e2e_reeve(e, "doctor", NULL), 10));
+	rv_assert_has(rv_buf_text(&e->out), "was made by another build of reeve");
+	forget();
+}
+
 Test(e2e_fault, f24_a_place_that_cannot_be_written_is_named)
 {
 	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");

@@ -174,6 +174,14 @@ Test(extension, a_store_of_a_newer_reeve_is_refused)
 	cr_assert(eq(i64, jobs(), 0));
 }
 
+Test(extension, a_store_of_another_build_is_refused)
+{
+	run("UPDATE tally SET tables = 1 WHERE id = 0");
+	cr_assert(eq(i64, one(db, ADD), -1));
+	rv_assert_has(said, "was made by another build of reeve");
+	cr_assert(eq(i64, jobs(), 0));
+}
+
 Test(extension, the_commit_rings)
 {
 	run("BEGIN IMMEDIATE");

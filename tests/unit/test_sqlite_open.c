@@ -197,6 +197,34 @@ Test(sqlite_open, an_older_schema_is_not_touched_unasked)
 	refused(path, false, RV_E_SCHEMA, "older schema");
 }
 
+/* As builds made them whose 0001 was another: by what they say of it, or not saying it at all. */
+Test(sqlite_open, a_store_of_another_build_is_refused)
+{
+	static const char *const others[] = {
+		"UPDATE tally SET tables = tables + 1 WHERE id = 0",
+		"UPDATE tally SET tables = NULL WHERE id = 0",
+		"ALTER TABLE tally DROP COLUMN tables",
+		"ALTER TABLE tally RENAME TO tallies",
+	};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(others); i++) {
+		const char *path = rv_test_path("%s/%zu.db", rv_test_tmpdir(), i);
+		struct rv_store *store = must_open(path);
+		struct rv_store_open reading = {
+			.backend = "sqlite", .path = path, .read_only = true, .group = (gid_t)-1};
+
+		(void)sqlite3_db_config(RV_SQLITE_OF(store)->db, SQLITE_DBCONFIG_DEFENSIVE, 0,
+					NULL);
+		cr_assert(eq(int, rv_sqlite_exec(RV_SQLITE_OF(store), others[i]), RV_OK), "%s",
+			  others[i]);
+		rv_store_close(store);
+		refused(path, true, RV_E_SCHEMA, "was made by another build of reeve");
+		rv_assert_has(why.text, path);
+		refused(path, false, RV_E_SCHEMA, "was made by another build of reeve");
+		cr_assert(eq(int, rv_store_open(&reading, &store, &why), RV_E_SCHEMA));
+	}
+}
+
 Test(sqlite_open, it_tells_when_the_file_is_another)
 {
 	const char *path = rv_test_path("%s/a.db", rv_test_tmpdir());

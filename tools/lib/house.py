@@ -5,6 +5,7 @@ usage: house.py [ROOT] [GATE…]
 Each gate is a function; it yields "file:line: what is wrong".  Exit 1 when any gate yields.
 tests/gates feeds each of them a known-bad tree.
 """
+import hashlib
 import os
 import re
 import signal
@@ -247,6 +248,41 @@ def gate_rules(root):
             yield f"{path}:{number}: there is no test file {where}"
         elif not name or not re.search(rf"\b{re.escape(name)}\b", text(root, where)):
             yield f"{path}:{number}: {where} has no test {name or '(unnamed)'}"
+
+
+def gate_schema(root):
+    """The files that make a store are those of schema/FILES, by the hash of their statements.
+
+    A store keeps which tables it was made with (common/store/tables.cmake), and one with others is refused: an
+    edit here is one of FILES as well, on purpose, and none at all once the file was in a release.
+    """
+    folder = "common/store/schema"
+    here = os.path.join(root, folder)
+    if not os.path.isdir(here):
+        return
+    there = sorted(name for name in os.listdir(here) if name.endswith(".sql"))
+    known = {}
+    path = f"{folder}/FILES"
+    for number, line in enumerate(text(root, path).splitlines() if os.path.exists(os.path.join(root, path)) else (), 1):
+        if line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != 3:
+            yield f"{path}:{number}: a row is file, release (- none yet), hash"
+            continue
+        known[cells[0]] = (number, *cells[1:])
+        if cells[0] not in there:
+            yield f"{path}:{number}: there is no {cells[0]}"
+    for name in there:
+        bare_sql = re.sub(r"[ \t\n]+", " ", re.sub(r"--[^\n]*", "", text(root, f"{folder}/{name}")))
+        now = hashlib.sha256(bare_sql.encode()).hexdigest()
+        number, release, then = known.get(name, (1, "-", ""))
+        if now == then:
+            continue
+        if release != "-":
+            yield f"{folder}/{name}:1: it was released in {release} and is never edited: write the next number"
+        else:
+            yield f"{path}:{number}: {name} is another: stores made until now will be refused; its hash is {now}"
 
 
 def gate_words(root):

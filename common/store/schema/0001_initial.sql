@@ -21,6 +21,7 @@ CREATE TABLE tally (
 	deps       INTEGER, -- rows in dep, waiter
 	waiters    INTEGER,
 	batches    INTEGER, -- store only: last one given
+	tables     INTEGER, -- store only: which it has (sqlite_migrate.c)
 	scheduled  INTEGER, -- queue only: jobs in each shown state,
 	ready      INTEGER,
 	blocked    INTEGER,

@@ -34,6 +34,24 @@ command -v sqlite3 >/dev/null || skip "needs sqlite3"
 	expect 78 reeve --store future/s.db jobs
 	expect 78 reeve --store future/s.db -o reeve.adhoc=yes add -- true
 	is "$(sha256sum <future/s.db)" "$sum"
+	# One that another build made before a release, when the first file of the schema was another.
+	cp -r s before
+	sqlite3 before/s.db 'ALTER TABLE tally DROP COLUMN tables;'
+	sum=$(sha256sum <before/s.db)
+	expect 78 reeve --store before/s.db jobs
+	errs "before/s.db was made by another build of reeve"
+	expect 78 reeve --store before/s.db -o reeve.adhoc=yes add -- true
+	errs "move it and its -wal away"
+	expect 10 reeve --store before/s.db doctor
+	says "was made by another build of reeve"
+	expect 0 reeve $s db backup copy.db
+	expect 78 reeve --store s/s.db db restore before/s.db
+	errs "was made by another build of reeve"
+	is "$(sha256sum <before/s.db)" "$sum"
+	# A good copy takes its place.
+	expect 0 reeve --store before/s.db db restore copy.db
+	expect 0 reeve --store before/s.db jobs
+	expect 0 reeve --store before/s.db db check
 	# Not ours.
 	mkdir -p foreign
 	echo "not a database, but long enough to look at: $(seq -s ' ' 100)" >foreign/s.db

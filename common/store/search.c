@@ -1,7 +1,7 @@
 /*
  * Searching a store by a query, over either backend: the CLI and whoever links the library.
- * Newest first it streams; in any other order it keeps the best of a page in memory, then reads
- * them once more.  Changes nothing.
+ * Newest first it streams; oldest first it goes by stretches of ids; in any other order it keeps
+ * the best of a page in memory, then reads them once more.  Changes nothing.
  */
 #include "store/search.h"
 
@@ -18,6 +18,7 @@
 
 #define LABELS_SPACE ((size_t)16 << 10) /* bytes of labels, see rules.h */
 #define ENOUGH       1                  /* no error: the page is full */
+#define STRETCH      RV_LIMIT(256, 2)   /* ids of a stretch that are kept at once */
 
 /* A job in the order of the query. */
 struct hit {
@@ -304,6 +305,118 @@ static int find_newest(struct finder *f, char ret_next[RV_CURSOR_SPACE])
 	return err;
 }
 
+/* --- oldest first --------------------------------------------------------------------------- */
+
+/*
+ * Stores list the newest first, so what is asked for is listed by stretches of ids, and each of
+ * them is turned round: longer ones where there is little, shorter ones where there is more than
+ * can be kept.  A page costs what it shows and the looks that it takes to find the right length.
+ */
+struct stretch {
+	struct finder *f;
+	int64_t length; /* of ids that it spans */
+	int64_t crowd;  /* up to there are more than can be kept */
+	int64_t ids[STRETCH];
+	size_t n, most; /* most: what a page can want of it, and one more */
+};
+
+static int note_id(void *ctx, const struct rv_job_view *view)
+{
+	struct stretch *stretch = ctx;
+	bool matches = false;
+	int64_t value;
+	int err = look(stretch->f->search->query, view, &matches, &value);
+
+	if (err != RV_OK || !matches)
+		return err;
+	if (stretch->n == stretch->most)
+		return ENOUGH;
+	stretch->ids[stretch->n++] = view->id;
+	return RV_OK;
+}
+
+static int note_newest(void *ctx, const struct rv_job_view *view)
+{
+	*(int64_t *)ctx = view->id;
+	return ENOUGH;
+}
+
+/* Read once more: what is gone or no longer asked for is left out. */
+static int give_one(struct finder *f, int64_t id)
+{
+	struct rv_job_view view;
+	bool matches = false;
+	int64_t value;
+	int err = rv_store_job(f->store, id, &view);
+
+	if (err == RV_OK)
+		err = look(f->search->query, &view, &matches, &value);
+	if (err != RV_OK || !matches)
+		return err == RV_E_NOTFOUND ? RV_OK : err;
+	f->given++;
+	f->last = id;
+	return f->each(f->ctx, &view);
+}
+
+static int give_stretch(struct finder *f, const struct stretch *stretch)
+{
+	int err = RV_OK;
+
+	for (size_t i = stretch->n; err == RV_OK && i-- > 0 && !f->more;) {
+		if (f->search->limit > 0 && f->given == f->search->limit)
+			f->more = true;
+		else
+			err = give_one(f, stretch->ids[i]);
+	}
+	return err;
+}
+
+/* The next one, from ${low} on: longer if there was little, but not on into a crowd. */
+static void lengthen(struct stretch *stretch, int64_t low)
+{
+	if (stretch->n * 4 <= stretch->most && stretch->length <= INT64_MAX / 4)
+		stretch->length *= stretch->n == 0 ? 4 : 2;
+	if (low < stretch->crowd && stretch->length > (stretch->crowd - low + 1) / 2)
+		stretch->length = (stretch->crowd - low + 1) / 2;
+}
+
+static int find_oldest(struct finder *f, char ret_next[RV_CURSOR_SPACE])
+{
+	struct rv_job_filter filter = pushed(f->search->query);
+	int64_t limit = f->search->limit;
+	int64_t low = filter.above_id > f->after.id ? filter.above_id : f->after.id;
+	int64_t high = 0;
+	struct stretch stretch = {.f = f, .length = STRETCH, .most = STRETCH};
+	int err = rv_store_jobs(f->store, &filter, note_newest, &high);
+
+	if (limit > 0 && limit < STRETCH)
+		stretch.most = (size_t)limit + 1;
+	if (err == ENOUGH)
+		err = RV_OK;
+	while (err == RV_OK && low < high && !f->more) {
+		if (stretch.length > high - low)
+			stretch.length = high - low;
+		filter.above_id = low;
+		filter.before_id = low + stretch.length + 1;
+		stretch.n = 0;
+		err = rv_store_jobs(f->store, &filter, note_id, &stretch);
+		if (err == ENOUGH) { /* so there is more than one */
+			INV(stretch.length > (int64_t)stretch.most);
+			stretch.crowd = low + stretch.length;
+			stretch.length = (stretch.length + 7) / 8;
+			err = RV_OK;
+			continue;
+		}
+		if (err == RV_OK)
+			err = give_stretch(f, &stretch);
+		low += stretch.length;
+		lengthen(&stretch, low);
+	}
+	if (err == RV_OK && f->more)
+		write_cursor(f->search->query, &(struct hit){f->last, f->last}, ret_next);
+	return err;
+}
+
 /* --- any other order ------------------------------------------------------------------------ */
 
 /* The heap's order is restored from ${at} down: each row comes after those under it. */
@@ -372,25 +485,13 @@ static int by_order(const void *a, const void *b, void *ctx)
 	return order(ctx, a, b);
 }
 
-/* Read once more: what is gone or no longer asked for is left out. */
 static int give(struct finder *f)
 {
-	for (size_t i = 0; i < f->nhits; i++) {
-		struct rv_job_view view;
-		bool matches = false;
-		int64_t value;
-		int err = rv_store_job(f->store, f->hits[i].id, &view);
+	int err = RV_OK;
 
-		if (err == RV_E_NOTFOUND)
-			continue;
-		if (err == RV_OK)
-			err = look(f->search->query, &view, &matches, &value);
-		if (err == RV_OK && matches)
-			err = f->each(f->ctx, &view);
-		if (err != RV_OK)
-			return err;
-	}
-	return RV_OK;
+	for (size_t i = 0; err == RV_OK && i < f->nhits; i++)
+		err = give_one(f, f->hits[i].id);
+	return err;
 }
 
 static int find_sorted(struct finder *f, char ret_next[RV_CURSOR_SPACE])
@@ -419,7 +520,12 @@ int rv_store_search(struct rv_store *store, const struct rv_search *search,
 	ret_next[0] = '\0';
 	if (is_empty(search->query))
 		return RV_OK;
-	err = by_id(search->query) ? find_newest(&f, ret_next) : find_sorted(&f, ret_next);
+	if (by_id(search->query))
+		err = find_newest(&f, ret_next);
+	else if (search->query->sort == RV_QUERY_ID)
+		err = find_oldest(&f, ret_next);
+	else
+		err = find_sorted(&f, ret_next);
 	free(f.hits);
 	return err;
 }

@@ -219,6 +219,77 @@ CONTRACT(search, in_order)
 	FINDS("sort:finished state:dead,succeeded,cancelled", z.fine, z.gone, z.dead);
 }
 
+/* All ids of a search, however many; ${limit} a page. */
+struct listed {
+	int64_t id[2000];
+	size_t n;
+};
+
+static int note_all(void *ctx, const struct rv_job_view *view)
+{
+	struct listed *to = ctx;
+
+	cr_assert(lt(sz, to->n, RV_ARRAY_LEN(to->id)));
+	to->id[to->n++] = view->id;
+	return RV_OK;
+}
+
+static void list_all(struct fixture *f, const char *text, int64_t limit, struct listed *to)
+{
+	static struct rv_query query;
+	struct rv_search search = {.query = &query, .limit = limit};
+	char cursor[RV_CURSOR_SPACE] = "";
+	char next[RV_CURSOR_SPACE];
+	size_t at;
+
+	to->n = 0;
+	do {
+		size_t before = to->n;
+
+		ERR(rv_query_parse(text, rv_wall_us(), &query, &at, &f->why), RV_OK);
+		search.cursor = cursor[0] ? cursor : NULL;
+		ERR(rv_store_search(f->store, &search, note_all, to, next, &f->why), RV_OK);
+		if (next[0])
+			IS(to->n - before, limit);
+		(void)snprintf(cursor, sizeof cursor, "%s", next);
+	} while (cursor[0]);
+}
+
+/* Crowds and long gaps between them: the oldest first is the newest first turned round. */
+CONTRACT(search, oldest_first_over_crowds_and_gaps)
+{
+	static const char *const queries[] = {"queue:bulk",           "key:a",
+					      "queue:bulk key:a",     "key:a state:cancelled",
+					      "id>700 id<1100 key:a", ""};
+	static const int64_t sizes[] = {0, 1, 7, 64, 300};
+	static struct listed down;
+	static struct listed up;
+
+	for (int i = 0; i < 1200; i++) {
+		bool crowd = i % 400 < 3 || (i >= 500 && i < 900);
+		int64_t id = add(f, JOB(.queue = crowd ? "bulk" : "default",
+					.key = crowd || i == 1100 ? "a" : "b"));
+
+		if (i % 97 == 0)
+			ERR(cancel(f, id), RV_OK);
+	}
+	for (size_t i = 0; i < RV_ARRAY_LEN(queries) * RV_ARRAY_LEN(sizes); i++) {
+		const char *query = queries[i / RV_ARRAY_LEN(sizes)];
+		int64_t size = sizes[i % RV_ARRAY_LEN(sizes)];
+		char text[64];
+
+		(void)snprintf(text, sizeof text, "%s sort:id", query);
+		list_all(f, query, 0, &down);
+		cr_assert(lt(sz, 0, down.n), "%s", query);
+		if (size == 1 && down.n > 500)
+			continue; /* says no more, and takes long */
+		list_all(f, text, size, &up);
+		IS(up.n, down.n);
+		for (size_t k = 0; k < up.n; k++)
+			IS(up.id[k], down.id[down.n - 1 - k]);
+	}
+}
+
 CONTRACT(search, a_page_ends_when_its_reader_says)
 {
 	struct zoo z = zoo(f);

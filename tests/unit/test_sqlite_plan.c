@@ -364,6 +364,37 @@ Test(sqlite_plan, a_page_costs_what_it_shows)
 	}
 }
 
+/* The oldest first as well: the looks for where they begin do not grow with what there is. */
+Test(sqlite_plan, a_page_of_the_oldest_costs_what_it_shows)
+{
+	static const char *const pages[] = {
+		"batch:1",    "batch:1 state:succeeded",   "state:ready",
+		"queue:bulk", "queue:default state:ready", ""};
+	static const int froms[] = {0, 50, 99, 120, 124}; /* per cent of the first jobs */
+	char text[200];
+
+	add_jobs(how_many(), "default");
+	finish_jobs(how_many() / 2, "default");
+	req = (struct rv_req){.kind = RV_REQ_NEW_BATCH};
+	ask();
+	batch = req.u.new_batch.id;
+	add_jobs(how_many() / 4, "bulk");
+	finish_jobs(how_many() / 8, "bulk");
+	batch = 0;
+	for (size_t i = 0; i < RV_ARRAY_LEN(pages) * RV_ARRAY_LEN(froms); i++) {
+		int64_t from = how_many() * froms[i % RV_ARRAY_LEN(froms)] / 100;
+		int64_t n = 0;
+		int64_t steps;
+
+		(void)snprintf(text, sizeof text, "%s id>%lld sort:id",
+			       pages[i / RV_ARRAY_LEN(froms)], (long long)from);
+		steps = steps_of(text, 50, &n);
+		cr_assert(le(i64, n, 50));
+		cr_assert(le(i64, steps, 150000), "%s: %lld steps for %lld rows", text,
+			  (long long)steps, (long long)n);
+	}
+}
+
 /* A task is looked for job by job: all of them are found, and no snapshot is held for long. */
 Test(sqlite_plan, a_task_is_looked_for_in_short_snapshots)
 {

@@ -53,7 +53,7 @@ expect 124 reeve wait --timeout 500ms 1
 is "$(cat fake/run-1/cgroup.kill)" 1
 is "$(cat fake/run-1/pids.max)" 9
 printf 'populated 0\nfrozen 0\n' >fake/run-1/cgroup.events
-expect 1 reeve wait 1
+expect 1 reeve wait 1 --timeout 60s
 expect 0 reeve show 1
 says "killed by signal 9"
 
@@ -61,7 +61,7 @@ says "killed by signal 9"
 printf 'oom 1\noom_kill 1\n' | tee fake/run-3/memory.events >fake/run-4/memory.events
 is "$("$bin" --json show 1 | grep -c 'out of memory')" 0
 expect 0 reeve add p
-expect 1 reeve wait 2
+expect 1 reeve wait 2 --timeout 60s
 expect 0 reeve show 2
 says "out of memory"
 says "(rule: oom: dead)"
@@ -83,6 +83,6 @@ cp wanted.ini r.ini
 expect 78 reeve reload
 errs "such a limit cannot be had: workers of ours are still in $work/fake/worker: \`reeve pool restart\`, then reload, or restart reeved"
 cp none.ini r.ini
-expect 0 reeve pool restart default --wait
+expect 0 reeve pool restart default --wait --timeout 60s
 cp wanted.ini r.ini
 expect 0 reeve reload

@@ -12,6 +12,7 @@
 #include "helpers/assert.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
+#include "os/self.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,37 @@ static inline int64_t crashes(const char *what, const char *words)
 static inline pid_t handler_pid(void)
 {
 	return (pid_t)atoi(result(succeeds("pid")));
+}
+
+/* The first process that says ${word}. */
+static inline pid_t pid_of(const char *word)
+{
+	char *log, *at;
+	long job, run;
+	int pid = 0;
+
+	rv_e2e_job_says(e, "%s ", word);
+	log = rv_test_read_file(rv_e2e_path(e, "jobs"));
+	at = log ? strstr(log, word) : NULL;
+	cr_assert(at != NULL);
+	cr_assert(eq(int, sscanf(at + strlen(word), " %ld %ld %d", &job, &run, &pid), 3));
+	free(log);
+	return pid;
+}
+
+static inline void begin_warm(const char *words, const char *keys)
+{
+	char all[400];
+
+	(void)snprintf(all, sizeof(all), "warm_up = yes\n%s", keys);
+	begin(words, all);
+}
+
+static inline bool has_stopped(void *ctx)
+{
+	struct rv_procstat stat;
+
+	return rv_procstat(*(pid_t *)ctx, &stat) == RV_OK && stat.state == 'T';
 }
 
 /* [task:p] with ${file} (of the tests, or a path) and ${keys}, which win. */

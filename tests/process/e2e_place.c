@@ -5,16 +5,15 @@
  * f14: the store's disk fills up under work.  New jobs are refused in words or taken, what runs is
  * acknowledged on the reserve, work goes on by itself when there is room again, nothing is lost.
  * cgroup: in a delegated cgroup v2 each worker and its jobs have a group, and none is left behind.
- * limits: memory_max, cpu_max and pids_max of runs, with the machine's own controllers.
  * f10: the number of a process that the daemon had is given to a stranger; nobody signals it.
  */
 #include "process/e2e.h"
+#include "process/e2e_group.h"
 
 #include "base/seam.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -30,7 +29,6 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define DISK "24m"
@@ -287,45 +285,12 @@ static void reused_numbers(void)
 
 /* ---- cgroups */
 
-static int groups_in(const char *base)
-{
-	const struct dirent *entry;
-	DIR *dir = opendir(base);
-	int count = 0;
-
-	RV_NEED(e, dir != NULL, "%s: %s", base, strerror(errno));
-	while ((entry = readdir(dir)) != NULL)
-		count += strncmp(entry->d_name, "reeve-", 6) == 0;
-	(void)closedir(dir);
-	return count;
-}
-
-struct ground {
-	const char *base;
-	int groups;
-};
-
-static bool has_groups(void *ctx)
-{
-	const struct ground *ground = ctx;
-
-	return groups_in(ground->base) == ground->groups;
-}
-
-static void expect_groups(const char *base, int groups)
-{
-	struct ground ground = {base, groups};
-
-	RV_NEED(e, rv_test_wait_until(has_groups, &ground, RV_E2E_WAIT_MS), "%d groups, not %d",
-		groups_in(base), groups);
-}
-
 static bool is_in_group(pid_t pid, const char *base)
 {
-	char *text = rv_test_read_file(rv_test_path("/proc/%d/cgroup", (int)pid));
-	bool is = text && strstr(text, rv_test_path("%s/reeve-", strrchr(base, '/')));
+	char *group = rv_e2e_group_of(pid, base);
+	bool is = strstr(group, "/reeve-") != NULL;
 
-	free(text);
+	free(group);
 	return is;
 }
 
@@ -338,7 +303,7 @@ static void a_worker_and_its_jobs_are_a_group(const char *base)
 	e->cgroup = base;
 	rv_e2e_start(e);
 	rv_e2e_logged(e, "workers get cgroups in");
-	expect_groups(base, 2);
+	rv_e2e_groups_are(e, base, 2);
 	worker = rv_e2e_await_child(e, 1);
 	RV_NEED(e,
 		is_in_group(worker, base) && !is_in_group(e->daemon.pid, base) &&
@@ -349,156 +314,25 @@ static void a_worker_and_its_jobs_are_a_group(const char *base)
 	rv_e2e_job_says_times(e, "start ", 2);
 	RV_NEED(e, rv_e2e_signal_pid(worker, SIGKILL), "worker 1");
 	rv_e2e_job_says_times(e, "start ", 3);
-	expect_groups(base, 2);
+	rv_e2e_groups_are(e, base, 2);
 	/* A killed daemon leaves its groups to its successor. */
 	rv_e2e_kill(e);
 	RV_NEED(e, rv_e2e_gone(e, RV_E2E_WAIT_MS), "all of it ends");
-	RV_NEED(e, groups_in(base) > 0, "nobody could remove them");
+	RV_NEED(e, rv_e2e_groups(e, base) > 0, "nobody could remove them");
 	rv_e2e_start(e);
-	expect_groups(base, 2);
+	rv_e2e_groups_are(e, base, 2);
 	rv_test_write_file(rv_e2e_path(e, "go"), "%s", "");
 	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
 	rv_e2e_wait_all(e, 0);
 	rv_e2e_stop(e);
-	RV_NEED(e, groups_in(base) == 0, "%d groups are left", groups_in(base));
+	RV_NEED(e, rv_e2e_groups(e, base) == 0, "%d groups are left", rv_e2e_groups(e, base));
 	rv_e2e_fini(e);
-}
-
-/* ---- limits of runs */
-
-/* All controllers that limits need, in ${base}, where groups of it could have them. */
-static bool has_controllers(const char *base)
-{
-	char *text = rv_test_read_file(rv_test_path("%s/cgroup.controllers", base));
-	bool all = text && strstr(text, "memory") && strstr(text, "pids") &&
-		   (strncmp(text, "cpu ", 4) == 0 || strstr(text, " cpu "));
-
-	free(text);
-	return all;
-}
-
-static void ended_with(int64_t job, const char *error)
-{
-	const struct rv_job_view *view;
-
-	rv_e2e_until(e, job, RV_JOB_DEAD);
-	view = rv_e2e_view(e, job);
-	RV_NEED(e, strstr(view->error, error), "\"%s\", not \"%s\"", view->error, error);
-}
-
-static void saw(const char *name, const char *want)
-{
-	char *text = rv_test_read_file(rv_e2e_path(e, name));
-
-	RV_NEED(e, text && strcmp(text, want) == 0, "%s: %s", name, text ? text : "nothing");
-	free(text);
-}
-
-#define LIMITED "max_attempts = 1\nmax_crashes = 9\nshell = yes\n"
-
-static void limits_ini(const char *base, const char *more)
-{
-	const char *name = strrchr(base, '/') + 1;
-	int cut = (int)(name - 1 - base);
-	char where[256];
-
-	(void)snprintf(where, sizeof where,
-		       "g=%.*s$(sed -n \"s,^0::.*/\\(%s/.*\\),/\\1,p\" /proc/self/cgroup); ", cut,
-		       base, name);
-	rv_e2e_ini(e,
-		   "[log]\nlevel = debug\n[pool:default]\nworkers = 2\nrestart_delay = 10ms\n"
-		   "[task:see]\n" LIMITED "command = %scat $g/cpu.max $g/pids.max >%s/see\n%s"
-		   "[task:eat]\n" LIMITED "memory_max = 32M\n"
-		   "command = dd if=/dev/zero of=%s/eaten bs=200M count=1; echo >%s/lived\n"
-		   "[task:killed]\n" LIMITED "memory_max = 32M\ncommand = kill -9 $$\n"
-		   "[task:bomb]\n" LIMITED "pids_max = 20\ntimeout = 3s\nkill_after = 100ms\n"
-		   "command = b() { b | b & }; b; sleep 1; "
-		   "%scat $g/pids.max >%s/bomb; grep -c 'max 0' $g/pids.events >>%s/bomb; wait; "
-		   "sleep 60\n"
-		   "[task:hold]\n" LIMITED "pids_max = 9\n"
-		   "command = setsid sleep 600 & echo >%s/held; sleep 600\n",
-		   where, e->dir, more, e->dir, e->dir, where, e->dir, e->dir, e->dir);
-}
-
-static void runs_have_limits(const char *base)
-{
-	char leaf[256];
-	int64_t job;
-
-	rv_e2e_new(e, "[pool:default]\nworkers = 2\n");
-	e->cgroup = base;
-	limits_ini(base, "cpu_max = 0.5\npids_max = 7\n");
-	rv_e2e_start(e);
-	rv_e2e_logged(e, "runs can be limited in");
-	expect_groups(base, 2);
-	job = rv_e2e_add(e, "see", NULL);
-	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
-	saw("see", "50000 100000\n7\n");
-	/* The whole of it, not only the process that had the most; and a kill is no such end. */
-	ended_with(rv_e2e_add(e, "eat", NULL), "out of memory: killed by the kernel");
-	RV_NEED(e, access(rv_e2e_path(e, "lived"), F_OK) != 0, "its shell went with it");
-	ended_with(rv_e2e_add(e, "killed", NULL), "killed by signal 9");
-	ended_with(rv_e2e_add(e, "bomb", NULL), "timed out after 3s");
-	saw("bomb", "20\n0\n");
-	/* A reload changes them; a killed daemon's are its successor's to remove. */
-	limits_ini(base, "cpu_max = 1.25\npids_max = 8\n");
-	RV_NEED(e,
-		rv_e2e_reeve(e, "reload", NULL) == 0 &&
-			rv_e2e_reeve(e, "pool", "restart", "default", "--wait", NULL) == 0,
-		"%s", rv_buf_text(&e->err));
-	job = rv_e2e_add(e, "see", NULL);
-	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
-	saw("see", "125000 100000\n8\n");
-	(void)rv_e2e_add(e, "hold", NULL);
-	RV_NEED(e, rv_test_wait_file(rv_e2e_path(e, "held"), RV_E2E_WAIT_MS), "it runs");
-	rv_e2e_kill(e);
-	RV_NEED(e, rv_e2e_gone(e, RV_E2E_WAIT_MS), "all of it ends");
-	/* The controllers are still on: nobody can begin in the folder itself. */
-	(void)snprintf(leaf, sizeof leaf, "%s/reeve.daemon", base);
-	e->cgroup = leaf;
-	rv_e2e_start(e);
-	expect_groups(base, 2);
-	rv_e2e_stop(e);
-	RV_NEED(e, groups_in(base) == 0, "%d groups are left", groups_in(base));
-	RV_NEED(e, access(rv_test_path("%s/reeve.daemon", base), F_OK) != 0, "and its own");
-	rv_e2e_fini(e);
-}
-
-static int delegated_cgroup(bool limits)
-{
-	static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
-
-	for (size_t i = 0; i < 2; i++) {
-		char *home = strdup(rv_test_path("%s/cgroup.procs", mounts[i]));
-		char *base = strdup(rv_test_path("%s/rv-e2e-%d", mounts[i], (int)getpid()));
-		bool can = access(home, W_OK) == 0 && mkdir(base, 0755) == 0;
-		bool fit = can && access(rv_test_path("%s/cgroup.kill", base), W_OK) == 0 &&
-			   setxattr(base, "trusted.delegate", "1", 1, 0) == 0;
-
-		fit = fit && (!limits || has_controllers(base));
-		if (fit && limits)
-			runs_have_limits(base);
-		else if (fit)
-			a_worker_and_its_jobs_are_a_group(base);
-		if (can && rmdir(base) != 0)
-			(void)fprintf(stderr, "%s: %s\n", base, strerror(errno));
-		free(home);
-		free(base);
-		if (fit)
-			return 0;
-	}
-	(void)printf("%s: there is no cgroup v2 that could be delegated here%s\n",
-		     limits ? "limits" : "cgroup",
-		     limits ? ", with the controllers memory, cpu and pids" : "");
-	return 77;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "cgroup") == 0)
-		return delegated_cgroup(false);
-	if (argc > 1 && strcmp(argv[1], "limits") == 0)
-		return delegated_cgroup(true);
+		return rv_e2e_delegated("cgroup", false, a_worker_and_its_jobs_are_a_group);
 	if (argc > 1 && strcmp(argv[1], "f14") == 0)
 		return full_disk();
 	reused_numbers();

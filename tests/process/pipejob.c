@@ -23,8 +23,9 @@
  *   fail=TEXT  permanent=TEXT  retry=TEXT  snooze=D   answers that
  *   garbage  long  closeanswers  closein  twice  wrong  other=ID  after (exits once it has
  * answered) hold  (leaves a child with all descriptors)   rss=N  (MiB more of memory)   beat=N (N
- * heartbeats)
+ * heartbeats)   and those of burden.h
  */
+#include "process/burden.h"
 #include "process/jobdo.h"
 
 #include <errno.h>
@@ -284,7 +285,7 @@ static int speak(const char *word, const char *value)
 
 static void act(const char *word, const char *value)
 {
-	if (speak(word, value))
+	if (speak(word, value) || rv_burden(log_fd, job, run, word, value))
 		return;
 	if (strcmp(word, "deaf") == 0)
 		(void)signal(SIGTERM, SIG_IGN);

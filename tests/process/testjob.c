@@ -13,7 +13,9 @@
  *   nolock        without the lock: for the run that is stale on purpose
  *   say=TEXT      prints TEXT
  *   note=TEXT     writes a line of its own into FOLDER/jobs
+ *   and those of burden.h
  */
+#include "process/burden.h"
 #include "process/jobdo.h"
 
 #include <fcntl.h>
@@ -102,12 +104,22 @@ static void escape(const char *kind)
 	}
 }
 
+static long number(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atol(text) : 0;
+}
+
 static int act(char *word, int *code)
 {
 	char *value = strchr(word, '=');
 
 	if (value)
 		*value++ = '\0';
+	if (rv_burden(log_fd, number("REEVE_JOB_ID"), number("REEVE_FENCE"), word,
+		      value ? value : ""))
+		return 1;
 	if (strcmp(word, "deaf") == 0)
 		(void)signal(SIGTERM, SIG_IGN);
 	else if (strcmp(word, "killworker") == 0)

@@ -10,7 +10,9 @@
  *   say=TEXT (stdio, not flushed)  err=TEXT  big=N (bytes of stderr)  log=TEXT  elog=TEXT
  *   progress=N  result=TEXT  huge (a result too large)  pid  fds  stdin  show  bytes  arg=NAME
  *   fail=TEXT  fatal=TEXT  later=MS  again=MS (with fail)  return=N: its outcome
+ *   and those of burden.h
  */
+#include "process/burden.h"
 #include "process/jobdo.h"
 #include "runner/reeve_module.h"
 
@@ -221,7 +223,8 @@ static void act(const struct state *state, struct reeve_run *run, const char *wo
 {
 	char byte;
 
-	if (speak(run, word, value))
+	if (speak(run, word, value) ||
+	    rv_burden(state->log_fd, (long)run->job, run->number, word, value))
 		return;
 	if (strcmp(word, "exit") == 0)
 		exit(atoi(value));

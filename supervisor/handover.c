@@ -12,6 +12,7 @@
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/crc32c.h"
 #include "base/err.h"
 #include "supervisor/start.h"
 #include "wire/area.h"
@@ -264,11 +265,23 @@ int rv_handover_write(const struct rv_sup *sup, struct rv_buf *out)
 	    rv_json_set_text(json, "states", states) == RV_OK &&
 	    rv_json_set_text(json, "tables", RV_TABLES) == RV_OK &&
 	    rv_json_set_int(json, "slots", (int64_t)sup->nslots) == RV_OK &&
+	    rv_json_set_int(json, "asked", sup->upgrade.nonce) == RV_OK &&
 	    rv_json_set_text(json, "file", sup->file[0] != '\0' ? sup->file : NULL) == RV_OK &&
 	    put_all(sup, json))
 		err = rv_json_dump(json, false, out);
 	json_decref(json);
 	return err;
+}
+
+void rv_handover_words(const char *text, size_t size, char out[static RV_HANDOVER_WORDS])
+{
+	uint32_t sum = rv_crc32c(0, text, size);
+
+	PRE(size > 0);
+	sum = rv_crc32c(sum, states, sizeof states);
+	sum = rv_crc32c(sum, RV_TABLES, sizeof RV_TABLES);
+	(void)snprintf(out, RV_HANDOVER_WORDS, "reeved can take over: %d.%d.%d %08x", VERSION,
+		       RV_AREA_VERSION, RV_SUP_VERSION, (unsigned)sum);
 }
 
 /* ---- and back */

@@ -12,7 +12,8 @@
 
 struct rv_buf;
 
-#define RV_HANDOVER_MAX (4U << 20) /* bytes */
+#define RV_HANDOVER_MAX   (4U << 20) /* bytes */
+#define RV_HANDOVER_WORDS 64
 
 /* Appends. */
 int rv_handover_write(const struct rv_sup *sup, struct rv_buf *out) RV_MUST_CHECK;
@@ -23,6 +24,12 @@ int rv_handover_write(const struct rv_sup *sup, struct rv_buf *out) RV_MUST_CHEC
  */
 int rv_handover_read(struct rv_sup *sup, const char *text, size_t size,
 		     struct rv_why *why) RV_MUST_CHECK;
+
+/*
+ * A line, without its end, that only somebody can say who has read ${text} and means by it what we
+ * do: how a program that is asked says yes (an exit code of 0 says nothing: true(1) has it too).
+ */
+void rv_handover_words(const char *text, size_t size, char out[static RV_HANDOVER_WORDS]);
 
 /* Calls ${fn} for each descriptor that is handed over; the first error. */
 int rv_handover_fds(const struct rv_sup *sup, int (*fn)(int fd, void *ctx),

@@ -214,9 +214,12 @@ static int run(const struct rv_options *options, struct rv_conf *conf)
 static int answer(const struct rv_options *options)
 {
 	struct rv_why why = {0};
-	int err = rv_upgrade_check(options->can_resume_fd, &why);
+	char words[RV_HANDOVER_WORDS];
+	int err = rv_upgrade_check(options->can_resume_fd, words, &why);
 
-	if (err != RV_OK)
+	if (err == RV_OK)
+		printf("%s\n", words);
+	else
 		fprintf(stderr, "%s\n", rv_why_text(&why, err));
 	return rv_err_exit(err);
 }

@@ -37,7 +37,9 @@ struct rv_upgrade {
 	unsigned generation;    /* of the configuration that it was asked about */
 	struct rv_proc checker; /* pidfd 0 or -1: none */
 	struct rv_loop_proc watch;
-	int words_fd; /* what it says */
+	int words_fd;   /* what it says, */
+	char words[64]; /* and what is yes (handover.h) */
+	int64_t nonce;  /* of this question */
 };
 
 struct rv_sup {

@@ -17,7 +17,6 @@
 #include "os/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/control.h"
-#include "supervisor/handover.h"
 #include "supervisor/main.h"
 #include "supervisor/start.h"
 #include "wire/sup.h"
@@ -94,7 +93,8 @@ static void end(struct rv_sup *sup, const char *error)
 		rv_log(RV_LOG_INFO, RV_EV_daemon_upgrading, "%s could take over", sup->self);
 }
 
-static int write_state(const struct rv_sup *sup, int *ret_fd)
+/* ${sup->upgrade.words}: what its reader says. */
+static int write_state(struct rv_sup *sup, int *ret_fd)
 {
 	struct rv_buf text;
 	int err;
@@ -103,6 +103,8 @@ static int write_state(const struct rv_sup *sup, int *ret_fd)
 	err = rv_handover_write(sup, &text);
 	if (err == RV_OK)
 		err = rv_fd_sealed("reeve-state", text.data, text.size, ret_fd);
+	if (err == RV_OK)
+		rv_handover_words(text.data, text.size, sup->upgrade.words);
 	rv_buf_fini(&text);
 	return err;
 }
@@ -140,6 +142,33 @@ static void last_line(int fd, char *out, size_t space)
 	(void)snprintf(out, space, "%.*s", (int)space - 1, line ? line + 1 : text);
 }
 
+/* It has ended, and its last line is ${text}: why it cannot, "" when it can. */
+static void judge(const struct rv_sup *sup, const struct rv_exit *how, const char *text,
+		  char *error, size_t space)
+{
+	const char *colon = text[0] != '\0' ? ": " : "";
+
+	PRE(space > 0 && sup->upgrade.words[0] != '\0');
+	error[0] = '\0';
+#ifdef RV_MUTANT_UPGRADE_UNASKED
+	return;
+#endif
+	if (how->signo != 0)
+		(void)snprintf(error, space,
+			       "%.50s could not say whether it can: it was ended by a signal%s%s",
+			       sup->self, colon, text);
+	else if (how->code != 0)
+		(void)snprintf(error, space, "%s",
+			       text[0] != '\0' ? text : "it cannot, and does not say why");
+#ifndef RV_MUTANT_UPGRADE_BY_EXIT_CODE
+	else if (strcmp(text, sup->upgrade.words) != 0)
+		(void)snprintf(error, space,
+			       "%.50s ended with exit code 0 and did not say that it can: is it a "
+			       "reeved?%s%s",
+			       sup->self, colon, text);
+#endif
+}
+
 static void on_answer(struct rv_loop_proc *watch)
 {
 	struct rv_sup *sup = watch->ctx;
@@ -157,26 +186,13 @@ static void on_answer(struct rv_loop_proc *watch)
 	sup->is_dirty = true;
 	if (upgrade->state != RV_UPGRADE_CHECKING)
 		return;
-#ifdef RV_MUTANT_UPGRADE_UNASKED
-	how = (struct rv_exit){0};
-#endif
-	if (how.code == 0 && !upgrade->only_check) {
-		(void)happens(upgrade, EVENT_GOOD);
-		return;
-	}
-	if (how.code == 0) {
+	judge(sup, &how, text, error, sizeof error);
+	if (error[0] != '\0')
+		end(sup, error);
+	else if (upgrade->only_check)
 		end(sup, NULL);
-		return;
-	}
-	if (how.signo != 0)
-		(void)snprintf(error, sizeof error,
-			       "%.50s could not say whether it can: it was "
-			       "ended by a signal%s%s",
-			       sup->self, text[0] != '\0' ? ": " : "", text);
 	else
-		(void)snprintf(error, sizeof error, "%s",
-			       text[0] != '\0' ? text : "it cannot, and does not say why");
-	end(sup, error);
+		(void)happens(upgrade, EVENT_GOOD);
 }
 
 static int ask(struct rv_sup *sup, struct rv_why *why)
@@ -234,6 +250,7 @@ int rv_upgrade_begin(struct rv_sup *sup, bool only_check, struct rv_why *why)
 	upgrade->only_check = only_check;
 	upgrade->deadline_us = rv_mono_us() + CHECK_US;
 	upgrade->generation = sup->generation;
+	upgrade->nonce = (int64_t)(rv_random_u64() >> 1);
 	rv_log(RV_LOG_INFO, RV_EV_daemon_upgrading, "%s is asked whether it can take over",
 	       sup->self);
 	err = ask(sup, why);
@@ -352,7 +369,7 @@ int64_t rv_upgrade_step(struct rv_sup *sup, int64_t now_us)
 	return upgrade->state == RV_UPGRADE_GOING ? now_us + RV_MS_US : upgrade->deadline_us;
 }
 
-int rv_upgrade_check(int fd, struct rv_why *why)
+int rv_upgrade_check(int fd, char ret_words[static RV_HANDOVER_WORDS], struct rv_why *why)
 {
 	static struct rv_sup sup;
 	struct rv_conf_errors errors;
@@ -374,6 +391,8 @@ int rv_upgrade_check(int fd, struct rv_why *why)
 	if (err != RV_OK && errors.count > 0)
 		err = rv_fail(why, err, "its configuration is not one of %s: %s: %s", RV_VERSION,
 			      errors.items[0].where, errors.items[0].text);
+	if (err == RV_OK)
+		rv_handover_words(text.data, text.size, ret_words);
 	rv_conf_free(conf);
 	rv_conf_errors_fini(&errors);
 	rv_buf_fini(&text);

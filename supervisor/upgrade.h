@@ -7,6 +7,7 @@
  * could go on; whatever fails leaves all as it is.  Then workers and keeper are replaced.
  */
 
+#include "supervisor/handover.h"
 #include "supervisor/sup.h"
 
 const char *rv_upgrade_name(enum rv_upgrade_state state);
@@ -20,7 +21,9 @@ int64_t rv_upgrade_step(struct rv_sup *sup, int64_t now_us);
 bool rv_upgrade_is_checker(const struct rv_sup *sup, pid_t pid);
 bool rv_upgrade_has_checker(const struct rv_sup *sup);
 
-/* reeved --can-resume: could we go on from what ${fd} says?  The configuration is on RV_CONF_FD. */
-int rv_upgrade_check(int fd, struct rv_why *why) RV_MUST_CHECK;
+/* reeved --can-resume: could we go on from what ${fd} says?  The configuration is on RV_CONF_FD.
+ * ${ret_words}: the line to say then. */
+int rv_upgrade_check(int fd, char ret_words[static RV_HANDOVER_WORDS],
+		     struct rv_why *why) RV_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /* reeved executed anew in place: the same process, the same children; or nothing at all. */
 #include "fakedaemon.h"
 
+#include "base/attr.h"
 #include "base/seam.h"
 #include "helpers/assert.h"
 #include "helpers/tmpdir.h"
@@ -20,8 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UPGRADE "{\"v\":1,\"verb\":\"upgrade\"}"
-#define CHECK   "{\"v\":1,\"verb\":\"upgrade\",\"check\":true}"
+#define UPGRADE      "{\"v\":1,\"verb\":\"upgrade\"}"
+#define SAID_NOTHING "ended with exit code 0 and did not say that it can"
+#define CHECK        "{\"v\":1,\"verb\":\"upgrade\",\"check\":true}"
 
 static void told(struct rv_fake *fake, const char *request)
 {
@@ -282,6 +284,58 @@ Test(sup_upgrade, a_program_that_cannot_changes_nothing)
 	rv_fake_down(&fake);
 }
 
+/* How often its own log has ${what}. */
+static int count_errs(const struct rv_fake *fake, const char *what)
+{
+	char *text = rv_test_read_file(rv_test_path("%s/err", fake->dir));
+	int count = 0;
+
+	for (const char *at = text; (at = strstr(at, what)); at++)
+		count++;
+	free(text);
+	return count;
+}
+
+/* An exit code of 0 is nobody's word: any program that does something else has it. */
+Test(sup_upgrade, one_that_ends_with_0_and_does_not_say_that_it_can_changes_nothing)
+{
+	static const char *const others[] = {
+		"#!/bin/sh\n",
+		"#!/bin/sh\necho all is well; echo and this too\n",
+		"#!/bin/sh\necho 'reeved can take over: 2.1.1 00000000'\n",
+		/* Even the words of another answer: they belong to what was asked then. */
+		"#!/bin/sh\ncat ${0%/*}/answer\n",
+		"#!/bin/sh\nexec cat <&3\n",
+	};
+	struct rv_fake fake;
+	const char *path;
+	pid_t pids[3];
+	int attempt = 1;
+
+	rv_fake_new(&fake, 2);
+	path = copy_of_reeved(&fake);
+	cr_assert(eq(int, copy(path, rv_test_path("%s/real", fake.dir)), 0));
+	rv_fake_up(&fake, 2);
+	for (int slot = 0; slot < 3; slot++)
+		pids[slot] = rv_fake_pid(&fake, slot, NULL);
+	replace(path, "#!/bin/sh\nd=${0%/*}\n$d/real \"$@\" >$d/answer\ncat $d/answer\n");
+	told(&fake, CHECK);
+	nothing_changed(&fake, pids, attempt);
+	rv_fake_await_err(&fake, "could take over");
+	for (size_t i = 0; i < RV_ARRAY_LEN(others); i++) {
+		replace(path, others[i]);
+		told(&fake, i % 2 ? UPGRADE : CHECK);
+		nothing_changed(&fake, pids, ++attempt);
+		cr_assert(eq(int, count_errs(&fake, SAID_NOTHING), attempt - 1));
+	}
+	cr_assert(eq(int, unlink(path), 0));
+	cr_assert(eq(int, copy("/bin/true", path), 0));
+	rv_test_signal(&fake.child, SIGUSR2);
+	nothing_changed(&fake, pids, ++attempt);
+	cr_assert(eq(int, count_errs(&fake, SAID_NOTHING), attempt - 1));
+	rv_fake_down(&fake);
+}
+
 /* Started by a link that leads to another release now: that is the one. */
 Test(sup_upgrade, a_link_is_followed_anew)
 {
@@ -345,9 +399,11 @@ Test(sup_upgrade, a_reload_meanwhile_ends_it)
 	path = copy_of_reeved(&fake);
 	rv_fake_up(&fake, 2);
 	pid = fake.child.pid;
+	cr_assert(eq(int, copy(path, rv_test_path("%s/real", fake.dir)), 0));
 	/* It says yes to the configuration that it was given, and would end with any. */
 	replace(path, "#!/bin/sh\nd=${0%/*}\nuntil [ -e $d/go ]; do sleep 0.01; done\n"
-		      "case $* in *--resume*) echo taken over >&2; exit 1;; esac\n");
+		      "case $* in *--resume*) echo taken over >&2; exit 1;; esac\n"
+		      "exec $d/real \"$@\"\n");
 	told(&fake, UPGRADE);
 	rv_fake_await_status(&fake, "daemon.upgrade", "checking");
 	/* One that changes nothing is none. */
@@ -468,13 +524,8 @@ struct verdicts {
 static bool has_verdicts(void *ctx)
 {
 	const struct verdicts *verdicts = ctx;
-	char *text = rv_test_read_file(rv_test_path("%s/err", verdicts->fake->dir));
-	int count = 0;
 
-	for (const char *at = text; (at = strstr(at, " goes on ")); at++)
-		count++;
-	free(text);
-	return count >= verdicts->count;
+	return count_errs(verdicts->fake, " goes on ") >= verdicts->count;
 }
 
 /* Lowered under the feet of a daemon: it does it, or says that it cannot, and is there. */

@@ -149,8 +149,8 @@ static int break_each(json_t *root, json_t *object)
 
 	json_object_foreach(copy, name, value)
 	{
-		if (strcmp(name, "file") == 0)
-			continue; /* may be absent */
+		if (strcmp(name, "file") == 0 || strcmp(name, "asked") == 0)
+			continue; /* may be absent; is for the words alone */
 		(void)json_object_del(object, name);
 		cr_assert(ne(int, read_json(root), RV_OK), "without %s", name);
 		(void)json_object_set_new(object, name, json_real(0.5));
@@ -217,4 +217,21 @@ Test(handover, what_is_not_known_is_passed_over, .init = setup, .fini = teardown
 				  json_integer(1));
 	cr_assert(eq(int, read_json(root), RV_OK), "%s", why.text);
 	json_decref(root);
+}
+
+/* What says yes follows from every byte that was read. */
+Test(handover, the_words_belong_to_what_was_asked, .init = setup, .fini = teardown)
+{
+	char ours[RV_HANDOVER_WORDS];
+	char others[RV_HANDOVER_WORDS];
+
+	rv_handover_words(text.data, text.size, ours);
+	rv_handover_words(text.data, text.size - 1, others);
+	cr_assert(ne(int, strcmp(ours, others), 0));
+	sup.upgrade.nonce = 5;
+	cr_assert(eq(int, rv_handover_write(&sup, &again), RV_OK));
+	rv_handover_words(again.data, again.size, others);
+	cr_assert(ne(int, strcmp(ours, others), 0));
+	rv_handover_words(text.data, text.size, others);
+	rv_assert_text(ours, others);
 }

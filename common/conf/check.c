@@ -203,9 +203,9 @@ static void check_exec_keys(struct rv_builder *b, const struct rv_instance *in)
 /* Keys that only handlers have that stay. */
 static void check_stay_keys(struct rv_builder *b, const struct rv_instance *in)
 {
-	static const char *const keys[] = {"ready_timeout", "recycle_jobs",  "recycle_age",
-					   "recycle_rss",   "warm_up",       "idle_ttl",
-					   "health_check",  "health_timeout"};
+	static const char *const keys[] = {"ready_timeout", "recycle_jobs",   "recycle_age",
+					   "recycle_rss",   "warm_up",        "idle_ttl",
+					   "health_check",  "health_timeout", "restart_delay"};
 
 	for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) {
 		if (rv_build_is_set(in, keys[i]))

@@ -68,7 +68,7 @@ Test(e2e_pipe_keep, a_worker_waits_half_of_its_boot_timeout)
 {
 	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
 	rv_e2e_ini(e,
-		   "[pool:default]\nworkers = 1\nboot_timeout = 8s\n[task:p]\nhandler = pipe\n"
+		   "[pool:default]\nworkers = 1\nboot_timeout = 3s\n[task:p]\nhandler = pipe\n"
 		   "command = '%s' '%s' mute\nwarm_up = yes\nready_timeout = 1h\n",
 		   rv_e2e_program("rv_pipejob"), e->dir);
 	rv_e2e_start(e);
@@ -85,14 +85,14 @@ Test(e2e_pipe_keep, a_slow_start_counts_as_well)
 
 	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
 	rv_e2e_ini(e,
-		   "[pool:default]\nworkers = 1\nboot_timeout = 8s\n[task:p]\nhandler = pipe\n"
+		   "[pool:default]\nworkers = 1\nboot_timeout = 4s\n[task:p]\nhandler = pipe\n"
 		   "command = '%s' '%s' mute\nwarm_up = yes\nready_timeout = 1h\n",
 		   rv_e2e_program("rv_pipejob"), e->dir);
 	rv_e2e_env(e, "RV_FAULT=spawn:stop:1:worker");
 	rv_e2e_launch(e);
 	worker = rv_e2e_await_child(e, 1);
 	cr_assert(rv_test_wait_until(has_stopped, &worker, RV_E2E_WAIT_MS));
-	(void)poll(NULL, 0, 4500); /* more than half */
+	(void)poll(NULL, 0, 2300); /* more than half */
 	cr_assert(rv_e2e_signal_pid(worker, SIGCONT));
 	rv_e2e_notified(e, "READY=1");
 	cr_assert(eq(int, rv_e2e_child(e, 1), worker));
@@ -132,23 +132,28 @@ Test(e2e_pipe_keep, one_whose_command_is_not_there_is_told_once)
 	rv_e2e_end(e);
 }
 
-static bool has_died_twice(void *ctx)
+static bool has_died_often(void *ctx)
 {
-	(void)ctx;
-	return rv_e2e_log_count(e, "a handler of q is not ready: ") == 2;
+	return rv_e2e_log_count(e, "a handler of q is not ready: ") >= *(int *)ctx;
 }
 
-/* Its words and its end are there at once.  q shows when it would have been started again. */
+/*
+ * Its words and its end are there at once.  q shows when it would have been started again: between
+ * two of its deaths is more than p's restart_delay.
+ */
 Test(e2e_pipe_keep, one_that_refuses_and_ends_is_not_started_again)
 {
 	pid_t worker;
 	int64_t job;
+	int deaths;
 
 	rv_e2e_new(e, "[pool:default]\nworkers = 1\n");
 	rv_e2e_ini(e,
 		   "[pool:default]\nworkers = 1\n[task:p]\nhandler = pipe\nwarm_up = yes\n"
+		   "restart_delay = 100ms\n"
 		   "command = '%s' '%s' 'hello={\"reeve\":1,\"refuse\":\"no_licence\"}' gone\n"
-		   "[task:q]\nhandler = pipe\nwarm_up = yes\ncommand = '%s' '%s' slow=300 dies\n",
+		   "[task:q]\nhandler = pipe\nwarm_up = yes\nrestart_delay = 400ms\ncommand = '%s' "
+		   "'%s' slow=300 dies\n",
 		   rv_e2e_program("rv_pipejob"), e->dir, rv_e2e_program("rv_pipejob"), e->dir);
 	rv_e2e_launch(e);
 	rv_e2e_logged(e, "a handler of q is not ready: ");
@@ -159,7 +164,8 @@ Test(e2e_pipe_keep, one_that_refuses_and_ends_is_not_started_again)
 	cr_assert(rv_test_wait_dead(pid_of("waits"), RV_E2E_WAIT_MS));
 	cr_assert(rv_e2e_signal_pid(worker, SIGCONT));
 	rv_e2e_logged(e, "a handler of p is not ready: it refuses: no_licence");
-	cr_assert(rv_test_wait_until(has_died_twice, NULL, RV_E2E_WAIT_MS));
+	deaths = rv_e2e_log_count(e, "a handler of q is not ready: ") + 2;
+	cr_assert(rv_test_wait_until(has_died_often, &deaths, RV_E2E_WAIT_MS));
 	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1));
 	job = add("");
 	rv_e2e_until(e, job, RV_JOB_DEAD);
@@ -172,7 +178,8 @@ Test(e2e_pipe_keep, one_that_dies_idle_before_its_replacement_does)
 {
 	pid_t first;
 
-	begin("shy", "warm_up = yes\nrecycle_jobs = 1\nready_timeout = 2s\n");
+	begin("shy",
+	      "warm_up = yes\nrecycle_jobs = 1\nready_timeout = 1s\nrestart_delay = 200ms\n");
 	first = handler_pid();
 	rv_e2e_job_says_times(e, "hello ", 2);
 	cr_assert(rv_e2e_signal_pid(first, SIGKILL));
@@ -261,7 +268,7 @@ Test(e2e_pipe_keep, a_deaf_one_is_killed)
 {
 	pid_t first;
 
-	begin("deaf", "idle_ttl = 100ms\nkill_after = 2s\n");
+	begin("deaf", "idle_ttl = 100ms\nkill_after = 300ms\n");
 	first = handler_pid();
 	rv_e2e_job_says(e, "bye ");
 	charged_nothing(succeeds(""));
@@ -376,13 +383,14 @@ Test(e2e_pipe_keep, a_job_never_meets_a_sick_one)
 	int64_t job;
 
 	/* Given to the first it would time out: that one reads nothing any more. */
-	begin_warm("health=wait",
-		   "health_check = 50ms\nhealth_timeout = 2s\ntimeout = 10s\nmax_attempts = 1\n");
+	begin_warm(
+		"health=wait",
+		"health_check = 50ms\nhealth_timeout = 500ms\ntimeout = 10s\nmax_attempts = 1\n");
 	rv_e2e_job_says(e, "asked ");
 	job = add("");
 	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
 	charged_nothing(job);
-	rv_e2e_logged(e, "it did not answer a health check within 2s");
+	rv_e2e_logged(e, "it did not answer a health check within 500ms");
 	cr_assert(ge(int, rv_e2e_job_count(e, "hello "), 2));
 	rv_e2e_end(e);
 }

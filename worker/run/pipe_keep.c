@@ -22,14 +22,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_US  RV_S_US        /* between two looks at the memory of a handler */
-#define AGAIN_US (10 * RV_S_US) /* until the next try at a replacement */
+#define LOOK_US RV_S_US /* between two looks at the memory of a handler */
 
 static struct rv_loop_timer warm_end; /* runs: the worker is not ready yet */
 
 void rv_keep_put_off(struct rv_pipe_task *task)
 {
-	task->next_try_us = rv_mono_us() + AGAIN_US;
+	task->next_try_us = rv_mono_us() + task->task->handler_delay_us;
 }
 
 /* ---- a process without a job to wait for it */

@@ -51,7 +51,7 @@ void rv_keep_idle(struct rv_pipe_proc *proc);
 void rv_keep_answered(struct rv_pipe_proc *proc, const struct rv_pipe_said *said);
 /* It owes the answer to a health line: it may be sick. */
 bool rv_keep_is_asked(const struct rv_pipe_proc *proc);
-/* One was tried: until some time from now none is started, but for a job. */
+/* One was tried: for restart_delay from now none is started, but for a job. */
 void rv_keep_put_off(struct rv_pipe_task *task);
 /* ${task} has no process now, and did not want that. */
 void rv_keep_lost(struct rv_pipe_task *task);

@@ -11,18 +11,23 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PATIENCE_US (10 * RV_S_US)
 #define REFUSED     78 /* the runner's exit code */
+#define ANSWERS     3  /* where it repeats the word that it was given */
+#define WORD_SIZE   17
 
 struct look {
 	struct rv_spawn how;
 	struct rv_user user;
 	char runner[RV_PATH_MAX], check[16], file[RV_PATH_MAX];
-	char *argv[4];
-	int words[2]; /* its stderr */
+	char word[WORD_SIZE]; /* of this look: no module says it by chance */
+	char *argv[5];
+	int words[2];   /* its stderr */
+	int answers[2]; /* the word, once all was looked at */
 };
 
 static int set_user(struct look *look, const char *user, const char *group, struct rv_why *why)
@@ -53,14 +58,30 @@ static int start(struct look *look, const char *path, struct rv_proc *ret_proc, 
 	look->argv[0] = look->runner;
 	look->argv[1] = look->check;
 	look->argv[2] = look->file;
+	(void)snprintf(look->word, sizeof(look->word), "%016llx",
+		       (unsigned long long)rv_random_u64());
+	look->argv[3] = look->word;
 	look->how.path = look->runner;
 	look->how.argv = look->argv;
 	look->how.new_session = true;
 	look->how.parent_death_signal = SIGKILL;
 	look->how.no_new_privs = true;
 	look->how.fds[0] = (struct rv_spawn_fd){.from = look->words[1], .to = 2};
-	look->how.nfds = 1;
+	look->how.fds[1] = (struct rv_spawn_fd){.from = look->answers[1], .to = ANSWERS};
+	look->how.nfds = 2;
 	return rv_spawn(&look->how, ret_proc, why);
+}
+
+/* Any process ends with 0 that a module's constructor ends: the runner itself has to say it. */
+static bool has_said_word(const struct look *look)
+{
+	char word[WORD_SIZE] = "";
+
+#ifdef RV_MUTANT_MODULE_BY_EXIT_CODE
+	return true;
+#endif
+	return read(look->answers[0], word, sizeof(word) - 1) == WORD_SIZE - 1 &&
+	       strcmp(word, look->word) == 0;
 }
 
 /* Its words, without the newline at their end. */
@@ -71,7 +92,7 @@ static int judge(struct look *look, const char *path, const struct rv_exit *end,
 
 	words[n > 0 ? n : 0] = '\0';
 	words[strcspn(words, "\n")] = '\0';
-	if (end->code == 0)
+	if (end->code == 0 && has_said_word(look))
 		return RV_OK;
 	if (end->code == REFUSED && words[0] != '\0')
 		return rv_fail(why, RV_E_REFUSED, "%s", words);
@@ -90,6 +111,7 @@ static int run(struct look *look, const char *path, struct rv_why *why)
 	int late;
 
 	rv_fd_close(&look->words[1]);
+	rv_fd_close(&look->answers[1]);
 	if (err != RV_OK)
 		return err;
 	late = rv_fd_wait(proc.pidfd, POLLIN, PATIENCE_US);
@@ -106,7 +128,7 @@ static int run(struct look *look, const char *path, struct rv_why *why)
 
 int rv_module_check(const char *path, const char *user, const char *group, struct rv_why *why)
 {
-	struct look look = {.words = {-1, -1}};
+	struct look look = {.words = {-1, -1}, .answers = {-1, -1}};
 	int err = rv_self_sibling("reeve-runner", look.runner, sizeof(look.runner), why);
 
 	if (err == RV_OK)
@@ -114,9 +136,13 @@ int rv_module_check(const char *path, const char *user, const char *group, struc
 	if (err == RV_OK)
 		err = rv_fd_pipe(look.words, true);
 	if (err == RV_OK)
+		err = rv_fd_pipe(look.answers, true);
+	if (err == RV_OK)
 		err = run(&look, path, why);
 	rv_fd_close(&look.words[0]);
 	rv_fd_close(&look.words[1]);
+	rv_fd_close(&look.answers[0]);
+	rv_fd_close(&look.answers[1]);
 	rv_user_fini(&look.user);
 	return err;
 }

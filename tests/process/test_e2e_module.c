@@ -459,3 +459,23 @@ Test(e2e_module, a_module_that_crashes_while_it_is_loaded)
 	rv_assert_has(rv_e2e_view(e, job)->error, "not ready: its handler was killed by signal 6");
 	rv_e2e_end(e);
 }
+
+/* An exit code of 0 does not say that it was loaded; and no try goes on for ever. */
+Test(e2e_module, a_module_that_ends_the_process_while_it_is_loaded)
+{
+	const struct rv_job_view *view;
+	int64_t job;
+
+	begin_with("rv_module_ends.so", "max_attempts = 1\nbackoff = none\n");
+	cr_assert(eq(int, rv_e2e_reeve(e, "config", "check", NULL), 78));
+	rv_assert_has(rv_buf_text(&e->out), "loading it ends with exit code 0");
+	rv_e2e_start(e);
+	job = add("");
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	view = rv_e2e_view(e, job);
+	rv_assert_has(view->error, "not ready: its handler ended with exit code 0");
+	/* As for one that ends with another code: five tries are not its own. */
+	cr_assert(eq(int, view->runs, 6));
+	cr_assert(eq(int, view->attempt, 1));
+	rv_e2e_end(e);
+}

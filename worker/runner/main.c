@@ -1,8 +1,8 @@
 /*
  * reeve-runner FILE: loads a module (reeve_module.h) and gives it the jobs that its worker sends,
  * by the protocol of pipe handlers.  Started by a worker, for a task with handler = module; or by
- * who checks a configuration: reeve-runner --check FILE.  Has no store and nothing of the daemon's:
- * a module can do here what its user can do, and no more.
+ * who checks a configuration: reeve-runner --check FILE [WORD].  Has no store and nothing of the
+ * daemon's: a module can do here what its user can do, and no more.
  */
 #include "runner/channel.h"
 #include "runner/job.h"
@@ -173,12 +173,20 @@ static int serve(struct runner *r, const char *path)
 	return 0;
 }
 
-static int check(const char *path)
+/* ${word}: repeated on ANSWERS at the end, so that one who ends us on the way does not pass; NULL
+ */
+static int check(const char *path, const char *word)
 {
 	struct reeve_module module;
 	struct rv_why why = {.text = ""};
-	int err = rv_load_module(path, &module, &why);
+	int answers = word ? fcntl(ANSWERS, F_DUPFD_CLOEXEC, FAR_FD) : -1;
+	int err;
 
+	if (word)
+		(void)close(ANSWERS);
+	err = rv_load_module(path, &module, &why);
+	if (err == RV_OK && word && write(answers, word, strlen(word)) != (ssize_t)strlen(word))
+		return EX_USAGE;
 	if (err == RV_OK) {
 		(void)printf("%s: a module of reeve, ABI %u: %s\n", path, (unsigned)module.abi,
 			     module.name);
@@ -190,8 +198,8 @@ static int check(const char *path)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "--check") == 0)
-		return check(argv[2]);
+	if ((argc == 3 || argc == 4) && strcmp(argv[1], "--check") == 0)
+		return check(argv[2], argv[3]);
 	if (argc == 2 && argv[1][0] == '/')
 		return serve(&runner, argv[1]);
 	(void)fprintf(stderr,

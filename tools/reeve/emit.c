@@ -178,3 +178,9 @@ int rv_emit_json(json_t *list, const struct rv_output_record *record)
 	json_decref(item);
 	return err;
 }
+
+bool rv_emit_at_begin(const struct rv_emit *emit)
+{
+	return emit->last[0] == '\n' && emit->last[1] == '\n' && emit->npart[0] == 0 &&
+	       emit->npart[1] == 0;
+}

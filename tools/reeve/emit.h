@@ -27,6 +27,8 @@ struct rv_emit {
 void rv_emit_init(struct rv_emit *emit, const struct rv_out *out);
 /* RV_E_NOMEM; that stdout takes no more is not seen here (rv_out_alive). */
 int rv_emit_record(struct rv_emit *emit, const struct rv_output_record *record) RV_MUST_CHECK;
+/* Whether what was printed ended with a line, or nothing was. */
+bool rv_emit_at_begin(const struct rv_emit *emit);
 /* At the end of a run: what was held back because its end might have come. */
 int rv_emit_flush(struct rv_emit *emit) RV_MUST_CHECK;
 

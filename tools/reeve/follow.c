@@ -26,6 +26,7 @@ void rv_follow_fini(struct rv_follow *follow)
 {
 	rv_output_reader_close(follow->reader);
 	follow->reader = NULL;
+	rv_follow_bar_close(follow);
 	rv_waiter_fini(&follow->waiter, &follow->cli->client);
 }
 
@@ -199,7 +200,9 @@ static int sleep_once(struct rv_follow *follow, int signal_fd,
 		if (err)
 			return err;
 	}
+	rv_follow_bar_show(follow);
 	rv_waiter_sleep(&follow->waiter, others, 2, RV_WAITER_LOOK_US);
+	rv_follow_bar_hide(follow);
 	if (others[0].revents && rv_interrupt_read(signal_fd, &signo) &&
 	    !interrupted(follow, signo))
 		return RV_E_CLOSED;

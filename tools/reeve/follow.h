@@ -9,6 +9,7 @@
 #include "emit.h"
 
 struct rv_output_reader;
+struct rv_pace;
 
 struct rv_follow {
 	struct rv_cli *cli;
@@ -16,6 +17,7 @@ struct rv_follow {
 	int run;                         /* whose output is read; 0: none yet */
 	int noted;                       /* the run of which was said that another follows */
 	struct rv_emit emit;             /* how it is printed */
+	struct rv_pace *pace;            /* owned; its bar stands below.  NULL: none */
 	struct rv_output_reader *reader; /* owned */
 	struct rv_waiter waiter;
 	/* How it ended, when rv_follow_job says RV_OK. */
@@ -44,6 +46,15 @@ int rv_follow_run(struct rv_follow *follow, int run, bool *ret_any) RV_MUST_CHEC
  */
 int rv_follow_job(struct rv_follow *follow, int signal_fd,
 		  bool (*interrupted)(struct rv_follow *follow, int signo)) RV_MUST_CHECK;
+
+/*
+ * --- follow_bar.c: while nothing comes, a bar that says how far the job is and how much longer it
+ * takes, if anything is known of that.  For `run`; without open, the others do nothing.
+ */
+void rv_follow_bar_open(struct rv_follow *follow);
+void rv_follow_bar_show(struct rv_follow *follow);
+void rv_follow_bar_hide(struct rv_follow *follow);
+void rv_follow_bar_close(struct rv_follow *follow);
 
 /* The records of a run as a JSON array: [{"stream":…,"at":…,"text":…},{"stream":"dropped",…}]. */
 int rv_follow_json(struct rv_cli *cli, int64_t job, int run, json_t **ret_list) RV_MUST_CHECK;

@@ -77,14 +77,21 @@ void rv_table_printf(struct rv_table *table, enum rv_style style, const char *fo
 /* Prints header and rows; RV_E_NOMEM when cells were lost. */
 int rv_table_print(const struct rv_table *table, const struct rv_out *out) RV_MUST_CHECK;
 
-/* A progress bar on stderr, on a terminal only; redrawn at most every 100 ms. */
+/*
+ * A progress bar on stderr, on a terminal only; redrawn at most every 100 ms.  It says how much
+ * longer it takes (eta.h) by what was done since the start, and by what its owner knows.
+ */
+struct rv_eta_seen;
 struct rv_bar {
 	const struct rv_out *out;
 	const char *what;
-	int64_t start_us, last_us;
+	int64_t start_us, last_us, from; /* from: what was done at the start */
+	const struct rv_eta_seen *known; /* borrowed; NULL: nothing */
 	bool drawn;
 };
 void rv_bar_init(struct rv_bar *bar, const struct rv_out *out, const char *what);
+/* Starts anew, ${done} are done: it is what comes now that says how fast it goes. */
+void rv_bar_start(struct rv_bar *bar, int64_t done);
 void rv_bar_show(struct rv_bar *bar, int64_t done, int64_t total, int64_t failed);
 /* Removes it. */
 void rv_bar_fini(struct rv_bar *bar);

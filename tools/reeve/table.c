@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "base/fmt.h"
 #include "base/seam.h"
+#include "eta.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -164,30 +164,64 @@ void rv_bar_init(struct rv_bar *bar, const struct rv_out *out, const char *what)
 	*bar = (struct rv_bar){.out = out, .what = what, .start_us = rv_mono_us()};
 }
 
+void rv_bar_start(struct rv_bar *bar, int64_t done)
+{
+	bar->start_us = rv_mono_us();
+	bar->from = done;
+}
+
+static void print_marks(int64_t filled)
+{
+	char marks[BAR_WIDTH + 1];
+
+	for (int i = 0; i < BAR_WIDTH; i++)
+		marks[i] = i < filled ? '#' : '.';
+	marks[BAR_WIDTH] = '\0';
+	(void)fprintf(stderr, " [%s]", marks);
+}
+
+/* One alone is as far as it says itself, if it does. */
+static void print_one(int percent)
+{
+	if (percent < 0)
+		return;
+	print_marks((int64_t)percent * BAR_WIDTH / 100);
+	(void)fprintf(stderr, " %d %%", percent);
+}
+
+static void print_many(int64_t done, int64_t total)
+{
+	print_marks(total > 0 ? done * BAR_WIDTH / total : 0);
+	(void)fprintf(stderr, " %lld", (long long)done);
+	if (total > 0)
+		(void)fprintf(stderr, "/%lld", (long long)total);
+}
+
 void rv_bar_show(struct rv_bar *bar, int64_t done, int64_t total, int64_t failed)
 {
+	struct rv_eta_seen seen = {.percent = -1};
+	char eta[RV_ETA_SPACE];
 	int64_t now_us = rv_mono_us();
-	char marks[BAR_WIDTH + 1];
-	char left[RV_FMT_SPACE] = "";
-	int64_t filled = total > 0 ? done * BAR_WIDTH / total : 0;
 
 	if (!bar->out->tty_err ||
 	    (bar->drawn && now_us - bar->last_us < BAR_EVERY_US && done < total))
 		return;
 	bar->last_us = now_us;
 	bar->drawn = true;
-	for (int i = 0; i < BAR_WIDTH; i++)
-		marks[i] = i < filled ? '#' : '.';
-	marks[BAR_WIDTH] = '\0';
-	if (done > 0 && done < total)
-		(void)rv_fmt_about(left, (now_us - bar->start_us) / done * (total - done));
-	(void)fprintf(stderr, "\r%s [%s] %lld", bar->what, marks, (long long)done);
-	if (total > 0)
-		(void)fprintf(stderr, "/%lld", (long long)total);
+	if (bar->known)
+		seen = *bar->known;
+	seen.done = done > bar->from ? done - bar->from : 0;
+	seen.left = total > done ? total - done : 0;
+	seen.elapsed_us = now_us - bar->start_us;
+	(void)fprintf(stderr, "\r%s", bar->what);
+	if (total == 1)
+		print_one(seen.percent);
+	else
+		print_many(done, total);
 	if (failed > 0)
 		(void)fprintf(stderr, ", %lld failed", (long long)failed);
-	if (left[0])
-		(void)fprintf(stderr, ", about %s left", left);
+	if (rv_eta_text(&seen, eta)[0] != '\0')
+		(void)fprintf(stderr, ", %s", eta);
 	(void)fputs("\033[K", stderr);
 	(void)fflush(stderr);
 }

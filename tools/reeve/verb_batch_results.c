@@ -132,13 +132,14 @@ static int table_row(struct results *results, const struct rv_job_view *view)
 static int json_row(struct results *results, const struct rv_job_view *view)
 {
 	RV_AUTO(rv_json_free) json_t *job = rv_view_result(view);
+	int64_t run_us = rv_view_run_us(view, 0);
 	struct rv_told told;
 	int err = job ? read_told(results, view->id, view->state, &told) : RV_E_NOMEM;
 
 	if (err == RV_E_NOTFOUND)
 		return RV_OK;
 	if (!err)
-		err = rv_told_json(&told, job);
+		err = rv_told_json(&told, run_us, job);
 	if (!err)
 		err = rv_buf_str(&results->json, results->first ? "" : ",\n");
 	if (!err)

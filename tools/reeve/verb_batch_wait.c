@@ -7,6 +7,7 @@
 #include "base/seam.h"
 #include "client/waiter.h"
 #include "interrupt.h"
+#include "pace.h"
 #include "verb.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct waiting {
 	int64_t id;
 	struct rv_batch_view view;
 	struct rv_waiter waiter;
-	struct rv_bar bar;
+	struct rv_pace pace;
 	int64_t deadline_us; /* mono; 0 none */
 	bool watched;
 };
@@ -28,9 +29,11 @@ static int look(struct waiting *waiting)
 	struct rv_batch_view *view = &waiting->view;
 	int err = rv_batch_read(waiting->cli, waiting->id, view);
 
-	if (!err)
-		rv_bar_show(&waiting->bar, view->total - view->pending, view->total,
+	if (!err) {
+		rv_pace_look(&waiting->pace, NULL, waiting->id, NULL, NULL);
+		rv_bar_show(&waiting->pace.bar, view->total - view->pending, view->total,
 			    view->dead + view->cancelled);
+	}
 	return err;
 }
 
@@ -63,6 +66,7 @@ static int wait_for_it(struct waiting *waiting, int signal_fd, int *ret_signo)
 	struct pollfd others[1] = {{.fd = signal_fd, .events = POLLIN}};
 	int err = look(waiting);
 
+	rv_bar_start(&waiting->pace.bar, waiting->view.total - waiting->view.pending);
 	if (!err && waiting->view.closed_us == 0)
 		rv_cli_note("batch %lld is open: it ends after reeve batch close %lld",
 			    (long long)waiting->id, (long long)waiting->id);
@@ -130,13 +134,13 @@ int rv_verb_batch_wait(struct rv_cli *cli)
 
 	if (!err)
 		err = rv_interrupt_open(&signal_fd);
-	rv_bar_init(&waiting.bar, &cli->out, "waiting");
+	rv_pace_init(&waiting.pace, cli, "waiting");
 	if (!err) {
 		rv_waiter_init(&waiting.waiter, &cli->client);
 		err = wait_for_it(&waiting, signal_fd, &signo);
 		rv_waiter_fini(&waiting.waiter, &cli->client);
 	}
-	rv_bar_fini(&waiting.bar);
+	rv_bar_fini(&waiting.pace.bar);
 	if (err && err != RV_E_TIMEOUT)
 		return rv_cli_fail(cli, err);
 	if (signo)

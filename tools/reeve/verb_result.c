@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include "base/seam.h"
+#include "eta.h"
 #include "store/read.h"
 #include "verb.h"
 #include "view.h"
@@ -25,7 +26,19 @@ static json_t *result_value(const struct rv_told *told)
 	return value ? value : json_null();
 }
 
-static json_t *progress_value(const struct rv_told *told)
+/* By what it says itself, in seconds; null: it does not run, or says too little. */
+static json_t *left_value(const struct rv_told *told, int64_t run_us)
+{
+	struct rv_eta_seen seen = {
+		.left = 1, .running = 1, .run_us = run_us, .percent = told->percent};
+	int64_t us;
+
+	if (run_us <= 0 || rv_eta(&seen, &us) != RV_ETA_LEFT)
+		return json_null();
+	return json_integer((us + RV_S_US / 2) / RV_S_US);
+}
+
+static json_t *progress_value(const struct rv_told *told, int64_t run_us)
 {
 	json_t *progress;
 
@@ -37,16 +50,17 @@ static json_t *progress_value(const struct rv_told *told)
 	if (rv_json_set_new(progress, "percent",
 			    told->percent >= 0 ? json_integer(told->percent) : json_null()) ||
 	    rv_json_set_text(progress, "message", told->message) ||
-	    rv_json_set_time(progress, "at", told->at_us)) {
+	    rv_json_set_time(progress, "at", told->at_us) ||
+	    rv_json_set_new(progress, "left_s", left_value(told, run_us))) {
 		json_decref(progress);
 		return NULL;
 	}
 	return progress;
 }
 
-int rv_told_json(const struct rv_told *told, json_t *job)
+int rv_told_json(const struct rv_told *told, int64_t run_us, json_t *job)
 {
-	int err = rv_json_set_new(job, "progress", progress_value(told));
+	int err = rv_json_set_new(job, "progress", progress_value(told, run_us));
 
 	return err ? err : rv_json_set_new(job, "result", result_value(told));
 }
@@ -90,7 +104,7 @@ int rv_verb_result(struct rv_cli *cli)
 		return 0;
 	}
 	object = rv_cli_object();
-	if (object && (rv_json_set_int(object, "id", id) || rv_told_json(&told, object))) {
+	if (object && (rv_json_set_int(object, "id", id) || rv_told_json(&told, 0, object))) {
 		json_decref(object);
 		object = NULL;
 	}

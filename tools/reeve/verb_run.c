@@ -117,6 +117,8 @@ int rv_verb_run(struct rv_cli *cli)
 	follow.emit.raw = rv_args_has(&cli->args, RV_OPT_RAW);
 	follow.emit.split = true;
 	follow.emit.silent = cli->json;
+	if (!cli->json)
+		rv_follow_bar_open(&follow);
 	err = rv_interrupt_open(&signal_fd);
 	if (!err)
 		err = rv_follow_job(&follow, signal_fd, on_signal);

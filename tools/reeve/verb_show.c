@@ -146,6 +146,7 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 {
 	json_t *object = rv_cli_object();
 	json_t *attempts = json_array();
+	int64_t run_us = rv_view_run_us(view, 0);
 	struct rv_told told;
 	RV_AUTO(rv_json_free) json_t *job = rv_view_job(view);
 	int err = object && attempts && job && json_object_update(object, job) == 0 ? RV_OK
@@ -156,7 +157,7 @@ static int show_json(struct rv_cli *cli, int64_t id, const struct rv_job_view *v
 	if (!err)
 		err = rv_store_told(cli->client.store, id, &told);
 	if (!err)
-		err = rv_told_json(&told, object);
+		err = rv_told_json(&told, run_us, object);
 	if (!err)
 		err = rv_json_set_int(object, "state_file_bytes",
 				      rv_left_bytes(cli, view->id, view->state));

@@ -9,6 +9,7 @@
 #include "base/seam.h"
 #include "client/waiter.h"
 #include "interrupt.h"
+#include "pace.h"
 #include "store/read.h"
 #include "queues.h"
 #include "verb.h"
@@ -36,7 +37,8 @@ struct waiting {
 	int64_t watched[RV_WAITER_JOBS];
 	size_t nwatched;
 	struct rv_waiter waiter;
-	struct rv_bar bar;
+	struct rv_pace pace;
+	bool begun;          /* every job was looked at, or a thousand: from here on they end */
 	int64_t deadline_us; /* mono; 0: none */
 };
 
@@ -275,6 +277,26 @@ static int check_deadline(struct waiting *waiting)
 		       waiting->pending, waiting->total);
 }
 
+static bool is_pending(void *ctx, int64_t id)
+{
+	const struct waiting *waiting = ctx;
+
+	return bsearch(&id, waiting->ids, waiting->pending, sizeof(id), compare_ids) != NULL;
+}
+
+static void show(struct waiting *waiting)
+{
+	int64_t done = (int64_t)(waiting->total - waiting->pending);
+
+	if (!waiting->begun && waiting->owed == 0) {
+		waiting->begun = true;
+		rv_bar_start(&waiting->pace.bar, done);
+	}
+	if (waiting->pending > 0)
+		rv_pace_look(&waiting->pace, NULL, 0, is_pending, waiting);
+	rv_bar_show(&waiting->pace.bar, done, (int64_t)waiting->total, failed_of(waiting));
+}
+
 /* RV_OK: all are final.  RV_E_TIMEOUT; ${*ret_signo}: a signal ended it. */
 static int wait_for_all(struct waiting *waiting, int signal_fd, int *ret_signo)
 {
@@ -286,8 +308,7 @@ static int wait_for_all(struct waiting *waiting, int signal_fd, int *ret_signo)
 
 		if (waiting->owed > 0)
 			err = look(waiting);
-		rv_bar_show(&waiting->bar, (int64_t)(waiting->total - waiting->pending),
-			    (int64_t)waiting->total, failed_of(waiting));
+		show(waiting);
 		if (!err)
 			err = check_deadline(waiting);
 		if (!err && waiting->owed == 0 && waiting->pending > 0)
@@ -358,13 +379,13 @@ static int wait_for(struct rv_cli *cli, const char *drained)
 
 	if (!err)
 		err = rv_interrupt_open(&signal_fd);
-	rv_bar_init(&waiting.bar, &cli->out, "waiting");
+	rv_pace_init(&waiting.pace, cli, "waiting");
 	if (!err) {
 		rv_waiter_init(&waiting.waiter, &cli->client);
 		err = wait_for_all(&waiting, signal_fd, &signo);
 		rv_waiter_fini(&waiting.waiter, &cli->client);
 	}
-	rv_bar_fini(&waiting.bar);
+	rv_bar_fini(&waiting.pace.bar);
 	free(waiting.ids);
 	if (err && err != RV_E_TIMEOUT)
 		return rv_cli_fail(cli, err);

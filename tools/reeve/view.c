@@ -259,6 +259,15 @@ json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us)
 	return finish(&to);
 }
 
+int64_t rv_view_run_us(const struct rv_job_view *view, int64_t now_us)
+{
+	bool runs = view->state == RV_JOB_RUNNING && view->started_us != 0;
+
+	if (now_us == 0)
+		now_us = rv_wall_us();
+	return runs && now_us > view->started_us ? now_us - view->started_us : 0;
+}
+
 const char *rv_view_batch_state(const struct rv_batch_view *view)
 {
 	if (view->failed_us != 0)

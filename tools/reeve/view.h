@@ -18,9 +18,12 @@ json_t *rv_view_result(const struct rv_job_view *view) RV_MUST_CHECK;
 json_t *rv_view_attempt(const struct rv_attempt_view *view) RV_MUST_CHECK;
 json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_CHECK;
 
-/* What a job said of itself: sets "progress" and "result" of its object, RV_E_NOMEM; the lines of
- * `reeve show`.  In verb_result.c. */
-int rv_told_json(const struct rv_told *told, json_t *job) RV_MUST_CHECK;
+/* How long it has run so far; 0: it does not run.  ${now_us} 0: now. */
+int64_t rv_view_run_us(const struct rv_job_view *view, int64_t now_us);
+/* What a job said of itself: sets "progress", with how much longer by that a job takes that has
+ * run for ${run_us} so far (0: it does not run), and "result"; RV_E_NOMEM.  In verb_result.c. */
+int rv_told_json(const struct rv_told *told, int64_t run_us, json_t *job) RV_MUST_CHECK;
+/* The lines of `reeve show`. */
 void rv_told_print(const struct rv_told *told, int64_t job, int64_t now_us);
 
 json_t *rv_view_batch(const struct rv_batch_view *view) RV_MUST_CHECK;

@@ -5,7 +5,10 @@
 #include "helpers/assert.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
+#include "os/fd.h"
+#include "os/sock.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +254,62 @@ static long rss_kib(const struct rv_fake *fake)
 
 	free(text);
 	return kib;
+}
+
+#define TASKS 6000
+
+/* Asks what a reload would change, which is a lot, and reads none of it. */
+static int ask_and_read_nothing(struct rv_fake *fake)
+{
+	struct rv_why why = {{0}};
+	FILE *file = fopen(rv_test_path("%s/reeve.ini", fake->dir), "ae");
+	int fd = -1;
+
+	cr_assert(ne(ptr, file, NULL));
+	for (int i = 0; i < TASKS; i++)
+		(void)fprintf(file, "[task:t%d]\nhandler = builtin\nbuiltin = noop\n", i);
+	cr_assert(eq(int, fclose(file), 0));
+	cr_assert(eq(int, rv_sock_connect(fake->control, RV_S_US, &fd, &why), RV_OK), "%s",
+		  why.text);
+	cr_assert(eq(i64, write(fd, DRY "\n", sizeof DRY), (int64_t)sizeof DRY));
+	cr_assert(eq(int, rv_fd_wait(fd, POLLIN, RV_FAKE_WAIT_MS * RV_MS_US), RV_OK));
+	return fd;
+}
+
+/*
+ * One that may go and waits only until all answers are read: what the new program said of the old
+ * configuration says nothing of this one.  (An answer that nobody reads is given up after 5 s.)
+ */
+Test(sup_reload, one_that_comes_just_before_an_upgrade_ends_it)
+{
+	struct rv_fake fake;
+	pid_t first;
+	int fd;
+
+	rv_fake_new(&fake, 2);
+	rv_fake_up(&fake, 2);
+	first = rv_fake_pid(&fake, 1, NULL);
+	fd = ask_and_read_nothing(&fake);
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\n");
+	json_decref(reload(&fake, "{\"v\":1,\"verb\":\"upgrade\"}"));
+	rv_fake_await_status(&fake, "daemon.upgrade", "going");
+	/* One that changes nothing is none. */
+	json_decref(reload(&fake, RELOAD));
+	rv_fake_await_err(&fake, "the configuration is unchanged");
+	rv_fake_await_status(&fake, "daemon.upgrade", "going");
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 3\n");
+	json_decref(reload(&fake, RELOAD));
+	rv_fake_await_err(&fake, "it was not executed anew: the configuration changed meanwhile");
+	rv_fake_await_status(&fake, "daemon.upgrade", "none");
+	rv_fake_await_status(&fake, "pool.alive", "3");
+	rv_fake_await_status(&fake, "daemon.upgrades", "0");
+	cr_assert(eq(int, rv_fake_pid(&fake, 1, NULL), first));
+	/* When he has gone the next one goes well, with the new configuration. */
+	cr_assert(eq(int, close(fd), 0));
+	json_decref(reload(&fake, "{\"v\":1,\"verb\":\"upgrade\"}"));
+	rv_fake_await_status(&fake, "daemon.upgrades", "1");
+	rv_fake_await_status(&fake, "pool.alive", "3");
+	rv_fake_down(&fake);
 }
 
 Test(sup_reload, f13_many_reloads_leak_nothing)

@@ -4,8 +4,10 @@
 /*
  * The sweep: killing and reaping every descendant that is not supposed to live any more.  The
  * caller is a subreaper (PR_SET_CHILD_SUBREAPER), so what a dead child leaves behind becomes its
- * own child: read /proc/self/task/TID/children, KILL and reap with WNOHANG, and again, until none
- * is left. A blocking waitpid would hang (measured); 150 setsid escapees take about 15 ms.
+ * own child: read /proc/self/task/TID/children and KILL, again and again, and reap (WNOHANG: a
+ * blocking waitpid would hang, measured) when none of them lives any more. The dead that are not
+ * reaped count against the limits of their user, so that each kill makes a fork bomb smaller.
+ * 150 setsid escapees take about 15 ms.
  */
 
 #include "base/attr.h"

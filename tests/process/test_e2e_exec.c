@@ -1,6 +1,7 @@
 /* How one job runs: its timeouts, and what it is told of them, through the real daemon. */
 #include "process/e2e.h"
 
+#include "base/seam.h"
 #include "helpers/assert.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
@@ -257,6 +258,43 @@ Test(e2e_exec, a_fork_bomb_within_limits_is_killed_whole)
 	   "shell = yes\ncommand = b() { setsid sh -c 'sleep 60' & b | b & }; b; sleep 60\n");
 	job = ends(RV_JOB_DEAD);
 	rv_assert_text(rv_e2e_view(e, job)->error, "timed out after 800ms");
+	cr_assert(eq(int, rv_e2e_reeve(e, "run", "--", "echo", "alive", NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "alive\n");
+	rv_e2e_end(e);
+}
+
+/*
+ * Each of its processes forks on in a session of its own, and so does who is left when some are
+ * killed.  It ends by its own clock as well, whatever becomes of us, and has a user for itself: the
+ * limit counts all of a user.  perl-base is in each Debian.
+ */
+#define BOMB                                                                                       \
+	"user = games\nlimit_nproc = 60\nlimit_cpu = 10s\ntimeout = 1s\nkill_after = 100ms\n"      \
+	"max_attempts = 1\nmax_crashes = 1\ncommand = /usr/bin/perl -e 'use POSIX; $end = time + " \
+	"20; %s while (time < $end) { $p = fork; if (!defined $p) { select undef, undef, undef, "  \
+	"0.002 } elsif (!$p) { POSIX::setsid() } }'\n"
+
+static void survives(const char *task)
+{
+	int64_t before = rv_mono_us();
+	int64_t job = rv_e2e_add(e, task, NULL);
+
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_text(rv_e2e_view(e, job)->error, "timed out after 1s");
+	cr_assert(lt(i64, rv_mono_us() - before, 10 * RV_S_US));
+}
+
+Test(e2e_exec, a_fork_bomb_whose_children_fork_on_is_killed_whole)
+{
+	if (geteuid() != 0)
+		cr_skip("needs root: RLIMIT_NPROC counts all processes of a user");
+	rv_e2e_new(e,
+		   "[pool:default]\nworkers = 1\n[task:exec]\n" BOMB
+		   "[task:pipe]\nhandler = pipe\n" BOMB,
+		   "", "open A, \">&=3\"; syswrite A, \"{\\\"reeve\\\":1}\\n\"; <STDIN>;");
+	rv_e2e_start(e);
+	survives("exec");
+	survives("pipe");
 	cr_assert(eq(int, rv_e2e_reeve(e, "run", "--", "echo", "alive", NULL), 0));
 	rv_assert_has(rv_buf_text(&e->out), "alive\n");
 	rv_e2e_end(e);

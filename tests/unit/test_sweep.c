@@ -153,11 +153,29 @@ Test(sweep, zombies_are_reaped_not_killed)
 	cr_assert(eq(int, waitpid(child.pid, NULL, WNOHANG), -1));
 }
 
-/* Each turn makes some progress, however small its budget: one child at least. */
+/* How many children we have, the dead among them. */
+static int children(void)
+{
+	char *list = rv_test_read_file(rv_test_path("/proc/self/task/%d/children", (int)gettid()));
+	int count = 0;
+
+	cr_assert(list != NULL);
+	for (const char *at = list; *at != '\0'; at++)
+		count += *at == ' ';
+	free(list);
+	return count;
+}
+
+/*
+ * Each turn makes some progress, however small its budget: one child at least.  And who has died
+ * is not reaped while others live: till then it counts against the limit of its user, so that a
+ * fork bomb cannot put another in its place.
+ */
 Test(sweep, a_budget_of_nothing_still_makes_one_step)
 {
 	struct rv_sweep sweep = {0};
 	struct rv_sweep_left left = {.orphans = 1};
+	siginfo_t info;
 	int killed = 0;
 	int turns = 0;
 
@@ -167,10 +185,51 @@ Test(sweep, a_budget_of_nothing_still_makes_one_step)
 		cr_assert(eq(int, rv_sweep_turn(&sweep, 0, &left), RV_OK));
 		cr_assert(le(int, left.killed, 1));
 		killed += left.killed;
+		if (killed < 3)
+			cr_assert(eq(int, children(), 3));
+		if (killed > 0) /* one is dead when the others get their turn */
+			(void)waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
 	}
 	cr_assert(eq(int, left.orphans, 0));
 	cr_assert(eq(int, killed, 3));
 	cr_assert(lt(int, 3, turns));
+}
+
+/* More of them than one look at the list of children gives. */
+Test(sweep, a_thousand_are_ended_as_well)
+{
+	struct rv_sweep sweep = {0};
+
+	cr_assert(eq(int, rv_subreaper(), RV_OK));
+	run_escapees("1000", setting("REEVE_INSTANCE", "thousand"));
+	cr_assert(le(int, 1000, sweep_all(&sweep)));
+	cr_assert(eq(int, rv_test_count_marked("REEVE_INSTANCE", mark("thousand")), 0));
+	cr_assert(eq(int, waitpid(-1, NULL, WNOHANG), -1));
+}
+
+/* One that we may not kill (it runs a set-user-ID program): the others are reaped all the same. */
+Test(sweep, who_cannot_be_killed_does_not_hold_the_dead_for_ever)
+{
+	struct rv_sweep sweep = {0};
+	struct rv_sweep_left left = {0};
+	struct rv_test_child dead, stays;
+	int64_t before = rv_mono_us();
+
+	if (geteuid() != 0)
+		cr_skip("needs root, for a child that we may not kill");
+	rv_test_startl(&stays, "sleep", "600", NULL);
+	rv_test_startl(&dead, "true", NULL);
+	cr_assert(eq(int, rv_fd_wait(dead.pidfd, POLLIN, 20 * RV_S_US), RV_OK));
+	cr_assert(eq(int, setresuid(65534, 65534, 0), 0));
+	while (children() > 1) {
+		cr_assert(eq(int, rv_sweep_turn(&sweep, TURN_US, &left), RV_OK));
+		cr_assert(eq(int, left.killed, 0));
+		cr_assert(lt(i64, rv_mono_us() - before, 20 * RV_S_US));
+	}
+	cr_assert(eq(int, waitpid(dead.pid, NULL, WNOHANG), -1));
+	cr_assert(eq(int, setresuid(0, 0, 0), 0));
+	cr_assert(rv_test_running(&stays));
+	rv_test_end(&stays);
 }
 
 Test(sweep, a_stopped_process_is_killed_as_well)

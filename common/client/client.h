@@ -33,7 +33,8 @@ struct rv_client_how {
 
 /* A wait of the job that we run in, as the daemon was told of it (client/nest.h). */
 struct rv_nest {
-	int64_t slot, incarnation, job; /* job 0: it was not */
+	int64_t slot, incarnation, job, fence; /* job 0: it was not */
+	bool lends;                            /* the store is to be told of its end too */
 };
 
 struct rv_client {

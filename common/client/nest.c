@@ -9,7 +9,9 @@
 #include "base/fmt.h"
 #include "base/seam.h"
 #include "client/alive.h"
+#include "client/submit.h"
 #include "store/read.h"
+#include "store/request.h"
 #include "wire/control.h"
 
 #include <poll.h>
@@ -117,6 +119,21 @@ static int tell(const struct rv_nest *nest, struct rv_client *client, bool on)
 	return err;
 }
 
+/* What the job holds of limits is its children's while it sleeps.  Never in the way of waiting. */
+static void lend(struct rv_nest *nest, struct rv_client *client, bool on)
+{
+	struct rv_req *req = client->writable ? calloc(1, sizeof(*req)) : NULL;
+
+	if (!req)
+		return;
+	req->kind = RV_REQ_LEND;
+	req->u.lend.job = nest->job;
+	req->u.lend.fence = nest->fence;
+	req->u.lend.on = on;
+	nest->lends = rv_submit_one(client, req, NULL) == RV_OK && req->u.lend.lends;
+	free(req);
+}
+
 void rv_nest_begin(struct rv_nest *nest, struct rv_client *client)
 {
 	const char *fence = getenv("REEVE_FENCE");
@@ -133,16 +150,21 @@ void rv_nest_begin(struct rv_nest *nest, struct rv_client *client)
 	nest->slot = view.slot;
 	nest->incarnation = (int64_t)view.incarnation;
 	nest->job = job;
+	nest->fence = ours;
 	/* Nothing rings when the daemon has time again. */
 	for (int i = 0; i < TRIES && (err = tell(nest, client, true)) == RV_E_BUSY; i++)
 		(void)poll(NULL, 0, PAUSE_MS);
 	if (err)
 		nest->job = 0;
+	else
+		lend(nest, client, true);
 }
 
 void rv_nest_end(struct rv_nest *nest, struct rv_client *client)
 {
 	if (nest->job != 0 && client->conf)
 		(void)!tell(nest, client, false);
+	if (nest->lends && client->store)
+		lend(nest, client, false);
 	nest->job = 0;
 }

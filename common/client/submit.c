@@ -46,15 +46,16 @@ static bool enqueues(struct rv_req *const *reqs, size_t count)
 }
 
 /*
- * Who is to be rung need not survive a power cut: no bell does.  Nor need the deletion of what had
- * ended: after the cut it is there again, whole, as it was before, and is deleted once more
- * (docs/adr/0007).
+ * Who is to be rung need not survive a power cut: no bell does, and no run that sleeps.  Nor need
+ * the deletion of what had ended: after the cut it is there again, whole, as it was before, and is
+ * deleted once more (docs/adr/0007).
  */
 static enum rv_durability durability_of(const struct rv_client *client, struct rv_req *const *reqs,
 					size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (reqs[i]->kind != RV_REQ_WAITER && reqs[i]->kind != RV_REQ_DELETE)
+		if (reqs[i]->kind != RV_REQ_WAITER && reqs[i]->kind != RV_REQ_LEND &&
+		    reqs[i]->kind != RV_REQ_DELETE)
 			return client->conf->store.durability;
 	}
 	return RV_DURABILITY_NORMAL;

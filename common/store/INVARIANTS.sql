@@ -166,6 +166,16 @@ SELECT 'L1', 'job ' || id || ' has passed its gates and waits' FROM (
 	SELECT id, marks FROM scheduled UNION ALL SELECT id, marks FROM blocked
 	UNION ALL SELECT id, marks FROM done) WHERE (marks & 16) <> 0;
 
+-- L3: only who runs sleeps and lends, and not what it still has; only a child borrows
+SELECT 'L3', 'job ' || id || ' lends or borrows what it has not' FROM (
+	SELECT id, marks, 1 AS runs FROM lease UNION ALL SELECT id, marks, 0 FROM ready
+	UNION ALL SELECT id, marks, 0 FROM scheduled UNION ALL SELECT id, marks, 0 FROM blocked
+	UNION ALL SELECT id, marks, 0 FROM done)
+	WHERE (marks & 2147467264) <> 0 AND ((marks & 16) = 0
+	OR (NOT runs AND (marks & 2146942976) <> 0)
+	OR (((marks & 507904) >> 5) & marks) <> 0 OR ((marks & 524288) <> 0 AND (marks & 256) = 0)
+	OR (marks & 131072) <> 0);
+
 -- L2: lines are what they are kept to be, and nobody looks at a line without anybody
 SELECT 'L2', 'gate ' || coalesce(g.name, b.gate) || ' keeps ' || coalesce(g.waiting, 0)
 	|| ' waiting jobs, but has ' || coalesce(b.n, 0) FROM gate g

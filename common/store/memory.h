@@ -66,6 +66,7 @@ struct mem_state {
 	MEM_TABLES(T)
 #undef T
 	int64_t epoch, next_id, fence_counter, next_seq, batches_given, schedules_given;
+	bool lend_due; /* within a request: children of who sleeps are to be looked at */
 };
 
 struct mem_store {

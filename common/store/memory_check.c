@@ -267,6 +267,17 @@ static void look_at_hold(const struct looker *l, const struct mem_hold *h)
 		say(l, "L1", "job %lld holds gate %s and does not run", (long long)h->job, h->gate);
 }
 
+/* L3: only who runs sleeps and lends, and not what it still has; only a child borrows. */
+static void look_at_lender(const struct looker *l, const struct mem_job *j)
+{
+	bool broken = (j->waits > 0 || j->lent != 0) && (j->place != MEM_LEASE || !j->passed);
+
+	for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++)
+		broken = broken || ((j->lent & 1U << kind) && rv_memory_holds(l->m, j, kind));
+	if (broken || (j->borrowed && (j->parent == 0 || !j->passed)))
+		say(l, "L3", "job %lld lends or borrows what it has not", ID(j));
+}
+
 /* What a batch counts, by its jobs. */
 static void look_at_batch(const struct looker *l, const struct mem_batch *b)
 {
@@ -372,6 +383,8 @@ int rv_memory_check(struct rv_store *store, bool full,
 	look_at_gate(&l, g);
 	MEM_EACH(l.m, holds, h)
 	look_at_hold(&l, h);
+	MEM_EACH(l.m, jobs, j)
+	look_at_lender(&l, j);
 	MEM_EACH(l.m, uniques, u)
 	MEM_EACH(l.m, uniques, other)
 	if (u != other && strcmp(u->key, other->key) == 0)

@@ -94,13 +94,28 @@ void rv_memory_look_again(struct mem_store *m, const struct mem_job *was)
 		gate->open = true;
 }
 
-/* The first gate that does not let it pass, NULL: all do.  ${*ret_due}: when it has a token. */
+/* Whether the gate lets it pass with what its parent lends. */
+static bool borrows(struct mem_store *m, const struct mem_job *j, const struct rv_need *need,
+		    int64_t *ret_due)
+{
+	*ret_due = 0;
+	if (!rv_memory_may_borrow(m, j, need))
+		return false;
+	*ret_due = rv_rate_due(&need->rate, gate_named(m, need->gate)->full_us, m->wall_us);
+	return *ret_due == 0;
+}
+
+/*
+ * The first gate that does not let it pass, NULL: all do, those of ${*ret_borrows} (1 << kind) with
+ * what its parent lends.  ${*ret_due}: when it has a token.
+ */
 static struct mem_gate *lacks(struct mem_store *m, const struct mem_job *j,
-			      const struct rv_needs *needs, int64_t *ret_due)
+			      const struct rv_needs *needs, int64_t *ret_due, unsigned *ret_borrows)
 {
 	const struct mem_job *reserver = rv_memory_reserver(m);
 	struct rv_needs kept = {.count = 0};
 
+	*ret_borrows = 0;
 	if (reserver && reserver != j)
 		rv_memory_needs(m, reserver, &kept);
 	for (size_t i = 0; i < needs->count; i++) {
@@ -108,18 +123,21 @@ static struct mem_gate *lacks(struct mem_store *m, const struct mem_job *j,
 		struct mem_gate *gate = gate_named(m, need->gate);
 		const struct mem_job *head = rv_memory_gate_head(m, need->gate);
 
-		*ret_due = 0;
-		if (!rv_need_fits(need, gate->used, &kept))
+		bool fits = rv_need_fits(need, gate->used, &kept);
+		bool behind = head && head != j && j != reserver && before(head, j, need->gate);
+
+		*ret_due = fits ? rv_rate_due(&need->rate, gate->full_us, m->wall_us) : 0;
+		if (fits && *ret_due == 0 && !behind)
+			continue;
+		if (*ret_due != 0 || !borrows(m, j, need, ret_due))
 			return gate;
-		*ret_due = rv_rate_due(&need->rate, gate->full_us, m->wall_us);
-		if (*ret_due != 0 ||
-		    (head && head != j && j != reserver && before(head, j, need->gate)))
-			return gate;
+		*ret_borrows |= 1U << need->kind;
 	}
 	return NULL;
 }
 
-static void take(struct mem_store *m, struct mem_job *j, const struct rv_needs *needs)
+static void take(struct mem_store *m, struct mem_job *j, const struct rv_needs *needs,
+		 unsigned borrowed)
 {
 	for (size_t i = 0; i < needs->count; i++) {
 		const struct rv_need *need = &needs->of[i];
@@ -128,6 +146,10 @@ static void take(struct mem_store *m, struct mem_job *j, const struct rv_needs *
 		gate->full_us = rv_rate_take(&need->rate, gate->full_us, m->wall_us);
 		if (need->max < 0)
 			continue;
+		if (borrowed & 1U << need->kind) {
+			rv_memory_borrow(m, j, need);
+			continue;
+		}
 		gate->used += need->n;
 		*MEM_ADD(m, holds) =
 			(struct mem_hold){.job = j->id, .n = need->n, .gate = gate->name};
@@ -139,16 +161,18 @@ bool rv_memory_pass(struct mem_store *m, struct mem_job *j)
 {
 	struct rv_needs needs;
 	struct mem_gate *gate;
+	unsigned borrowed;
 	int64_t due;
 
 	PRE(j->place == MEM_READY && !j->passed);
 	rv_memory_needs(m, j, &needs);
-	gate = lacks(m, j, &needs, &due);
+	gate = lacks(m, j, &needs, &due, &borrowed);
 	if (!gate) {
-		take(m, j, &needs);
+		take(m, j, &needs, borrowed);
 		return true;
 	}
 	gate->open = true;
+	m->now.lend_due = m->now.lend_due || (due != 0 && j->parent != 0);
 	rv_memory_to_parked(m, j, gate->name);
 	return false;
 }
@@ -159,14 +183,16 @@ void rv_memory_give_back(struct mem_store *m, struct mem_job *j)
 		struct mem_hold hold = m->now.holds.rows[i];
 		struct mem_gate *gate = gate_named(m, hold.gate);
 
-		if (hold.job != j->id)
+		if (hold.job != j->id || rv_memory_return(m, j, &m->now.holds.rows[i]))
 			continue;
 		INV(gate->used >= hold.n);
 		gate->used -= hold.n;
 		gate->open = gate->open || rv_memory_gate_head(m, gate->name);
 		MEM_REMOVE(m, holds, i);
 	}
-	j->passed = false;
+	j->lent = 0;
+	j->waits = 0;
+	j->passed = j->borrowed = false;
 }
 
 void rv_memory_leave_line(struct mem_store *m, struct mem_job *j)
@@ -219,6 +245,7 @@ static bool look_at_reserver(struct mem_store *m, struct mem_gate *gate, uint32_
 	struct mem_job *j = rv_memory_reserver(m);
 	struct mem_gate *other;
 	struct rv_needs needs;
+	unsigned borrowed;
 	int64_t due = 0;
 
 	if (!j)
@@ -226,10 +253,10 @@ static bool look_at_reserver(struct mem_store *m, struct mem_gate *gate, uint32_
 	rv_memory_needs(m, j, &needs);
 	if (!rv_need_of(&needs, gate->name) && strcmp(j->gate, gate->name) != 0)
 		return false;
-	other = lacks(m, j, &needs, &due);
+	other = lacks(m, j, &needs, &due, &borrowed);
 	if (!other) {
 		rv_memory_to_ready(m, j);
-		take(m, j, &needs);
+		take(m, j, &needs, borrowed);
 		++*granted;
 		return true;
 	}
@@ -248,6 +275,7 @@ static uint32_t look_at_head(struct mem_store *m, struct mem_gate *gate)
 	const char *name = gate->name;
 	struct mem_gate *other;
 	struct rv_needs needs;
+	unsigned borrowed;
 	int64_t due = 0;
 
 	if (!head) {
@@ -265,10 +293,10 @@ static uint32_t look_at_head(struct mem_store *m, struct mem_gate *gate)
 		return 1;
 	}
 	rv_memory_needs(m, head, &needs);
-	other = lacks(m, head, &needs, &due);
+	other = lacks(m, head, &needs, &due, &borrowed);
 	if (!other) {
 		rv_memory_to_ready(m, head);
-		take(m, head, &needs);
+		take(m, head, &needs, borrowed);
 		return 1;
 	}
 	if (strcmp(other->name, name) == 0) {
@@ -300,12 +328,94 @@ static void put_off(struct mem_store *m, struct mem_gate *gate)
 		shut(m, gate_named(m, j->gate), m->wall_us);
 }
 
+/* The next child of ${parent} in the line of the gate; NULL: none. */
+static struct mem_job *next_child(struct mem_store *m, const char *gate, int64_t parent,
+				  int64_t after)
+{
+	struct mem_job *next = NULL;
+
+	MEM_EACH(m, jobs, j)
+	if (j->gate && j->parent == parent && j->id > after && (!next || j->id < next->id) &&
+	    strcmp(j->gate, gate) == 0)
+		next = j;
+	return next;
+}
+
+/* To the first of its children in the line that lacks nothing but what it has there. */
+static uint32_t lend_at(struct mem_store *m, const char *name, int64_t parent)
+{
+	struct mem_gate *gate = gate_named(m, name);
+	struct mem_job *j;
+	int64_t after = 0;
+
+	for (unsigned looks = 0; rv_memory_gate_head(m, name); looks++, after = j->id) {
+		struct mem_gate *other;
+		struct rv_needs needs;
+		unsigned borrowed;
+		int64_t due = 0;
+
+		if (looks == RV_GRANT_MAX) {
+			shut(m, gate, m->wall_us);
+			return 0;
+		}
+		j = next_child(m, name, parent, after);
+		if (!j)
+			return 0;
+		if (m->now.queues.rows[j->queue].gate == RV_QUEUE_PAUSED)
+			continue;
+		rv_memory_needs(m, j, &needs);
+		other = lacks(m, j, &needs, &due, &borrowed);
+		if (!other) {
+			rv_memory_to_ready(m, j);
+			take(m, j, &needs, borrowed);
+			return 1;
+		}
+		gate = gate_named(m, name); /* gates may have come */
+		if (strcmp(other->name, name) == 0) {
+			if (due != 0)
+				shut(m, gate, due);
+			return 0;
+		}
+		change_line(m, j, other);
+	}
+	return 0;
+}
+
+/* Who sleeps and has something that a child of it lacks, lends it. */
+static uint32_t lend(struct mem_store *m)
+{
+	uint32_t granted = 0;
+	int64_t at = 0;
+
+	for (;;) {
+		struct mem_job *next = NULL;
+
+		MEM_EACH(m, jobs, j)
+		if (j->waits > 0 && j->id > at && (!next || j->id < next->id))
+			next = j;
+		if (!next)
+			return granted;
+		at = next->id;
+		for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++) {
+			const struct mem_hold *hold = rv_memory_holds(m, next, kind);
+
+			if (hold)
+				granted += lend_at(m, hold->gate, at);
+		}
+	}
+}
+
 uint32_t rv_memory_grant(struct mem_store *m)
 {
 	struct mem_gate *gate;
 	uint32_t granted = 0;
 
-	for (uint32_t looks = 0; (gate = open_gate(m)); looks++) {
+	for (uint32_t looks = 0; (gate = open_gate(m)) || m->now.lend_due; looks++) {
+		if (!gate) {
+			m->now.lend_due = false;
+			granted += lend(m);
+			continue;
+		}
 		if (looks < RV_GRANT_MAX)
 			granted += look(m, gate);
 		else
@@ -328,7 +438,7 @@ uint32_t rv_memory_grant_due(struct mem_store *m, uint32_t limit)
 			first = gate;
 		if (!first)
 			break;
-		first->open = true;
+		first->open = m->now.lend_due = true;
 	}
 	return before + rv_memory_grant(m);
 }
@@ -349,7 +459,7 @@ static void adopt(struct mem_store *m, struct mem_job *j)
 	for (size_t i = 0; i < needs.count; i++) {
 		const struct rv_need *need = &needs.of[i];
 		struct mem_gate *gate = gate_named(m, need->gate);
-		bool held = need->max < 0;
+		bool held = need->max < 0 || (j->lent & 1U << need->kind); /* its own */
 
 		j->passed = j->passed || need->max >= 0;
 		MEM_EACH(m, holds, h)

@@ -99,6 +99,16 @@ void rv_memory_leave_line(struct mem_store *m, struct mem_job *j);
 /* Heads of lines whose gate is open, or due, get through; how many became ready. */
 uint32_t rv_memory_grant(struct mem_store *m);
 uint32_t rv_memory_grant_due(struct mem_store *m, uint32_t limit);
+/*
+ * memory_lend.c: whether the job's parent sleeps and has what ${need} says; it changes hands; it
+ * goes back to the ancestor that it is of, if that runs.
+ */
+bool rv_memory_may_borrow(struct mem_store *m, const struct mem_job *j, const struct rv_need *need);
+void rv_memory_borrow(struct mem_store *m, struct mem_job *j, const struct rv_need *need);
+bool rv_memory_return(struct mem_store *m, const struct mem_job *j, struct mem_hold *hold);
+/* What it holds of this kind; NULL: nothing, or resources. */
+struct mem_hold *rv_memory_holds(struct mem_store *m, const struct mem_job *j,
+				 enum rv_gate_kind kind);
 void rv_memory_reconsider(struct mem_store *m, const char *queue);
 void rv_memory_adopt(struct mem_store *m);
 void rv_memory_yield(struct mem_store *m, int queue);

@@ -12,14 +12,14 @@ struct mem_job {
 		payload_size;
 	int64_t until_us; /* of unique_key */
 	const char *task, *spec, *unique_key, *idem_key, *key, *labels, *meta, *takes;
-	const char *gate; /* BLOCKED: waits in the line of this one; NULL: for parents */
-	int moves;        /* ... how often it changed lines */
-	bool passed;      /* READY, LEASE: its gates let it through */
+	const char *gate;      /* BLOCKED: waits in the line of this one; NULL: for parents */
+	int moves;             /* ... how often it changed lines */
+	bool passed, borrowed; /* READY, LEASE: its gates let it through, some with an ancestor's */
+	unsigned lent, waits;  /* LEASE: 1 << kind, units that are a child's; how often it sleeps */
 	const void *payload;
-	int64_t batch, parent; /* 0 none */
-	bool callback;         /* of that batch, not in it */
-	int queue, priority, weight, max_attempts,
-		max_crashes; /* queue: index, queues are never removed */
+	int64_t batch, parent;                                  /* 0 none */
+	bool callback;                                          /* of that batch, not in it */
+	int queue, priority, weight, max_attempts, max_crashes; /* queue: index, for good */
 	uid_t uid;
 	enum mem_place place;
 	bool ttl; /* still counts: neither started nor final */

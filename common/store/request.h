@@ -417,6 +417,18 @@ struct rv_req_drop_batch {
 	int64_t batch;
 };
 
+/*
+ * LEND: the running job goes to sleep until others have ended (on), or goes on.  As long as it
+ * sleeps, a unit of a queue, task or key that it holds goes to the first child of it that lacks
+ * just that, and comes back when that child's run ends; resources it keeps.  One that sleeps
+ * several times is counted.  STALE: it does not run, or not under this fence.
+ */
+struct rv_req_lend {
+	int64_t job, fence;
+	int32_t on;
+	int32_t lends; /* out, of on: it holds something, so its end is to be told as well */
+};
+
 /* In the place of a job: after each commit that wrote an event, until it is forgotten. */
 #define RV_WAITER_FOLLOWS INT64_MAX
 

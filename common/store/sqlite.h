@@ -103,7 +103,7 @@ struct rv_sqlite {
 	/* parents cancelled in this request whose children still must be */
 	int64_t *fallen;
 	size_t nfallen, fallen_space;
-	bool counted; /* members of batches have ended in this request, or a batch was closed */
+	bool counted, lend_due; /* this request: batches may be over; who sleeps may lend */
 
 	/* checkpoint */
 	int64_t log_frames; /* frames in the log after our last commit; -1 not known */

@@ -116,6 +116,7 @@ static int refuse(struct rv_sqlite *s, struct rv_req_fire *fire, size_t nrings, 
 	PRE(err != RV_OK);
 	s->nfallen = 0;
 	s->ngates = 0;
+	s->lend_due = false;
 	s->base.nrings = nrings;
 	if (sqlite3_get_autocommit(s->db)) /* SQLite itself has given the transaction up */
 		return RV_E_IO;

@@ -22,12 +22,21 @@ struct rv_sqlite_gate {
 	bool open;  /* the head of its line is to be looked at in this request */
 };
 
+/* The parent of a job, as what it may lend. */
+struct rv_sqlite_lender {
+	bool known;
+	struct rv_sqlite_place place; /* id 0: there is none; queue NULL: it does not run */
+	struct rv_sqlite_said said;
+};
+
 /* A job at its gates. */
 struct rv_sqlite_caller {
 	struct rv_sqlite_place *place;
 	struct rv_needs needs;
 	size_t gates[RV_NEEDS_MAX]; /* of the needs that rv_sqlite_lack() found no fault with */
 	struct rv_sqlite_said said;
+	struct rv_sqlite_lender lender;
+	int borrows; /* RV_MARK_HOLDS that rv_sqlite_lack() found only the lender to have */
 };
 
 /* sqlite_gate.c.  An index into s->gates: pointers move when another one is looked at. */
@@ -49,6 +58,21 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c) RV_MUS
 
 /* The job ${id} leaves the line of the gate; its row is still there. */
 int rv_sqlite_left_line(struct rv_sqlite *s, int64_t id, const char *name) RV_MUST_CHECK;
+
+/* sqlite_lend.c.  Whether the job's parent sleeps and has what ${need} says. */
+int rv_sqlite_may_borrow(struct rv_sqlite *s, struct rv_sqlite_caller *c,
+			 const struct rv_need *need, bool *ret_may) RV_MUST_CHECK;
+/* All that the caller borrows changes hands; of the gates as much is used as before. */
+int rv_sqlite_borrow(struct rv_sqlite *s, const struct rv_sqlite_caller *c) RV_MUST_CHECK;
+/*
+ * What ${place} gives back of this kind, a unit of the gate ${name}, is that of an ancestor which
+ * runs: it has it again (${*ret_returned}).
+ */
+int rv_sqlite_return(struct rv_sqlite *s, const struct rv_sqlite_place *place,
+		     enum rv_gate_kind kind, const char *name, bool *ret_returned) RV_MUST_CHECK;
+/* The next that sleeps above ${id}. */
+int rv_sqlite_next_lender(struct rv_sqlite *s, int64_t id,
+			  struct rv_sqlite_lender *ret_lender) RV_MUST_CHECK;
 
 /* sqlite_line.c.  A job that waits in a line, and which. */
 int rv_sqlite_caller(struct rv_sqlite *s, int64_t id, struct rv_sqlite_caller *c,

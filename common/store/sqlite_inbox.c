@@ -81,6 +81,7 @@ static int wait_row(struct rv_sqlite *s)
 		return err;
 	s->nfallen = 0;
 	s->ngates = 0;
+	s->lend_due = false;
 	rv_sqlite_tally_restore(s);
 	return RV_E_NOTFOUND;
 }
@@ -127,6 +128,7 @@ static int refuse_row(struct rv_sqlite *s, struct rv_req_inbox *inbox, int64_t i
 	PRE(why->text[0] != '\0');
 	s->nfallen = 0;
 	s->ngates = 0;
+	s->lend_due = false;
 	if (sqlite3_get_autocommit(s->db)) /* SQLite itself has given the transaction up */
 		return RV_E_IO;
 	inbox->refused++;

@@ -74,6 +74,7 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 
 	*ret_lacks = -1;
 	*ret_due = 0;
+	c->borrows = 0;
 	if (err != RV_OK)
 		return err;
 	starved = reserver->id == c->place->id;
@@ -83,6 +84,7 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 		const struct rv_need *need = &c->needs.of[i];
 		const struct rv_sqlite_gate *gate;
 		bool behind = false;
+		bool may = false;
 		size_t index;
 
 		err = rv_sqlite_gate(s, need->gate, &index);
@@ -101,6 +103,18 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 				return err;
 			if (*ret_due == 0 && !behind)
 				continue;
+		}
+		if (*ret_due == 0) {
+			err = rv_sqlite_may_borrow(s, c, need, &may);
+			if (err != RV_OK)
+				return err;
+			if (may)
+				*ret_due = rv_rate_due(&need->rate, s->gates[index].full_us,
+						       s->now_us);
+			if (may && *ret_due == 0) {
+				c->borrows |= RV_MARK_HOLDS(need->kind);
+				continue;
+			}
 		}
 		*ret_lacks = (int64_t)index;
 		return RV_OK;
@@ -142,7 +156,7 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 		gate->full_us = rv_rate_take(&need->rate, gate->full_us, s->now_us);
 #endif
 		gate->dirty = true;
-		if (need->max < 0)
+		if (need->max < 0 || (c->borrows & RV_MARK_HOLDS(need->kind)))
 			continue;
 		gate->used += need->n;
 		err = hold(s, c->place, need, &is_new);
@@ -151,7 +165,7 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 	}
 	if (c->needs.count > 0)
 		c->place->marks |= RV_MARK_PASSED;
-	return RV_OK;
+	return c->borrows ? rv_sqlite_borrow(s, c) : RV_OK;
 }
 
 void rv_sqlite_words(sqlite3_stmt *stmt, int column, struct rv_sqlite_said *ret_said)
@@ -195,6 +209,7 @@ int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place,
 
 	PRE(!(place->marks & RV_MARK_PASSED));
 	c.place = place;
+	c.lender.known = false;
 	memcpy(c.said.task, said->task, strlen(said->task) + 1);
 	memcpy(c.said.key, said->key, strlen(said->key) + 1);
 	memcpy(c.said.takes, said->takes, strlen(said->takes) + 1);
@@ -203,6 +218,8 @@ int rv_sqlite_pass(struct rv_sqlite *s, struct rv_sqlite_place *place,
 	if (err != RV_OK)
 		return err;
 	*ret_passed = lacks < 0;
+	if (lacks >= 0 && due != 0 && (place->marks & RV_MARK_CHILD))
+		s->lend_due = true; /* no head of a line may be who waits for the token */
 	return lacks < 0 ? rv_sqlite_take(s, &c) : park(s, place, (size_t)lacks);
 }
 
@@ -247,7 +264,7 @@ static int give_resources(struct rv_sqlite *s, int64_t job)
 	return err == RV_E_NOTFOUND ? rv_sqlite_run(s, RV_SQL_HOLDS_DROP, NULL, "i", job) : err;
 }
 
-/* ${held}: its RV_MARK_HOLDS. */
+/* ${held}: its RV_MARK_HOLDS, and RV_MARK_BORROWED. */
 static int give_all(struct rv_sqlite *s, const struct rv_sqlite_place *place, int held)
 {
 	struct rv_sqlite_said said; /* not worth clearing */
@@ -255,6 +272,7 @@ static int give_all(struct rv_sqlite *s, const struct rv_sqlite_place *place, in
 
 	PRE(!(place->marks & RV_MARK_HOLDS_ANY)); /* none is given back twice */
 	for (enum rv_gate_kind kind = 0; err == RV_OK && kind < RV_GATE_KINDS; kind++) {
+		bool returned = false;
 		char name[RV_GATE_MAX];
 
 		if (!(held & RV_MARK_HOLDS(kind)))
@@ -264,16 +282,20 @@ static int give_all(struct rv_sqlite *s, const struct rv_sqlite_place *place, in
 			continue;
 		}
 		rv_gate_own(kind, place->queue->name, said.task, said.key, name);
-		err = give_one(s, name, 1);
+		if (held & RV_MARK_BORROWED)
+			err = rv_sqlite_return(s, place, kind, name, &returned);
+		if (err == RV_OK && !returned)
+			err = give_one(s, name, 1);
 	}
 	return err;
 }
 
 int rv_sqlite_give_back(struct rv_sqlite *s, struct rv_sqlite_place *place)
 {
-	int held = place->marks & RV_MARK_HOLDS_ANY;
+	int held = place->marks & (RV_MARK_HOLDS_ANY | RV_MARK_BORROWED);
 
-	place->marks &= ~(RV_MARK_PASSED | RV_MARK_HOLDS_ANY);
+	place->marks &= ~(RV_MARK_PASSED | RV_MARK_HOLDS_ANY | RV_MARK_LENT_ANY | RV_MARK_BORROWED |
+			  RV_MARK_WAITS_ANY);
 	return held ? give_all(s, place, held) : RV_OK;
 }
 
@@ -337,8 +359,8 @@ static int adopt(struct rv_sqlite *s, struct rv_sqlite_caller *c)
 		bool is_new;
 		int err;
 
-		if (need->max < 0)
-			continue;
+		if (need->max < 0 || (c->place->marks & RV_MARK_LENT(need->kind)))
+			continue; /* what it has lent is its own */
 		err = hold(s, c->place, need, &is_new);
 		if (err == RV_OK && is_new)
 			err = rv_sqlite_gate(s, need->gate, &index);

@@ -17,6 +17,16 @@ struct rv_needs;        /* core/limit.h */
  */
 #define RV_MARK_HOLDS(kind) (512 << (kind))
 #define RV_MARK_HOLDS_ANY   (31 * 512) /* RV_GATE_KINDS bits */
+/*
+ * Of a lease: the unit of this kind is a child's until that one's run ends; never one of resources.
+ * BORROWED: some of what the job holds is an ancestor's.  WAITS: how often it sleeps
+ * (sqlite_lend.c).
+ */
+#define RV_MARK_LENT(kind) (RV_MARK_HOLDS(kind) << 5)
+#define RV_MARK_LENT_ANY   (RV_MARK_HOLDS_ANY << 5)
+#define RV_MARK_BORROWED   (1 << 19)
+#define RV_MARK_WAITS      (1 << 20)
+#define RV_MARK_WAITS_ANY  (2047 * RV_MARK_WAITS)
 
 /* sqlite_gate.c. */
 /* At the end of a request. */

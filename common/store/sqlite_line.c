@@ -175,6 +175,92 @@ static int look(struct rv_sqlite *s, size_t index, uint32_t *granted)
 	return err == RV_OK && !done ? look_at_head(s, index, granted) : err;
 }
 
+/* The next child of ${lender} in the line of the gate; NOTFOUND. */
+static int next_child(struct rv_sqlite *s, const char *gate, const struct rv_sqlite_lender *lender,
+		      struct rv_sqlite_caller *c)
+{
+	sqlite3_stmt *stmt;
+	int64_t after = c->place->id;
+	int err =
+		rv_sqlite_start(s, RV_SQL_LINE_CHILD, &stmt, "tii", gate, after, lender->place.id);
+
+	if (err == RV_OK)
+		err = rv_sqlite_step(s, stmt);
+	return err == RV_OK ? read_caller(s, stmt, c) : err;
+}
+
+/* To the first of its children in the line that lacks nothing but what it has there. */
+static int lend_at(struct rv_sqlite *s, size_t index, const struct rv_sqlite_lender *lender,
+		   uint32_t *granted)
+{
+	struct rv_sqlite_place place = {.id = 0};
+	struct rv_sqlite_caller c = {.place = &place};
+	int64_t lacks;
+	int64_t due;
+	int err = RV_OK;
+
+	PRE(index < s->ngates && lender->place.id > 0);
+	for (int looks = 0; s->gates[index].waiting > 0; looks++) {
+		if (looks == RV_GRANT_MAX) {
+			shut(s, index, s->now_us); /* the keeper goes on */
+			return RV_OK;
+		}
+		err = next_child(s, s->gates[index].name, lender, &c);
+		if (err != RV_OK)
+			return err == RV_E_NOTFOUND ? RV_OK : err;
+		if (place.queue->gate == RV_QUEUE_PAUSED)
+			continue;
+		c.lender.known = false;
+		rv_sqlite_needs(s, &c);
+		err = rv_sqlite_lack(s, &c, &lacks, &due);
+		if (err == RV_OK && lacks < 0) {
+			++*granted;
+			return let_go(s, s->gates[index].name, &place, &c);
+		}
+		if (err == RV_OK && (size_t)lacks != index) {
+			err = change_line(s, index, (size_t)lacks, &place);
+		} else if (err == RV_OK) { /* a token, or what has been lent meanwhile */
+			if (due != 0)
+				shut(s, index, due);
+			return RV_OK;
+		}
+		if (err != RV_OK)
+			return err;
+	}
+	return RV_OK;
+}
+
+/* Who sleeps and has something that a child of it lacks, lends it. */
+static int lend(struct rv_sqlite *s, uint32_t *granted)
+{
+	struct rv_sqlite_lender lender = {.known = false};
+	int64_t id = 0;
+	int err;
+
+	PRE(s->open);
+	while ((err = rv_sqlite_next_lender(s, id, &lender)) == RV_OK) {
+		id = lender.place.id;
+		for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++) {
+			uint32_t before = *granted;
+			char name[RV_GATE_MAX];
+			size_t index;
+
+			if (kind == RV_GATE_RESOURCE || !(lender.place.marks & RV_MARK_HOLDS(kind)))
+				continue;
+			rv_gate_own(kind, lender.place.queue->name, lender.said.task,
+				    lender.said.key, name);
+			err = rv_sqlite_gate(s, name, &index);
+			if (err == RV_OK)
+				err = lend_at(s, index, &lender, granted);
+			if (err == RV_OK && *granted != before) /* it has less now */
+				err = rv_sqlite_next_lender(s, id - 1, &lender);
+			if (err != RV_OK)
+				return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+		}
+	}
+	return err == RV_E_NOTFOUND ? RV_OK : err;
+}
+
 /* The first open gate by name; false: none. */
 static bool open_gate(const struct rv_sqlite *s, size_t *ret_index)
 {
@@ -227,8 +313,15 @@ int rv_sqlite_grant(struct rv_sqlite *s, uint32_t *ret_granted)
 	for (uint32_t looks = 0;; looks++) {
 		if (err == RV_OK)
 			err = rv_sqlite_reserver_call(s);
-		if (err != RV_OK || !open_gate(s, &index))
+		if (err != RV_OK)
 			break;
+		if (!open_gate(s, &index)) {
+			if (!s->lend_due)
+				break;
+			s->lend_due = false;
+			err = lend(s, &granted);
+			continue;
+		}
 		if (looks < RV_GRANT_MAX)
 			err = look(s, index, &granted);
 		else
@@ -269,7 +362,7 @@ int rv_sqlite_grant_due(struct rv_sqlite *s, uint32_t limit, uint32_t *ret_grant
 		if (err == RV_OK)
 			err = rv_sqlite_gate(s, name, &index);
 		if (err == RV_OK)
-			s->gates[index].open = true;
+			s->gates[index].open = s->lend_due = true;
 	}
 	if (err != RV_OK && err != RV_E_NOTFOUND)
 		return err;

@@ -23,7 +23,7 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place)
 		if (numbers[i] < 0 || numbers[i] > INT32_MAX / 2)
 			return false;
 	}
-	if ((place->marks & RV_MARK_HOLDS_ANY) && !(place->marks & RV_MARK_PASSED))
+	if ((place->marks >= RV_MARK_HOLDS(0)) && !(place->marks & RV_MARK_PASSED))
 		return false;
 	return place->queue && place->id > 0 && place->event >= 0;
 }
@@ -435,7 +435,7 @@ int rv_sqlite_settle(struct rv_sqlite *s)
 	s->nfallen = 0;
 	if (err == RV_OK && s->counted)
 		err = rv_sqlite_batch_end(s);
-	if (err == RV_OK && s->ngates > 0)
+	if (err == RV_OK && (s->ngates > 0 || s->lend_due))
 		err = rv_sqlite_grant(s, &granted);
 	if (err == RV_OK)
 		err = rv_sqlite_gates_store(s);

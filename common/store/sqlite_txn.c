@@ -153,7 +153,7 @@ static int dispatch(struct rv_sqlite *s, struct rv_req *req)
 
 	PRE(s->nfallen == 0);
 	s->ngates = 0;
-	s->reserver_known = s->reserver_gone = false;
+	s->reserver_known = s->reserver_gone = s->lend_due = false;
 	switch (req->kind) {
 #define REQ(sym, member, who, what)                                                                \
 	case RV_REQ_##sym:                                                                         \

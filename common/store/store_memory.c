@@ -41,6 +41,7 @@ static void copy_state(struct mem_state *to, const struct mem_state *from)
 	to->next_seq = from->next_seq;
 	to->batches_given = from->batches_given;
 	to->schedules_given = from->schedules_given;
+	to->lend_due = from->lend_due;
 }
 
 void rv_memory_try(struct mem_store *m)

@@ -42,6 +42,10 @@ struct world {
 	uint64_t start; /* of this daemon: incarnations are start << 32 | n */
 	int boot;
 	uint32_t next_worker;
+	/* the last that lends: more of the same shall be its children */
+	int64_t lender;
+	int eager; /* requests until they are there and asked for */
+	char lender_task[RV_NAME_MAX], lender_key[RV_KEY_MAX], lender_queue[RV_NAME_MAX];
 	int64_t touched[RV_TURN_MAX * 3 + BLOCK_MAX];
 	size_t ntouched;
 	/* what a request borrows until it is executed */
@@ -65,6 +69,10 @@ void learn(struct world *w, const struct rv_req *req, const int64_t *ids);
 void learn_callbacks(struct world *w);
 void mirror_request(struct rv_req *req);
 void raise_request(struct world *w, struct rv_req *req);
+
+/* differ_lend.c: the job becomes a child of the last that lends, sometimes. */
+void child_of_lender(struct world *w, struct rv_job_new *job);
+void ask_lend(struct world *w, struct rv_req *req);
 
 /* differ_same.c: each ends the process with words when the sides differ. */
 void differ_fail(const struct world *w, const char *format, ...) RV_PRINTF(2, 3) RV_NORETURN;

@@ -122,6 +122,7 @@ static void new_job(struct world *w, size_t i)
 		w->parents[i][p] = some_job(w);
 	if (chance(w, 15))
 		job->parent = some_job(w);
+	child_of_lender(w, job);
 }
 
 static void ask_new_batch(struct world *w, struct rv_req *req)
@@ -476,6 +477,9 @@ static void ask_small(struct world *w, struct rv_req *req)
 	case RV_REQ_RESULT:
 		ask_told(w, req);
 		break;
+	case RV_REQ_LEND:
+		ask_lend(w, req);
+		break;
 	case RV_REQ_TIDY:
 		req->u.tidy.limit = (uint32_t)below(w, 12);
 		break;
@@ -520,14 +524,15 @@ static void ask_small(struct world *w, struct rv_req *req)
 }
 
 static const unsigned char weights[RV_REQ_KINDS] = {
-	[RV_REQ_ENQUEUE] = 22,   [RV_REQ_TURN] = 35,     [RV_REQ_JOIN] = 8,
-	[RV_REQ_LEAVE] = 2,      [RV_REQ_EXPIRE] = 5,    [RV_REQ_PROMOTE] = 6,
-	[RV_REQ_BEATS] = 2,      [RV_REQ_MIRROR] = 2,    [RV_REQ_RAISE] = 1,
-	[RV_REQ_TIDY] = 5,       [RV_REQ_PROGRESS] = 6,  [RV_REQ_RESULT] = 4,
-	[RV_REQ_CANCEL] = 8,     [RV_REQ_RETRY] = 8,     [RV_REQ_DELETE] = 12,
-	[RV_REQ_PAUSE] = 2,      [RV_REQ_WAITER] = 4,    [RV_REQ_HOLD] = 8,
-	[RV_REQ_EDIT] = 8,       [RV_REQ_NEW_BATCH] = 2, [RV_REQ_CLOSE] = 4,
-	[RV_REQ_DROP_BATCH] = 2, [RV_REQ_SCHEDULE] = 3,  [RV_REQ_FIRE] = 8,
+	[RV_REQ_ENQUEUE] = 22, [RV_REQ_TURN] = 35,      [RV_REQ_JOIN] = 8,
+	[RV_REQ_LEAVE] = 2,    [RV_REQ_EXPIRE] = 5,     [RV_REQ_PROMOTE] = 6,
+	[RV_REQ_BEATS] = 2,    [RV_REQ_MIRROR] = 2,     [RV_REQ_RAISE] = 1,
+	[RV_REQ_TIDY] = 5,     [RV_REQ_PROGRESS] = 6,   [RV_REQ_RESULT] = 4,
+	[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,      [RV_REQ_DELETE] = 12,
+	[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,     [RV_REQ_HOLD] = 8,
+	[RV_REQ_EDIT] = 8,     [RV_REQ_NEW_BATCH] = 2,  [RV_REQ_CLOSE] = 4,
+	[RV_REQ_LEND] = 8,     [RV_REQ_DROP_BATCH] = 2, [RV_REQ_SCHEDULE] = 3,
+	[RV_REQ_FIRE] = 8,
 };
 
 void choose(struct world *w, struct rv_req *req)
@@ -541,6 +546,8 @@ void choose(struct world *w, struct rv_req *req)
 	n = below(w, all);
 	for (req->kind = 0; n >= weights[req->kind]; req->kind++)
 		n -= weights[req->kind];
+	if (w->eager > 0)
+		req->kind = w->eager-- % 2 == 0 ? RV_REQ_ENQUEUE : RV_REQ_TURN;
 	if (w->nworkers < 3 && chance(w, 40))
 		req->kind = RV_REQ_JOIN;
 	if (w->njobs > 120 && chance(w, 40)) { /* the oracle copies everything: keep it small */

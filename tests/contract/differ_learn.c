@@ -1,6 +1,7 @@
 /* What the answers to random requests teach: which jobs, leases and workers there are. */
 #include "differ.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void touch(struct world *w, int64_t id)
@@ -106,6 +107,24 @@ void learn_callbacks(struct world *w)
 	}
 }
 
+static void copy(char *to, size_t space, const char *text)
+{
+	(void)snprintf(to, space, "%s", text ? text : "");
+}
+
+static void learn_lender(struct world *w, int64_t job)
+{
+	struct rv_job_view view;
+
+	if (rv_store_job(w->side[0].store, job, &view) != RV_OK)
+		return;
+	w->lender = job;
+	w->eager = 4;
+	copy(w->lender_task, sizeof w->lender_task, view.task);
+	copy(w->lender_key, sizeof w->lender_key, view.key);
+	copy(w->lender_queue, sizeof w->lender_queue, view.queue);
+}
+
 void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 {
 	if (req->kind == RV_REQ_TURN && req->err == RV_E_STALE)
@@ -122,6 +141,8 @@ void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 	}
 	if (req->kind == RV_REQ_TURN)
 		learn_turn(w, &req->u.turn);
+	if (req->kind == RV_REQ_LEND && req->u.lend.on && req->u.lend.lends)
+		learn_lender(w, req->u.lend.job);
 	if (req->kind == RV_REQ_CANCEL)
 		touch(w, req->u.cancel.job);
 	if (req->kind == RV_REQ_RETRY)

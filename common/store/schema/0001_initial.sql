@@ -7,7 +7,9 @@
 -- gates let it through, 32 it gives up that key when it first starts, 64 it is held (blocked only),
 -- 128 it is in a batch, 256 it has a parent; what it holds of limits until its lease ends: 512 one of
 -- its task and key, 1024 of its queue and key, 2048 of its queue, 4096 resources (rows in hold), 8192
--- one of its task; event the last one of the job.
+-- one of its task; what it has lent of the same (lease only): 16384, 32768, 65536, 262144; 524288 some of
+-- that is its parent's; from 1048576 on how many waits for its children go on in it (lease only); event
+-- the last one of the job.
 
 -- What every commit changes stands in one small table: a dirty page costs 3 us of a commit.
 -- id 0 the store itself, n > 0 queue n, n < 0 the round of an area.
@@ -195,6 +197,7 @@ CREATE TABLE blocked (
 	event    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX blocked_line ON blocked(gate, line, id) WHERE gate IS NOT NULL;
+CREATE INDEX blocked_child ON blocked(gate, id) WHERE gate IS NOT NULL AND (marks & 256) <> 0;
 CREATE INDEX blocked_moved ON blocked(id) WHERE moves >= 8;
 
 CREATE TABLE lease (

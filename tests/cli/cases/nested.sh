@@ -50,6 +50,17 @@ cat >twice.sh <<-'X'
 	reeve wait "$id"
 	reeve run -q later -- true
 X
+cat >narrow.sh <<-'X'
+	echo "begin $1" >>"$2/narrow.trace"
+	[ "$1" -eq 0 ] || reeve run narrow n=$(($1 - 1)) dir="$2"
+	echo "end $1" >>"$2/narrow.trace"
+X
+cat >wide.sh <<-'X'
+	set -e
+	for n in 1 2 3; do reeve add narrow n=0 dir="$1"; done >"$1/wide.ids"
+	reeve add lonely dir="$1" >>"$1/wide.ids"
+	reeve wait $(cat "$1/wide.ids")
+X
 cat >library.sh <<-'X'
 	"$1/wait" 60 "$("$1/enqueue" deep n=0)"
 X
@@ -62,7 +73,7 @@ cat >r.ini <<-INI
 	level = debug
 	[pool:default]
 	workers = 1
-	queues = default, later
+	queues = default, later, one
 	[pool:tight]
 	workers = 1
 	queues = tight
@@ -95,6 +106,18 @@ cat >r.ini <<-INI
 	command = sh $work/big.sh \${arg.dir}
 	[task:twice]
 	command = sh $work/twice.sh \${arg.dir}
+	[queue:one]
+	key_concurrency = 1
+	[task:narrow]
+	queue = one
+	command = sh $work/narrow.sh \${arg.n} \${arg.dir}
+	[task:wide]
+	queue = one
+	command = sh $work/wide.sh \${arg.dir}
+	[task:lonely]
+	queue = one
+	concurrency = 1
+	command = sh $work/narrow.sh 0 \${arg.dir}
 	[task:library]
 	command = sh $work/library.sh $work
 	[task:sub]
@@ -207,6 +230,22 @@ expect 0 reeve cancel "$parent"
 expect 1 timeout 60 reeve wait "$parent" $((parent + 1))
 expect 0 reeve show $((parent + 1)) --json
 json state:text=cancelled
+only
+
+# A parent that has the only unit of its key lends it to its children, and they to theirs, one at a
+# time: of two families the second begins when the first has ended.
+expect 0 reeve add --key k narrow n=2 dir="$work"
+first=$out
+expect 0 reeve add --key k narrow n=2 dir="$work"
+expect 0 timeout 60 reeve wait "$first" "$out"
+family=$'begin 2\nbegin 1\nbegin 0\nend 0\nend 1\nend 2'
+is "$(cat narrow.trace)" "$family"$'\n'"$family"
+rm narrow.trace
+expect 0 timeout 60 reeve run --key k wide dir="$work"
+is "$(sort narrow.trace | uniq -c | tr -s ' \n' ' ')" " 4 begin 0 4 end 0 "
+is "$(sed -n '1~2p' narrow.trace | sort -u)" "begin 0"
+expect 0 reeve limits --json
+json limits:array=0
 only
 
 # A parent that has all the memory of its pool does not wait for a child that waits for memory.

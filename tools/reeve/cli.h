@@ -66,4 +66,20 @@ const char *rv_outputs_home(const struct rv_cli *cli, char *folder, size_t space
  */
 void rv_outputs_forget(const struct rv_cli *cli, int64_t job, int runs);
 
+/* --- outputs_undone.c */
+
+/* Calls ${each} for every entry of ${folder} but hidden ones; its error ends it.  No folder, none.
+ */
+int rv_each_name(struct rv_cli *cli, const char *folder,
+		 int (*each)(void *ctx, const char *folder, const char *name),
+		 void *ctx) RV_MUST_CHECK;
+/* The job and the run of "17.2.out" or "17.2.tail"; false: another name. */
+bool rv_output_of(const char *name, int64_t *ret_job, int64_t *ret_run);
+/*
+ * After a restore, before anybody runs anything: the outputs of runs that the store knows nothing
+ * of, of jobs that it knows, go into a folder of their own (${ret_aside}, RV_PATH_MAX; "" there
+ * were none): the run that is given that number again may print nothing.  ${ret_count}: how many.
+ */
+int rv_outputs_undone(struct rv_cli *cli, char *ret_aside, int64_t *ret_count) RV_MUST_CHECK;
+
 #endif

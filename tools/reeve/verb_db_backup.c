@@ -169,7 +169,9 @@ int rv_verb_db_backup(struct rv_cli *cli)
 	return err ? rv_cli_fail(cli, err) : print_backup(cli, path, gone);
 }
 
-static int print_restored(struct rv_cli *cli, const struct rv_restored *restored)
+/* ${aside}: where the ${undone} outputs of runs that are undone have gone. */
+static int print_restored(struct rv_cli *cli, const struct rv_restored *restored, const char *aside,
+			  int64_t undone)
 {
 	char last[RV_FMT_SPACE] = "";
 	json_t *object;
@@ -185,6 +187,9 @@ static int print_restored(struct rv_cli *cli, const struct rv_restored *restored
 			rv_cli_note("the store that was there%s is now %s",
 				    restored->damaged ? ", which is damaged," : "",
 				    restored->aside);
+		if (undone > 0)
+			rv_cli_note("%lld outputs of runs that are undone are now in %s",
+				    (long long)undone, aside);
 		rv_cli_note("what was done since then runs again when reeved is started");
 		return 0;
 	}
@@ -193,7 +198,9 @@ static int print_restored(struct rv_cli *cli, const struct rv_restored *restored
 		       rv_json_set_text(object, "last_event_at", last[0] != '\0' ? last : NULL) ||
 		       rv_json_set_text(object, "aside",
 					restored->aside[0] != '\0' ? restored->aside : NULL) ||
-		       rv_json_set_bool(object, "damaged", restored->damaged))) {
+		       rv_json_set_bool(object, "damaged", restored->damaged) ||
+		       rv_json_set_int(object, "outputs", undone) ||
+		       rv_json_set_text(object, "outputs_aside", undone > 0 ? aside : NULL))) {
 		json_decref(object);
 		object = NULL;
 	}
@@ -227,6 +234,8 @@ int rv_verb_db_restore(struct rv_cli *cli)
 	struct rv_store_restore how = {
 		.backend = "sqlite", .from = cli->args.words[0], .told = show};
 	struct rv_restored restored;
+	char aside[RV_PATH_MAX];
+	int64_t undone = 0;
 	struct rv_bar bar;
 	int fd = -1;
 	int err = rv_cli_load(cli);
@@ -244,6 +253,14 @@ int rv_verb_db_restore(struct rv_cli *cli)
 	if (!err)
 		err = rv_store_restore(&how, &restored, &cli->why);
 	rv_bar_fini(&bar);
+	if (!err) {
+		int left = rv_outputs_undone(cli, aside, &undone);
+
+		if (left)
+			rv_cli_note("outputs of runs that are undone may be shown as those of the "
+				    "next: %s",
+				    rv_why_text(&cli->why, left));
+	}
 	rv_fd_close(&fd);
-	return err ? rv_cli_fail(cli, err) : print_restored(cli, &restored);
+	return err ? rv_cli_fail(cli, err) : print_restored(cli, &restored, aside, undone);
 }

@@ -12,9 +12,7 @@
 #include "verb.h"
 #include "wire/json.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,24 +26,6 @@ struct sweep {
 	int64_t job;                /* the one looked up last, and whether it is gone */
 	bool gone;
 };
-
-static int each_name(struct sweep *sweep, const char *folder,
-		     int (*each)(struct sweep *sweep, const char *folder, const char *name))
-{
-	DIR *dir = opendir(folder);
-	int err = RV_OK;
-
-	if (!dir)
-		return errno == ENOENT ? RV_OK
-				       : rv_fail(&sweep->cli->why, rv_err_from_errno(errno),
-						 "cannot look into %s: %m", folder);
-	for (struct dirent *entry; !err && (entry = readdir(dir)) != NULL;) {
-		if (entry->d_name[0] != '.')
-			err = each(sweep, folder, entry->d_name);
-	}
-	(void)closedir(dir);
-	return err;
-}
 
 static void remove_one(struct sweep *sweep, const char *path, const struct stat *st)
 {
@@ -73,22 +53,17 @@ static int is_gone(struct sweep *sweep, int64_t job, bool *ret_gone)
 	return RV_OK;
 }
 
-/* "17.2.out", "17.2.tail" */
-static int each_output(struct sweep *sweep, const char *folder, const char *name)
+static int each_output(void *ctx, const char *folder, const char *name)
 {
+	struct sweep *sweep = ctx;
 	char path[RV_PATH_MAX];
 	struct stat st;
-	long long job;
-	char *end;
+	int64_t job;
+	int64_t run;
 	bool gone;
 	int err;
 
-	errno = 0;
-	job = strtoll(name, &end, 10);
-	if (errno != 0 || job < 1 || *end != '.')
-		return RV_OK;
-	(void)strtoll(end + 1, &end, 10);
-	if (strcmp(end, ".out") != 0 && strcmp(end, ".tail") != 0)
+	if (!rv_output_of(name, &job, &run))
 		return RV_OK;
 	err = rv_path_join(path, sizeof(path), folder, name);
 	if (!err && (lstat(path, &st) != 0 || !S_ISREG(st.st_mode)))
@@ -101,8 +76,9 @@ static int each_output(struct sweep *sweep, const char *folder, const char *name
 }
 
 /* A folder of outputs, "17" for those of the jobs 17000 to 17999; it goes when it is empty. */
-static int each_thousand(struct sweep *sweep, const char *folder, const char *name)
+static int each_thousand(void *ctx, const char *folder, const char *name)
 {
+	struct sweep *sweep = ctx;
 	char path[RV_PATH_MAX];
 	int err;
 
@@ -110,15 +86,16 @@ static int each_thousand(struct sweep *sweep, const char *folder, const char *na
 		return RV_OK;
 	err = rv_path_join(path, sizeof(path), folder, name);
 	if (!err)
-		err = each_name(sweep, path, each_output);
+		err = rv_each_name(sweep->cli, path, each_output, sweep);
 	if (!err && !sweep->dry)
 		(void)rmdir(path); /* in use, as a rule */
 	return err;
 }
 
 /* "reeve.db.new-0123456789abcdef": a file that never got its name. */
-static int each_unfinished(struct sweep *sweep, const char *folder, const char *name)
+static int each_unfinished(void *ctx, const char *folder, const char *name)
 {
+	struct sweep *sweep = ctx;
 	const char *tail = strstr(name, ".db.new-");
 	char path[RV_PATH_MAX];
 	struct stat st;
@@ -145,14 +122,14 @@ static int sweep_all(struct sweep *sweep)
 		rv_cli_note("outputs were left alone: nobody can tell whether they are those of %s",
 			    cli->client.store_path);
 	else if (!err)
-		err = each_name(sweep, path, each_thousand);
+		err = rv_each_name(cli, path, each_thousand, sweep);
 	if (!err)
 		err = rv_path_folder(folder, sizeof(folder), cli->client.store_path);
 	if (!err)
-		err = each_name(sweep, folder, each_unfinished);
+		err = rv_each_name(cli, folder, each_unfinished, sweep);
 	if (!err)
 		err = rv_path_join(path, sizeof(path), folder, "backup");
-	return err ? err : each_name(sweep, path, each_unfinished);
+	return err ? err : rv_each_name(cli, path, each_unfinished, sweep);
 }
 
 static int print_swept(const struct sweep *sweep)

@@ -403,9 +403,11 @@ static int find_oldest(struct finder *f, char ret_next[RV_CURSOR_SPACE])
 		if (err == ENOUGH) { /* so there is more than one */
 			INV(stretch.length > (int64_t)stretch.most);
 			stretch.crowd = low + stretch.length;
-			stretch.length = (stretch.length + 7) / 8;
 			err = RV_OK;
+#ifndef RV_MUTANT_CROWD_PASSED
+			stretch.length = (stretch.length + 7) / 8;
 			continue;
+#endif
 		}
 		if (err == RV_OK)
 			err = give_stretch(f, &stretch);

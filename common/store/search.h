@@ -21,8 +21,9 @@ struct rv_search {
  * Calls ${each} for the jobs that the query asks for, in its order, as they stood when they were
  * read; a job that changes meanwhile is given at most once.  ${ret_next}: the cursor of the page
  * after this, "" at the end.  In the order of ids, up or down, a page costs what it shows if the
- * query asks for states, queues, batches and ids only; any other order looks at all that match.  Ends early when ${each}
- * returns != RV_OK, and returns that.  RV_E_USAGE: a cursor that is none of this order.
+ * query asks for states, queues, batches and ids only; any other order looks at all that match.
+ * Ends early when ${each} returns != RV_OK, and returns that.  RV_E_USAGE: a cursor that is none of
+ * this order.
  */
 int rv_store_search(struct rv_store *store, const struct rv_search *search,
 		    int (*each)(void *ctx, const struct rv_job_view *view), void *ctx,

@@ -43,7 +43,8 @@ static int64_t so_far(const struct rv_eta_seen *seen)
 /* In rounds: ${running} of them at a time, each as long as usual, the first of them under way. */
 static enum rv_eta by_rounds(const struct rv_eta_seen *seen, int64_t usual_us, int64_t *ret_us)
 {
-	double rounds = (double)((seen->left - 1) / seen->running + 1);
+	int64_t whole = (seen->left - 1) / seen->running + 1;
+	double rounds = (double)whole;
 
 	if (seen->run_us < usual_us)
 		return left(rounds * (double)usual_us - (double)seen->run_us, ret_us);
@@ -77,7 +78,8 @@ static void say(char out[RV_ETA_SPACE], const char *before, int64_t us, const ch
 	static const struct {
 		int64_t below_s, unit_s;
 		const char *name;
-	} units[] = {{60, 1, "s"}, {90 * 60, 60, "min"}, {36 * 3600, 3600, "h"}, {0, 86400, "d"}};
+	} units[] = {
+		{60, 1, "s"}, {90 * 60LL, 60, "min"}, {36 * 3600LL, 3600, "h"}, {0, 86400, "d"}};
 	int64_t s = us < S_US ? 1 : (us + S_US / 2) / S_US;
 	size_t i = 0;
 

@@ -32,10 +32,10 @@ enum rv_eta rv_eta(const struct rv_eta_seen *seen, int64_t *ret_us);
 const char *rv_eta_text(const struct rv_eta_seen *seen, char out[RV_ETA_SPACE]);
 
 /* --- the thresholds */
-#define RV_ETA_PERCENT    3                        /* what a job says counts from there, */
-#define RV_ETA_RUN_US     1000000LL                /* and when it has run for so long */
-#define RV_ETA_DONE       3                        /* so many must have ended, */
-#define RV_ETA_ELAPSED_US 1000000LL                /* in so long, to go by them */
-#define RV_ETA_MOST_US    (30 * 86400 * 1000000LL) /* more than that nobody can tell */
+#define RV_ETA_PERCENT    3                          /* what a job says counts from there, */
+#define RV_ETA_RUN_US     1000000LL                  /* and when it has run for so long */
+#define RV_ETA_DONE       3                          /* so many must have ended, */
+#define RV_ETA_ELAPSED_US 1000000LL                  /* in so long, to go by them */
+#define RV_ETA_MOST_US    (30LL * 86400 * 1000000LL) /* more than that nobody can tell */
 
 #endif

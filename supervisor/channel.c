@@ -73,6 +73,8 @@ static void on_ready(struct rv_sup *sup, struct rv_child *child)
 		    "%s is ready", rv_child_title(child));
 	if (rv_child_kind(child) == RV_PROC_KEEPER) {
 		sup->pulse.tick_us = child->ready_us;
+		sup->pulse.down_us = 0;
+		sup->pulse.failed = 0;
 		rv_death_keeper_ready(sup);
 	}
 }
@@ -85,7 +87,8 @@ static void on_tick(struct rv_sup *sup, struct rv_child *child, const struct rv_
 	/* A keeper that boots for long (a migration) says so by its TICKs. */
 	if (child->life == RV_LIFE_STARTING)
 		child->deadline_us = now_us + rv_child_boot_us(sup, child);
-	sup->pulse = (struct rv_pulse){now_us, msg->a, msg->b, msg->c};
+	sup->pulse = (struct rv_pulse){
+		.tick_us = now_us, .depth = msg->a, .oldest_us = msg->b, .writer = msg->c};
 	rv_death_retell(sup, now_us);
 	if (msg->c != 0 && was != msg->c)
 		rv_log_with(RV_LOG_WARN, RV_EV_writer_blocked, RV_FIELDS(RV_INT("pid", msg->c)),

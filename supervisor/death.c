@@ -123,6 +123,15 @@ static void log_death(const struct rv_child *child, enum rv_reason reason,
 		    is_told ? 0 : (int)child->words.nlast, (const char *)child->words.last);
 }
 
+/* What depends on the keeper waits from now on: status says so when it takes longer (status.c). */
+static void miss_keeper(struct rv_sup *sup, enum rv_reason reason, int64_t lived_us)
+{
+	if (sup->pulse.down_us == 0 && sup->has_store)
+		sup->pulse.down_us = rv_mono_us();
+	if (lived_us < 0 && reason != RV_REASON_STOPPED && reason != RV_REASON_AREA)
+		sup->pulse.failed++;
+}
+
 /* DOWN is where it is now: back at once, later, or not before a reload. */
 static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_reason reason,
 			   int64_t lived_us)
@@ -146,6 +155,8 @@ static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_r
 
 	INV(child->life == RV_LIFE_DOWN);
 	rv_roll_note(sup, child, reason, lived_us);
+	if (child->slot == RV_PLAN_KEEPER)
+		miss_keeper(sup, reason, lived_us);
 	if (delay_us != RV_RESTART_NEVER && pool && !pool->is_restarted && rv_reason_counts(reason))
 		delay_us = RV_RESTART_NEVER;
 	if (reason != RV_REASON_STOPPED)

@@ -95,6 +95,8 @@ static int watch(struct rv_sup *sup, struct rv_why *why)
 		rv_log(RV_LOG_ERROR, RV_EV_daemon_starting, "%s", rv_why_text(why, err));
 	for (size_t i = 0; i < sup->nslots; i++)
 		rv_child_adopt(sup, &sup->children[i]);
+	if (sup->children[RV_PLAN_KEEPER].life != RV_LIFE_RUNNING && sup->has_store)
+		sup->pulse.down_us = rv_mono_us();
 	return RV_OK;
 }
 

@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MISSING_US     (2 * RV_SECOND_US)  /* a keeper takes some 50 ms from its start to READY */
 #define AREA_STABLE_US (60 * RV_SECOND_US) /* as in step.c: then its failures are history */
 
 struct tally {
@@ -96,16 +97,39 @@ static void say(rv_status_fn *fn, void *ctx, int *count, const char *text)
 	(*count)++;
 }
 
+/* Not only for the moment that its replacement takes.  One that hangs was given its time. */
+static bool is_keeper_missing(const struct rv_sup *sup)
+{
+	const struct rv_child *keeper = &sup->children[RV_PLAN_KEEPER];
+	const struct rv_pulse *pulse = &sup->pulse;
+
+#ifdef RV_MUTANT_KEEPER_UNMISSED
+	return false;
+#endif
+	if (sup->mode != RV_MODE_RUN || keeper->life == RV_LIFE_RUNNING)
+		return false;
+	return keeper->life == RV_LIFE_HELD || keeper->life == RV_LIFE_ABORTING ||
+	       pulse->failed > 0 ||
+	       (pulse->down_us != 0 && rv_mono_us() - pulse->down_us >= MISSING_US);
+}
+
 static void say_keeper(const struct rv_sup *sup, rv_status_fn *fn, void *ctx, int *count)
 {
 	const struct rv_child *keeper = &sup->children[RV_PLAN_KEEPER];
-	char text[320];
+	bool is_missing = is_keeper_missing(sup);
+	char text[400];
 
-	if (keeper->life == RV_LIFE_HELD || keeper->restart.is_degraded) {
-		(void)snprintf(text, sizeof text, "keeper: %s%s%.*s",
-			       rv_reason_text(keeper->last_reason),
-			       keeper->words.nlast > 0 ? "; its last words: " : "",
-			       (int)keeper->words.nlast, (const char *)keeper->words.last);
+	if (is_missing || keeper->life == RV_LIFE_HELD || keeper->restart.is_degraded) {
+		bool has_failed = keeper->last_reason != RV_REASON_NONE;
+
+		(void)snprintf(
+			text, sizeof text, "%s%s%s%s%.*s",
+			is_missing ? "no keeper runs (jobs that are due or cancelled wait for it)"
+				   : "keeper",
+			has_failed ? ": " : "",
+			has_failed ? rv_reason_text(keeper->last_reason) : "",
+			keeper->words.nlast > 0 ? "; its last words: " : "",
+			(int)keeper->words.nlast, (const char *)keeper->words.last);
 		say(fn, ctx, count, text);
 	}
 	if (sup->mode == RV_MODE_RESET ||
@@ -206,7 +230,7 @@ const char *rv_status_daemon(const struct rv_sup *sup)
 		return "stopping";
 	if (sup->mode == RV_MODE_DRAIN)
 		return "draining";
-	if (has_lost_store(sup))
+	if (has_lost_store(sup) || is_keeper_missing(sup))
 		return "degraded";
 	if (sup->is_ready && keeper->generation != sup->generation)
 		return "reloading"; /* the store does not know the new tasks and queues yet */
@@ -335,6 +359,9 @@ int64_t rv_status_notify(struct rv_sup *sup, int64_t now_us)
 	}
 	if (sup->watchdog_us > 0)
 		next_us = sup->watchdog_due_us;
+	if (sup->pulse.down_us != 0 && sup->pulse.down_us + MISSING_US > now_us &&
+	    sup->pulse.down_us + MISSING_US < next_us)
+		next_us = sup->pulse.down_us + MISSING_US;
 	if (!rv_notify_wanted())
 		return next_us;
 	make_line(sup, line, sizeof line);
@@ -438,6 +465,10 @@ static json_t *daemon_json(const struct rv_sup *sup, int64_t now_us)
 	if (json && rv_json_set_int(json, "pid", getpid()) == RV_OK &&
 	    rv_json_set_int(json, "uptime_s", (now_us - sup->started_us) / RV_SECOND_US) == RV_OK &&
 	    rv_json_set_text(json, "state", rv_status_daemon(sup)) == RV_OK &&
+	    rv_json_set_text(json, "keeper",
+			     is_keeper_missing(sup)
+				     ? "missing"
+				     : rv_life_name(sup->children[RV_PLAN_KEEPER].life)) == RV_OK &&
 	    rv_json_set_text(json, "version", RV_VERSION) == RV_OK &&
 	    rv_json_set_text(json, "instance", sup->conf->reeve.instance) == RV_OK &&
 	    rv_json_set_text(json, "config", sup->file[0] != '\0' ? sup->file : NULL) == RV_OK &&

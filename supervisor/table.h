@@ -142,6 +142,8 @@ struct rv_pulse {
 	uint64_t depth;
 	uint64_t oldest_us;
 	uint64_t writer; /* pid that blocks the store's writers; 0: none */
+	int64_t down_us; /* since when no keeper is ready; 0: one is, or none was yet */
+	unsigned failed; /* its starts that failed since */
 };
 
 #endif

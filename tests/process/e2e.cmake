@@ -44,7 +44,7 @@ foreach(test IN ITEMS work order options limit cron batch outcome told stop faul
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
 # Supervision: what signals and verbs of the daemon do to work.
-foreach(test IN ITEMS pools upgrade signals)
+foreach(test IN ITEMS pools upgrade keeper signals)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
 rv_test(process_e2e_lib ROOM process TIMEOUT 600 USES e2e LINK libreeve SOURCES test_e2e_lib.c)

@@ -461,3 +461,48 @@ Test(sup_words, lines_of_the_log_pass_and_others_become_events)
 	free(log);
 	rv_fake_down(&fake);
 }
+
+/* What status says of the keeper, in its first words; how many sentences it has in all. */
+static int degraded(struct rv_fake *fake, const char *wanted)
+{
+	struct rv_why why = {{0}};
+	int err;
+	json_t *reply = rv_fake_call(fake, "{\"v\":1,\"verb\":\"status\"}", &err, &why);
+	json_t *list = json_object_get(reply, "degraded");
+	int count = (int)json_array_size(list);
+
+	cr_assert(eq(int, err, RV_OK), "%s", why.text);
+	if (wanted)
+		rv_assert_has(json_string_value(json_array_get(list, 0)), wanted);
+	json_decref(reply);
+	return count;
+}
+
+/* Long before so many deaths have come together that it counts as degraded. */
+Test(sup_control, a_keeper_that_does_not_come_up_is_told_at_once)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 1);
+	rv_fake_up(&fake, 1);
+	rv_fake_await_status(&fake, "daemon.keeper", "running");
+	rv_fake_orders(&fake, "keeper", "say no licence\nexit 3\n");
+	cr_assert(eq(int, kill(rv_fake_pid(&fake, 0, NULL), SIGKILL), 0));
+	rv_fake_await_status(&fake, "daemon.keeper", "missing");
+	rv_fake_await_status(&fake, "daemon.state", "degraded");
+	cr_assert(eq(int, degraded(&fake, "no keeper runs (jobs that are due"), 1));
+	cr_assert(lt(int, rv_fake_count(&fake, "keeper 0"), 6), "it is not the tenth start");
+	/* One that neither ends nor is ready. */
+	rv_fake_orders(&fake, "keeper", "ready\n");
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	cr_assert(eq(int, degraded(&fake, NULL), 0));
+	rv_fake_orders(&fake, "keeper", "noready\n");
+	cr_assert(eq(int, kill(rv_fake_pid(&fake, 0, NULL), SIGKILL), 0));
+	rv_fake_await_status(&fake, "daemon.state", "degraded");
+	cr_assert(eq(int, degraded(&fake, "no keeper runs"), 1));
+	rv_fake_orders(&fake, "keeper", "ready\n");
+	cr_assert(eq(int, kill(rv_fake_pid(&fake, 0, NULL), SIGKILL), 0));
+	rv_fake_await_status(&fake, "daemon.keeper", "running");
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	rv_fake_down(&fake);
+}

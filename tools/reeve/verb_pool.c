@@ -17,7 +17,8 @@
 
 #define SLOTS_MAX   256
 #define LOOK_MS     50
-#define WORKERS_MAX 1000 /* the daemon knows how many it has room for */
+#define PATIENCE_US (5 * RV_S_US) /* with a keeper that is missing: it may yet come up */
+#define WORKERS_MAX 1000          /* the daemon knows how many it has room for */
 
 /* Sends ${request} (taken); the answer is the caller's. */
 static int ask(struct rv_cli *cli, json_t *request, json_t **ret_reply)
@@ -83,6 +84,7 @@ struct watch {
 	int64_t generation;
 	int64_t said[SLOTS_MAX]; /* pids, by slot: which were told of */
 	json_t *status;          /* owned */
+	int64_t missed_us;       /* since when there is no keeper; 0: there is one */
 	bool is_over, has_failed;
 };
 
@@ -123,6 +125,18 @@ static void say_workers(struct watch *watch)
 	(void)fflush(stdout);
 }
 
+/* Nobody is replaced before a keeper runs: true when that has been so for too long. */
+static bool lacks_keeper(struct watch *watch)
+{
+	const json_t *daemon = json_object_get(watch->status, "daemon");
+
+	if (strcmp(text_of(daemon, "keeper"), "missing") != 0)
+		watch->missed_us = 0;
+	else if (watch->missed_us == 0)
+		watch->missed_us = rv_mono_us();
+	return watch->missed_us != 0 && rv_mono_us() - watch->missed_us >= PATIENCE_US;
+}
+
 /* Asks once. */
 static int look(struct watch *watch)
 {
@@ -149,7 +163,11 @@ static int look(struct watch *watch)
 		if (strcmp(roll, "given up") == 0)
 			watch->has_failed = true;
 	}
-	return RV_OK;
+	if (watch->is_over || !lacks_keeper(watch))
+		return RV_OK;
+	return rv_fail(
+		&watch->cli->why, RV_E_CLOSED, "workers are not replaced: %s",
+		json_string_value(json_array_get(json_object_get(watch->status, "degraded"), 0)));
 }
 
 static int await(struct watch *watch, int64_t timeout_us)

@@ -94,6 +94,21 @@ static void why_running(struct why *why)
 		    "its cancellation was requested; the worker is stopping it");
 }
 
+static const char *daemon_says(const struct why *why, const char *name)
+{
+	return json_string_value(json_object_get(json_object_get(why->status, "daemon"), name));
+}
+
+/* Its time has come, and who moves it is not there. */
+static void why_overdue(struct why *why)
+{
+	const char *keeper = daemon_says(why, "keeper");
+
+	if (why->view->run_at_us < why->now_us && keeper && strcmp(keeper, "running") != 0)
+		add(why, "no_keeper",
+		    "no keeper runs: it is overdue until one does (reeve status)");
+}
+
 static void why_scheduled(struct why *why)
 {
 	const struct rv_job_view *view = why->view;
@@ -113,6 +128,7 @@ static void why_scheduled(struct why *why)
 	} else {
 		add(why, "scheduled", "it is due at %s (%s)", when, ago);
 	}
+	why_overdue(why);
 }
 
 /* What it waits for its parents to do. */
@@ -319,8 +335,7 @@ static void why_silent(struct why *why)
 /* What keeps every job of the queue from starting, the hardest first. */
 static void why_queue(struct why *why, const struct queue_look *look)
 {
-	const char *state =
-		json_string_value(json_object_get(json_object_get(why->status, "daemon"), "state"));
+	const char *state = daemon_says(why, "state");
 	size_t before;
 	struct workers count;
 

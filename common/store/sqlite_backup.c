@@ -445,16 +445,26 @@ static int no_log(const char *path, struct rv_why *why)
 static int raise_given(struct copy *copy, const struct given *old, bool known,
 		       struct rv_restored *restored, struct rv_why *why)
 {
+	struct given floor = *old;
 	long long ids = known ? 0 : LOST_IDS;
 	char sql[320];
 	int rc;
 
+#if defined(RV_MUTANT_RESTORE_EPOCH)
+	floor.epoch = 0;
+#elif defined(RV_MUTANT_RESTORE_JOBS)
+	floor.job = 0;
+#elif defined(RV_MUTANT_RESTORE_BATCHES)
+	floor.batches = 0;
+#elif defined(RV_MUTANT_RESTORE_EVENTS)
+	floor.event = 0;
+#endif
 	(void)snprintf(sql, sizeof sql,
 		       "UPDATE tally SET epoch = max(epoch + %d, %lld) + 1,"
 		       " job = max(job + %lld, %lld), batches = max(batches + %lld, %lld),"
 		       " n = max(n + %lld, %lld) WHERE id = 0",
-		       known ? 0 : LOST, (long long)old->epoch, ids, (long long)old->job, ids,
-		       (long long)old->batches, ids, (long long)old->event);
+		       known ? 0 : LOST, (long long)floor.epoch, ids, (long long)floor.job, ids,
+		       (long long)floor.batches, ids, (long long)floor.event);
 	rc = run(copy->db, sql);
 	if (rc == SQLITE_OK)
 		rc = number(copy->db, "SELECT count(*) FROM job", &restored->jobs);

@@ -88,6 +88,9 @@ bool rv_leaf_knows(const struct rv_leaf *leaf, bool *ret_oom)
 	char path[sizeof(leaf->path) + 16];
 	int64_t kills = 0;
 
+#ifdef RV_MUTANT_OOM_UNTOLD
+	return false;
+#endif
 	if (!leaf->has_memory || leaf->path[0] == '\0')
 		return false;
 	(void)snprintf(path, sizeof(path), "%s/memory.events", leaf->path);
@@ -105,6 +108,9 @@ void rv_leaf_kill(const struct rv_leaf *leaf)
 	if (leaf->path[0] == '\0')
 		return;
 	name = split(leaf, base);
+#ifdef RV_MUTANT_LEAF_NOT_KILLED
+	return;
+#endif
 	(void)!rv_cgroup_kill(base, name);
 }
 
@@ -125,6 +131,9 @@ bool rv_leaf_is_empty(const struct rv_leaf *leaf)
 	err = rv_fd_read_all(fd, text, sizeof(text) - 1, &got);
 	rv_fd_close(&fd);
 	text[got] = '\0';
+#ifdef RV_MUTANT_LEAF_NOT_AWAITED
+	return true;
+#endif
 	return err != RV_OK || !strstr(text, "populated 1");
 }
 
@@ -137,6 +146,10 @@ void rv_leaf_remove(struct rv_leaf *leaf)
 	if (leaf->path[0] == '\0')
 		return;
 	name = split(leaf, base);
+#ifdef RV_MUTANT_LEAF_LEFT
+	leaf->path[0] = '\0';
+	return;
+#endif
 	err = rv_cgroup_remove(base, name);
 	if (err == RV_E_BUSY) {
 		(void)!rv_cgroup_kill(base, name);

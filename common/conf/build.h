@@ -96,7 +96,7 @@ const struct rv_where *rv_build_where(const struct rv_instance *instance, const 
 bool rv_build_is_set(const struct rv_instance *instance, const char *key);
 bool rv_build_is_bad(const struct rv_instance *instance, const char *key);
 
-/* check.c: what one key alone cannot tell.  The second part looks at this machine. */
+/* check.c: what one key alone cannot tell; check_machine.c: what of this machine is asked for. */
 void rv_check_conf(struct rv_builder *b, const struct rv_conf *conf);
 void rv_check_machine(struct rv_builder *b);
 /* override.c */

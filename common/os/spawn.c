@@ -121,6 +121,37 @@ static void discard(struct rv_proc *proc)
 	rv_fd_close(&proc->pidfd);
 }
 
+/* Which one, and what would be possible: the child had our hard limit and no right to more. */
+static int explain_limit(const struct rv_spawn *how, const char *name, int err, size_t which,
+			 struct rv_why *why)
+{
+	const struct rv_spawn_limit *limit = &how->limits[which];
+	int errnum = errno;
+	struct rlimit ours;
+
+	PRE(which < how->nlimits);
+	if (!limit->name)
+		return rv_fail(why, err, "cannot start %s: %s: %m", name,
+			       rv_spawn_step_text(RV_STEP_LIMITS));
+	if (errnum == EPERM &&
+	    prlimit(0, (enum __rlimit_resource)limit->resource, NULL, &ours) == 0 &&
+	    limit->limit.rlim_max > ours.rlim_max)
+		return rv_fail(why, err, "cannot start %s: %s: more than the hard limit here, %llu",
+			       name, limit->name, (unsigned long long)ours.rlim_max);
+	errno = errnum;
+	return rv_fail(why, err, "cannot start %s: %s: %m", name, limit->name);
+}
+
+/* Where the user is ours already, it is the group that cannot be had. */
+static int explain_user(const struct rv_spawn *how, int err, struct rv_why *why)
+{
+	if (how->uid == geteuid() && how->group)
+		return rv_fail(why, err, "cannot become the group %s: %m", how->group);
+	if (how->user)
+		return rv_fail(why, err, "cannot become the user %s: %m", how->user);
+	return rv_fail(why, err, "cannot become the user %u: %m", (unsigned)how->uid);
+}
+
 static int explain(const struct rv_spawn *how, const struct rv_spawn_report *report,
 		   struct rv_why *why)
 {
@@ -152,9 +183,9 @@ static int explain(const struct rv_spawn *how, const struct rv_spawn_report *rep
 	case RV_STEP_CWD:
 		return rv_fail(why, err, "cannot enter the folder %s: %m", how->cwd);
 	case RV_STEP_USER:
-		if (how->user)
-			return rv_fail(why, err, "cannot become the user %s: %m", how->user);
-		return rv_fail(why, err, "cannot become the user %u: %m", (unsigned)how->uid);
+		return explain_user(how, err, why);
+	case RV_STEP_LIMITS:
+		return explain_limit(how, name, err, report->limit, why);
 	default:
 		return rv_fail(why, err, "cannot start %s: %s: %m", name,
 			       rv_spawn_step_text(report->step));

@@ -28,6 +28,7 @@ struct rv_spawn_fd {
 struct rv_spawn_limit {
 	int resource; /* RLIMIT_* */
 	struct rlimit limit;
+	const char *name; /* for messages; NULL: that of the step */
 };
 
 /* All borrowed for the call.  A zeroed struct with argv set is valid: it inherits what is not said.
@@ -55,6 +56,7 @@ struct rv_spawn {
 	uid_t uid;
 	gid_t gid;
 	const char *user;    /* its name, for messages; NULL: the number is named */
+	const char *group;   /* as well; NULL: the user's own, which is not named */
 	const gid_t *groups; /* all of them, as os/user.h gives them */
 	size_t ngroups;
 	const struct rv_spawn_limit *limits;

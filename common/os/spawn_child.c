@@ -229,9 +229,10 @@ CHILD_SIDE static int switch_user(const struct rv_spawn *how)
 	return 0;
 }
 
-CHILD_SIDE static int set_limits(const struct rv_spawn *how)
+CHILD_SIDE static int set_limits(const struct rv_spawn *how, size_t *ret_limit)
 {
 	for (size_t i = 0; i < how->nlimits; i++) {
+		*ret_limit = i;
 		if (syscall(SYS_prlimit64, 0, how->limits[i].resource, &how->limits[i].limit,
 			    NULL) != 0)
 			return errno;
@@ -309,7 +310,7 @@ CHILD_SIDE static int run(const struct rv_spawn *how)
 }
 
 /* The steps in their order; the errno of the one that failed, its name in ${ret_step}. */
-CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
+CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step, size_t *ret_limit)
 {
 	const struct rv_spawn *how = job->how;
 	int errnum = 0;
@@ -340,7 +341,7 @@ CHILD_SIDE static int prepare(const struct rv_spawn_job *job, int *ret_step)
 	if (how->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return errno;
 	*ret_step = RV_STEP_LIMITS;
-	errnum = set_limits(how);
+	errnum = set_limits(how, ret_limit);
 	if (errnum != 0)
 		return errnum;
 	*ret_step = RV_STEP_PARENT;
@@ -359,15 +360,16 @@ CHILD_SIDE int rv_spawn_child(void *argument)
 	struct rv_spawn_job *job = argument;
 	struct rv_spawn_report report;
 	int step = RV_STEP_NONE;
+	size_t limit = 0;
 	int errnum;
 
 	reset_dispositions();
-	errnum = prepare(job, &step);
+	errnum = prepare(job, &step, &limit);
 	if (errnum == 0) {
 		step = RV_STEP_EXEC;
 		errnum = run(job->how);
 	}
-	report = (struct rv_spawn_report){.step = step, .errnum = errnum};
+	report = (struct rv_spawn_report){.step = step, .errnum = errnum, .limit = limit};
 	job->report = report;
 	if (job->report_fd >= 0)
 		(void)!write(job->report_fd, &report, sizeof report);

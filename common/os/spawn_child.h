@@ -16,6 +16,7 @@ enum rv_spawn_step {
 struct rv_spawn_report {
 	int step; /* enum rv_spawn_step; NONE: it went well */
 	int errnum;
+	size_t limit; /* of LIMITS: which of them */
 };
 
 struct rv_spawn_job {

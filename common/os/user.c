@@ -10,11 +10,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NSS_SPACE 4096
@@ -217,4 +219,15 @@ bool rv_group_mine(gid_t gid)
 		found = found || groups[i] == gid;
 	free(groups);
 	return found;
+}
+
+bool rv_user_may_switch(uid_t uid)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct has[2] = {{0}, {0}};
+	uint32_t wanted = 1U << CAP_SETGID;
+
+	if (uid != geteuid())
+		wanted |= 1U << CAP_SETUID;
+	return syscall(SYS_capget, &header, has) == 0 && (has[0].effective & wanted) == wanted;
 }

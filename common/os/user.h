@@ -33,4 +33,7 @@ int rv_group_find(const char *text, gid_t *ret_gid, struct rv_why *why) RV_MUST_
 /* Is this process, by its effective and supplementary groups, in ${gid}? */
 bool rv_group_mine(gid_t gid);
 
+/* May this process start others as ${uid}, with groups of their own?  By its capabilities. */
+bool rv_user_may_switch(uid_t uid);
+
 #endif

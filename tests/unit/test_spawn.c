@@ -269,8 +269,8 @@ Test(spawn, an_explicit_path_is_not_searched_and_argv0_is_free)
 Test(spawn, limits_umask_priority_and_folder)
 {
 	const struct rv_spawn_limit limits[] = {
-		{RLIMIT_NOFILE, {99, 100}},
-		{RLIMIT_CORE, {0, 0}},
+		{RLIMIT_NOFILE, {99, 100}, NULL},
+		{RLIMIT_CORE, {0, 0}, NULL},
 	};
 	struct rv_spawn how = {
 		.umask = 0137,
@@ -331,18 +331,6 @@ Test(spawn, a_zeroed_request_inherits)
 	(void)umask(0027);
 	rv_assert_text(shell(&how, "umask; nice"), wanted);
 	rv_assert_text(shell(&none, "umask"), "0000\n");
-}
-
-Test(spawn, a_limit_that_cannot_be_is_named)
-{
-	const struct rv_spawn_limit limits[] = {{RLIMIT_NOFILE, {100, 50}}};
-	char *const *words = RV_WORDS("true");
-	struct rv_spawn how = {.argv = words, .limits = limits, .nlimits = 1};
-	struct rv_why why = {{0}};
-	struct rv_proc proc;
-
-	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_IO));
-	rv_assert_has(why.text, "resource limits: Invalid argument");
 }
 
 /* A handler or mask of the parent's means nothing to the child. */
@@ -470,6 +458,12 @@ Test(spawn, without_root_there_is_no_other_user_but_oneself)
 	how.user = NULL;
 	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
 	rv_assert_has(why.text, "user 1:");
+	how.uid = geteuid();
+	how.gid = 1;
+	how.group = "daemon";
+	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));
+	rv_assert_has(why.text, "cannot become the group daemon:");
+	cr_assert(rv_user_may_switch(1) == false);
 	how.switch_user = false;
 	how.nice = -5;
 	cr_assert(eq(int, rv_spawn(&how, &proc, &why), RV_E_DENIED));

@@ -425,10 +425,17 @@ static int build_user(const struct rv_conf_task *task, struct rv_exec_spec *out,
 		err = rv_group_find(task->group, &out->gid, why);
 	/* A daemon that is that user already needs no right to change to it. */
 	out->switch_user = out->uid != geteuid() || (task->group && out->gid != getegid());
+	/* Said here: what is given away for it would be refused first, with other words. */
+	if (err == RV_OK && out->switch_user && !rv_user_may_switch(out->uid))
+		return rv_fail(why, RV_E_DENIED,
+			       "cannot become the %s %s: only a daemon of root can",
+			       out->uid != geteuid() ? "user" : "group",
+			       out->uid != geteuid() ? task->user : task->group);
 	return err;
 }
 
-static void limit(struct rv_exec_spec *out, int resource, int64_t value, int64_t unit)
+static void limit(struct rv_exec_spec *out, const char *name, int resource, int64_t value,
+		  int64_t unit)
 {
 	rlim_t soft = value == RV_CONF_INFINITY ? RLIM_INFINITY : (rlim_t)(value / unit);
 	rlim_t hard = soft;
@@ -442,17 +449,18 @@ static void limit(struct rv_exec_spec *out, int resource, int64_t value, int64_t
 	out->limits[out->nlimits++] = (struct rv_spawn_limit){
 		.resource = resource,
 		.limit = {.rlim_cur = soft, .rlim_max = hard},
+		.name = name,
 	};
 }
 
 static void build_limits(const struct rv_conf_task *task, struct rv_exec_spec *out)
 {
-	limit(out, RLIMIT_NOFILE, task->limit_nofile, 1);
-	limit(out, RLIMIT_NPROC, task->limit_nproc, 1);
-	limit(out, RLIMIT_AS, task->limit_as_bytes, 1);
-	limit(out, RLIMIT_CPU, task->limit_cpu_us, 1000000);
-	limit(out, RLIMIT_FSIZE, task->limit_fsize_bytes, 1);
-	limit(out, RLIMIT_CORE, task->limit_core_bytes, 1);
+	limit(out, "limit_nofile", RLIMIT_NOFILE, task->limit_nofile, 1);
+	limit(out, "limit_nproc", RLIMIT_NPROC, task->limit_nproc, 1);
+	limit(out, "limit_as", RLIMIT_AS, task->limit_as_bytes, 1);
+	limit(out, "limit_cpu", RLIMIT_CPU, task->limit_cpu_us, 1000000);
+	limit(out, "limit_fsize", RLIMIT_FSIZE, task->limit_fsize_bytes, 1);
+	limit(out, "limit_core", RLIMIT_CORE, task->limit_core_bytes, 1);
 }
 
 /* The runner beside us, which loads what the task names. */
@@ -562,6 +570,7 @@ void rv_exec_spec_spawn(const struct rv_exec_spec *spec, const struct rv_conf_ta
 		.uid = spec->uid,
 		.gid = spec->gid,
 		.user = task->user,
+		.group = task->group,
 		.groups = spec->user.groups,
 		.ngroups = spec->user.ngroups,
 		.limits = spec->limits,

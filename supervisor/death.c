@@ -157,13 +157,21 @@ static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_r
 	rv_roll_note(sup, child, reason, lived_us);
 	if (child->slot == RV_PLAN_KEEPER)
 		miss_keeper(sup, reason, lived_us);
-	if (delay_us != RV_RESTART_NEVER && pool && !pool->is_restarted && rv_reason_counts(reason))
+	bool is_over = pool && !pool->is_restarted && rv_reason_counts(reason);
+
+	if (is_over)
 		delay_us = RV_RESTART_NEVER;
 	if (reason != RV_REASON_STOPPED)
 		child->last_reason = reason;
 	if (sup->mode != RV_MODE_RUN || child->is_leaving)
 		return;
-	if (delay_us == RV_RESTART_NEVER) {
+	if (is_over && pool->is_vital) {
+		(void)snprintf(sup->exit_words, sizeof sup->exit_words,
+			       "%s has failed (%s), and its pool has on_exit = stop",
+			       rv_child_title(child), rv_reason_text(reason));
+		rv_log(RV_LOG_ERROR, RV_EV_daemon_draining, "%s", sup->exit_words);
+		rv_step_end(sup, false, RV_EXIT_FAILED);
+	} else if (delay_us == RV_RESTART_NEVER) {
 		rv_log(RV_LOG_ERROR, RV_EV_child_restart,
 		       "%s is not started again before the next reload: %s", rv_child_title(child),
 		       rv_reason_text(reason));

@@ -202,7 +202,8 @@ static int run(const struct rv_options *options, struct rv_conf *conf)
 	INV(sup.is_finished);
 	code = sup.exit_code;
 	if (code != 0)
-		rv_log(RV_LOG_ERROR, RV_EV_daemon_failed, "the store cannot be used: %s",
+		rv_log(RV_LOG_ERROR, RV_EV_daemon_failed, "%s%s",
+		       code == RV_EXIT_FAILED ? "reeved ends: " : "the store cannot be used: ",
 		       sup.exit_words[0] != '\0' ? sup.exit_words : "see what the keeper said");
 	else
 		rv_log(RV_LOG_INFO, RV_EV_daemon_stopped, "reeved ends; no process is left");

@@ -104,7 +104,8 @@ static void take(struct rv_pool *pool, const struct rv_conf_pool *from, unsigned
 	};
 	pool->surge = from->surge;
 	pool->max_unavailable = from->max_unavailable;
-	pool->is_restarted = from->restart;
+	pool->is_restarted = from->on_exit == RV_CONF_ON_EXIT_RESTART;
+	pool->is_vital = from->on_exit == RV_CONF_ON_EXIT_STOP;
 	pool->recycle_jobs = from->recycle_jobs;
 	pool->recycle_age_us = from->recycle_age_us;
 	pool->recycle_rss_bytes = from->recycle_rss_bytes;

@@ -42,6 +42,9 @@ struct rv_upgrade {
 	int64_t nonce;  /* of this question */
 };
 
+/* Exit status: a worker failed whose pool has on_exit = stop. */
+#define RV_EXIT_FAILED 70
+
 struct rv_sup {
 	const struct rv_options *options;
 	struct rv_conf *conf;     /* owned */
@@ -71,7 +74,7 @@ struct rv_sup {
 	bool reload_failed; /* the last one was refused */
 	bool is_suspended;  /* by the terminal: the CONT that comes is the shell's */
 	int exit_code;
-	char exit_words[RV_LAST_WORDS + 1]; /* why the first start failed */
+	char exit_words[RV_LAST_WORDS + 1]; /* why, when it is not 0 */
 
 	int lock_fd;
 	int area_fd;

@@ -64,6 +64,7 @@ struct rv_pool {
 	char after[RV_NAME_MAX]; /* the pool that comes first; "": none does */
 	bool has_been_up;        /* all that were wanted were there at once */
 	bool is_restarted;       /* what failed is started again */
+	bool is_vital;           /* the daemon ends when one of them fails */
 	int64_t recycle_jobs;    /* of a worker; 0: never, as of the next two */
 	int64_t recycle_age_us;
 	int64_t recycle_rss_bytes;

@@ -52,6 +52,8 @@ enum rv_conf_builtin {
 	RV_CONF_BUILTIN_SLEEP,
 	RV_CONF_BUILTIN_FAIL,
 };
+/* What follows when a worker of a pool has failed. */
+enum rv_conf_on_exit { RV_CONF_ON_EXIT_RESTART, RV_CONF_ON_EXIT_HOLD, RV_CONF_ON_EXIT_STOP };
 enum rv_conf_submit { RV_CONF_SUBMIT_DIRECT, RV_CONF_SUBMIT_DAEMON };
 enum rv_conf_level {
 	RV_CONF_LEVEL_DEBUG,
@@ -99,6 +101,7 @@ enum rv_conf_format { RV_CONF_FORMAT_AUTO, RV_CONF_FORMAT_TEXT, RV_CONF_FORMAT_J
 #define RV_CONF_C_OVERLAP    enum rv_overlap
 #define RV_CONF_C_STRATEGY   enum rv_strategy
 #define RV_CONF_C_ON_FULL    enum rv_on_full
+#define RV_CONF_C_ON_EXIT    enum rv_conf_on_exit
 #define RV_CONF_C_DURABILITY enum rv_durability
 #define RV_CONF_C_SUBMIT     enum rv_conf_submit
 #define RV_CONF_C_HANDLER    enum rv_conf_handler

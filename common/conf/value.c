@@ -473,6 +473,7 @@ static const struct {
 	TYPE(OVERLAP, set_word, print_enum, ""),
 	TYPE(STRATEGY, set_word, print_enum, ""),
 	TYPE(ON_FULL, set_word, print_enum, ""),
+	TYPE(ON_EXIT, set_word, print_enum, ""),
 	TYPE(DURABILITY, set_word, print_enum, ""),
 	TYPE(SUBMIT, set_word, print_enum, ""),
 	TYPE(HANDLER, set_word, print_enum, ""),

@@ -197,7 +197,7 @@ Test(sup_roll, without_restart_a_failed_worker_stays_away)
 	struct rv_fake fake;
 
 	rv_fake_new(&fake, 0);
-	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\nrestart = no\n");
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\non_exit = hold\n");
 	rv_fake_up(&fake, 2);
 	cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, NULL), SIGKILL), 0));
 	rv_fake_await_err(&fake, "is not started again before the next reload");
@@ -207,6 +207,23 @@ Test(sup_roll, without_restart_a_failed_worker_stays_away)
 	rv_fake_await_status(&fake, "pool.alive", "2");
 	rv_fake_await_status(&fake, "daemon.state", "ready");
 	rv_fake_down(&fake);
+}
+
+Test(sup_roll, a_pool_that_nobody_can_do_without_ends_the_daemon)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 0);
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\non_exit = stop\n");
+	rv_fake_up(&fake, 2);
+	/* As told is not a failure. */
+	told(&fake, RESTART);
+	rv_fake_await_count(&fake, " start default", 4);
+	rv_fake_await_status(&fake, "pool.alive", "2");
+	cr_assert(eq(int, kill(rv_fake_pid(&fake, 1, NULL), SIGKILL), 0));
+	rv_fake_await_err(&fake, "worker default/0 has failed");
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 70));
+	rv_fake_clean(&fake);
 }
 
 /* By readiness, in a chain; who comes after somebody that fails waits, and keeps nobody from READY.

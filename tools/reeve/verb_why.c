@@ -250,7 +250,12 @@ static struct workers count_workers(const struct why *why, const char *queue)
 	return count;
 }
 
-/* Pools that serve it and that somebody has made quiet, or drained; whether there is one. */
+static int64_t number_of(const json_t *object, const char *member)
+{
+	return json_integer_value(json_object_get(object, member));
+}
+
+/* Pools that serve it and that somebody has made quiet, drained or empty; whether there is one. */
 static bool why_held(struct why *why, const char *queue)
 {
 	const struct rv_conf *conf = why->cli->client.conf;
@@ -264,11 +269,18 @@ static bool why_held(struct why *why, const char *queue)
 		const char *state = json_string_value(json_object_get(item, "state"));
 		const struct rv_conf_pool *pool = name ? rv_conf_pool_find(conf, name) : NULL;
 
-		if (!pool || !state || !serves(pool, queue) ||
-		    (strcmp(state, "quiet") != 0 && strcmp(state, "draining") != 0 &&
-		     strcmp(state, "drained") != 0))
+		if (!pool || !state || !serves(pool, queue))
 			continue;
-		add(why, "pool_held", "pool %s is %s: reeve pool resume %s", name, state, name);
+		if (strcmp(state, "quiet") == 0 || strcmp(state, "draining") == 0 ||
+		    strcmp(state, "drained") == 0)
+			add(why, "pool_held", "pool %s is %s: reeve pool resume %s", name, state,
+			    name);
+		else if (number_of(item, "target") == 0 &&
+			 number_of(item, "min") == number_of(item, "max"))
+			add(why, "pool_empty",
+			    "pool %s is scaled to 0 workers: reeve pool scale %s N", name, name);
+		else
+			continue;
 		any = true;
 	}
 	return any;

@@ -15,9 +15,13 @@ static int each_run(void *ctx, const struct rv_attempt_view *view)
 
 	if (view->run != last->run || view->outcome < 0)
 		return RV_OK;
-	if (view->outcome == RV_OUTCOME_LATER)
-		(void)snprintf(last->out, RV_VIEW_LAST_SPACE,
-			       "it asked to be tried later%s%s%s; no attempt was used",
+	const char *what = view->outcome == RV_OUTCOME_LATER         ? "it asked to be tried later"
+			   : view->outcome == RV_OUTCOME_INTERRUPTED ? "it was interrupted"
+			   : view->outcome == RV_OUTCOME_CRASHED     ? "it crashed"
+								     : NULL;
+
+	if (what)
+		(void)snprintf(last->out, RV_VIEW_LAST_SPACE, "%s%s%s%s; no attempt was used", what,
 			       *error ? " (" : "", error, *error ? ")" : "");
 	else
 		(void)snprintf(last->out, RV_VIEW_LAST_SPACE, "attempt %d of %d failed%s%s",

@@ -142,6 +142,19 @@ errs "it asked to be tried later (exit code 75"
 is "$(grep -c "tried later" .err)" 1
 [[ $err != *"failed"* ]] || fail "nothing failed: $err"
 is "$(reeve jobs --limit 1 --json | sed 's/.*"attempt":\([0-9]*\).*/\1/')" 1
+# Nor does one whose worker is killed: it crashed, and that is counted by itself.
+rm -f first
+reeve run -- sh -c 'test -e first || { touch first; sleep 60; }; echo second' >.out 2>.err &
+runner=$!
+until [ -e first ]; do kill -0 $runner || break; done
+kill -KILL "$(reeve worker ls --json | grep -o '"pid":[0-9]*,[^}]*"state":"busy"' | sed 's/"pid":\([0-9]*\).*/\1/')"
+wait $runner
+is "$?" 0
+is "$(cat .out)" second
+err=$(cat .err)
+errs "it crashed (killed by signal 9"
+errs "; no attempt was used"
+[[ $err != *"failed"* ]] || fail "it is called a failed attempt: $err"
 # The words are there also when the next run has begun before anybody looked.
 expect 0 reeve run again
 is "$out" yes

@@ -97,6 +97,16 @@ until reeve show "$failing" --json | grep -q '"state":"scheduled"'; do :; done
 expect 0 reeve queue pause default
 codes "$failing" backoff queue_paused
 expect 0 reeve queue resume default
+
+# Nobody works in a pool of 0, and a reload would change nothing.
+expect 0 reeve pool scale default 0
+until [ "$(reeve worker ls | grep -c '^default/')" = 0 ]; do kill -0 "$daemon" || break; done
+nobody=$(add -- true)
+codes "$nobody" pool_empty
+expect 0 reeve why "$nobody"
+says "pool default is scaled to 0 workers: reeve pool scale default N"
+expect 0 reeve pool scale default 1
+expect 0 reeve wait "$nobody"
 dead=$(add --max-attempts 1 -- false)
 expect 1 reeve wait "$dead"
 codes "$dead" dead final

@@ -97,19 +97,29 @@ static void await_keeper(struct rv_cli *cli)
 
 int rv_verb_reload(struct rv_cli *cli)
 {
+	json_t *request = rv_control_request("reload");
 	json_t *reply = NULL;
+	bool dry = rv_args_has(&cli->args, RV_OPT_DRY_RUN);
+	bool any;
 	int err = rv_daemon_find(cli);
 
+	if (!err && (!request || rv_json_set_bool(request, "dry_run", dry) != RV_OK))
+		err = RV_E_NOMEM;
 	if (!err)
-		err = rv_daemon_ask(cli, "reload", &reply);
+		err = rv_alive_call(&cli->client, request, &reply, &cli->why);
+	json_decref(request);
 	if (err)
 		return rv_cli_fail(cli, err);
-	await_keeper(cli);
+	if (!dry)
+		await_keeper(cli);
 	if (cli->json)
 		return rv_cli_json(cli, reply);
-	(void)puts(json_array_size(json_object_get(reply, "changes")) > 0
-			   ? "reloaded; what changed:"
-			   : "reloaded; nothing changed");
+	any = json_array_size(json_object_get(reply, "changes")) > 0;
+	if (dry)
+		(void)puts(any ? "the configuration is good; what would change:"
+			       : "the configuration is good; nothing would change");
+	else
+		(void)puts(any ? "reloaded; what changed:" : "reloaded; nothing changed");
 	print_changes(reply);
 	json_decref(reply);
 	return 0;

@@ -347,8 +347,14 @@ expect 0 reeve reopen
 expect 0 reeve reopen --json
 json ok:bool=true
 sed -i 's/^workers = 2/workers = 3/' r.ini
-expect 0 reeve reload
+expect 0 reeve reload --dry-run
+says "what would change"
 says "workers: 2 -> 3"
+expect 0 reeve reload
+says "reloaded; what changed"
+says "workers: 2 -> 3"
+expect 0 reeve reload --dry-run
+says "nothing would change"
 expect 0 reeve reload --json
 json changes:array=0
 # A job of a new task right after the reload: the store knows the task by then.

@@ -126,6 +126,7 @@ static void log_death(const struct rv_child *child, enum rv_reason reason,
 /* What depends on the keeper waits from now on: status says so when it takes longer (status.c). */
 static void miss_keeper(struct rv_sup *sup, enum rv_reason reason, int64_t lived_us)
 {
+	PRE(reason < RV_REASONS && sup->children[RV_PLAN_KEEPER].life != RV_LIFE_RUNNING);
 	if (sup->pulse.down_us == 0 && sup->has_store)
 		sup->pulse.down_us = rv_mono_us();
 	if (lived_us < 0 && reason != RV_REASON_STOPPED && reason != RV_REASON_AREA)

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "supervisor/start.h"
 #include "wire/area.h"
+#include "wire/build.h"
 #include "wire/json.h"
 #include "wire/sup.h"
 
@@ -263,7 +264,7 @@ int rv_handover_write(const struct rv_sup *sup, struct rv_buf *out)
 	    rv_json_set_int(json, "area", RV_AREA_VERSION) == RV_OK &&
 	    rv_json_set_int(json, "messages", RV_SUP_VERSION) == RV_OK &&
 	    rv_json_set_text(json, "states", states) == RV_OK &&
-	    rv_json_set_text(json, "tables", RV_TABLES) == RV_OK &&
+	    rv_json_set_text(json, "tables", rv_build_tables()) == RV_OK &&
 	    rv_json_set_int(json, "slots", (int64_t)sup->nslots) == RV_OK &&
 	    rv_json_set_int(json, "asked", sup->upgrade.nonce) == RV_OK &&
 	    rv_json_set_text(json, "file", sup->file[0] != '\0' ? sup->file : NULL) == RV_OK &&
@@ -279,7 +280,7 @@ void rv_handover_words(const char *text, size_t size, char out[static RV_HANDOVE
 
 	PRE(size > 0);
 	sum = rv_crc32c(sum, states, sizeof states);
-	sum = rv_crc32c(sum, RV_TABLES, sizeof RV_TABLES);
+	sum = rv_crc32c(sum, rv_build_tables(), strlen(rv_build_tables()));
 	(void)snprintf(out, RV_HANDOVER_WORDS, "reeved can take over: %d.%d.%d %08x", VERSION,
 		       RV_AREA_VERSION, RV_SUP_VERSION, (unsigned)sum);
 }
@@ -293,11 +294,11 @@ static int check_release(const json_t *json, struct rv_why *why)
 		const char *name;
 		int64_t ours;
 	} versions[] = {{"v", VERSION}, {"area", RV_AREA_VERSION}, {"messages", RV_SUP_VERSION}};
-	/* Tables: of the store, as they were when the program was built (CMakeLists.txt). */
-	static const struct {
+	/* Tables: of the store, as they were when the program was built (wire/build.h). */
+	const struct {
 		const char *name;
 		const char *ours;
-	} texts[] = {{"states", states}, {"tables", RV_TABLES}};
+	} texts[] = {{"states", states}, {"tables", rv_build_tables()}};
 	const char *release = "?";
 	int err = rv_json_get_text(json, "release", &release, why);
 

@@ -219,6 +219,17 @@ static void note_strangers(struct rv_sup *sup)
 	}
 }
 
+int rv_sup_program(const char *name, char *out, size_t space, struct rv_why *why)
+{
+	const char *folder = NULL;
+
+#ifdef RV_FAULTS
+	folder = getenv("REEVE_LIBEXEC"); /* tests: other children than ours */
+#endif
+	return folder ? rv_path_join(out, space, folder, name)
+		      : rv_self_sibling(name, out, space, why);
+}
+
 int rv_sup_programs(struct rv_sup *sup, struct rv_why *why)
 {
 	static const char *const names[] = {
@@ -226,16 +237,10 @@ int rv_sup_programs(struct rv_sup *sup, struct rv_why *why)
 #include "supervisor/procs.def"
 #undef PROC
 	};
-	const char *folder = NULL;
 
-#ifdef RV_FAULTS
-	folder = getenv("REEVE_LIBEXEC"); /* tests: other children than ours */
-#endif
 	for (int kind = 0; kind < RV_PROC_KINDS; kind++) {
 		char *out = sup->program[kind];
-		int err =
-			folder ? rv_path_join(out, sizeof sup->program[kind], folder, names[kind])
-			       : rv_self_sibling(names[kind], out, sizeof sup->program[kind], why);
+		int err = rv_sup_program(names[kind], out, sizeof sup->program[kind], why);
 
 		if (err != RV_OK)
 			return err;

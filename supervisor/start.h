@@ -19,6 +19,9 @@ int rv_sup_open(struct rv_sup *sup, const struct rv_options *options, struct rv_
 int rv_sup_resume(struct rv_sup *sup, const struct rv_options *options,
 		  struct rv_why *why) RV_MUST_CHECK;
 
+/* Where the program ${name} of ours lies; RV_E_MISSING, or a path where there is none. */
+int rv_sup_program(const char *name, char *out, size_t space, struct rv_why *why) RV_MUST_CHECK;
+
 /* The parts that both have: an empty struct; the programs of the children; an empty child table of
  * ${nslots}; the mark of our processes, by the lock; the loop. */
 void rv_sup_init(struct rv_sup *sup, const struct rv_options *options);

@@ -17,6 +17,7 @@
 #include "os/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/control.h"
+#include "supervisor/fit.h"
 #include "supervisor/main.h"
 #include "supervisor/start.h"
 #include "wire/sup.h"
@@ -154,9 +155,10 @@ static void judge(const struct rv_sup *sup, const struct rv_exit *how, const cha
 	return;
 #endif
 	if (how->signo != 0)
-		(void)snprintf(error, space,
-			       "%.50s could not say whether it can: it was ended by a signal%s%s",
-			       sup->self, colon, text);
+		(void)snprintf(
+			error, space,
+			"%.50s could not say whether it can: it was ended by a signal%s%.100s",
+			sup->self, colon, text);
 	else if (how->code != 0)
 		(void)snprintf(error, space, "%s",
 			       text[0] != '\0' ? text : "it cannot, and does not say why");
@@ -164,7 +166,7 @@ static void judge(const struct rv_sup *sup, const struct rv_exit *how, const cha
 	else if (strcmp(text, sup->upgrade.words) != 0)
 		(void)snprintf(error, space,
 			       "%.50s ended with exit code 0 and did not say that it can: is it a "
-			       "reeved?%s%s",
+			       "reeved?%s%.100s",
 			       sup->self, colon, text);
 #endif
 }
@@ -174,7 +176,7 @@ static void on_answer(struct rv_loop_proc *watch)
 	struct rv_sup *sup = watch->ctx;
 	struct rv_upgrade *upgrade = &sup->upgrade;
 	struct rv_exit how = {.code = -1};
-	char text[120];
+	char text[200];
 	char error[240];
 
 	INV(rv_upgrade_has_checker(sup) && upgrade->words_fd >= 0);
@@ -391,6 +393,8 @@ int rv_upgrade_check(int fd, char ret_words[static RV_HANDOVER_WORDS], struct rv
 	if (err != RV_OK && errors.count > 0)
 		err = rv_fail(why, err, "its configuration is not one of %s: %s: %s", RV_VERSION,
 			      errors.items[0].where, errors.items[0].text);
+	if (err == RV_OK)
+		err = rv_fit_programs(&sup, conf, why);
 	if (err == RV_OK)
 		rv_handover_words(text.data, text.size, ret_words);
 	rv_conf_free(conf);

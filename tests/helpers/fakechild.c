@@ -25,6 +25,7 @@
 #include "os/sig.h"
 #include "os/sweep.h"
 #include "wire/area.h"
+#include "wire/build.h"
 #include "wire/sup.h"
 
 #include <errno.h>
@@ -508,6 +509,10 @@ int main(int argc, char **argv)
 	char path[RV_PATH_MAX];
 	int signals = -1;
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)printf("%s %s\n", base, rv_build_words());
+		return 0;
+	}
 	fake.is_keeper = strcmp(base, "reeve-keeper") == 0;
 	fake.dir = getenv("RV_FAKE_DIR");
 	for (int i = 1; i + 1 < argc; i += 2) {

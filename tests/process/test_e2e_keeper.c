@@ -1,6 +1,7 @@
 /* A keeper that does not come up, as a person sees it; and what nobody may execute. */
 #include "process/e2e.h"
 
+#include "base/attr.h"
 #include "helpers/assert.h"
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
@@ -90,5 +91,50 @@ Test(e2e_keeper, one_that_does_not_come_up_is_told_by_every_verb)
 	place_good("reeve-keeper");
 	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
 	await_says("status", NULL, ": ready", 0);
+	rv_e2e_end(e);
+}
+
+/* Who is asked whether it can take over runs what it would have to start: before the good are gone.
+ */
+Test(e2e_keeper, an_upgrade_to_children_that_are_none_changes_nothing)
+{
+	static const struct {
+		const char *name, *text, *says;
+	} bad[] = {
+		{"reeve-keeper", "exit 1", "what lies there as reeve-keeper is none (exit code 1)"},
+		{"reeve-keeper", "exit 0", "what lies there as reeve-keeper is none (exit code 0)"},
+		{"reeve-worker", "echo hello", "as reeve-worker is none (exit code 0): hello"},
+		{"reeve-worker", "echo reeve-worker 0.0.1", "not of one build: reeve-worker 0.0.1"},
+		{"reeve-worker", "kill -9 $$", "reeve-worker that lies there is ended by signal 9"},
+		{"reeve-runner", "exit 0", "what lies there as reeve-runner is none"},
+		{"reeve-keeper", "exec sleep 100", "does not say of which build it is"},
+	};
+	pid_t keeper;
+	pid_t worker;
+
+	begin("[task:m]\nhandler = module\nmodule = /nonexistent/m.so\n");
+	keeper = rv_e2e_await_child(e, 0);
+	worker = rv_e2e_await_child(e, 1);
+	cr_assert(eq(int, rv_e2e_reeve(e, "upgrade", "--check", NULL), 0));
+	for (size_t i = 0; i < RV_ARRAY_LEN(bad); i++) {
+		const char *script = rv_e2e_path(e, "bad");
+
+		rv_test_write_file(script, "#!/bin/sh\n%s\n", bad[i].text);
+		cr_assert(eq(int, chmod(script, 0755), 0));
+		place(bad[i].name, script);
+		cr_assert(
+			ne(int, rv_e2e_reeve(e, "upgrade", i % 2 ? "--check" : "--wait", NULL), 0));
+		rv_assert_has(rv_buf_text(&e->err), bad[i].says);
+		place_good(bad[i].name);
+	}
+	cr_assert(eq(int, unlink(rv_e2e_path(e, "libexec/reeve-runner")), 0));
+	cr_assert(ne(int, rv_e2e_reeve(e, "upgrade", NULL), 0));
+	rv_assert_has(rv_buf_text(&e->err), "there is no ");
+	/* Nobody was touched; and with good ones it goes. */
+	cr_assert(eq(int, rv_e2e_child(e, 0), keeper));
+	cr_assert(eq(int, rv_e2e_child(e, 1), worker));
+	place_good("reeve-runner");
+	cr_assert(eq(int, rv_e2e_reeve(e, "upgrade", "--wait", NULL), 0));
+	cr_assert(ne(int, rv_e2e_child(e, 0), keeper));
 	rv_e2e_end(e);
 }

@@ -4,8 +4,10 @@
 #include "child/child.h"
 
 #include "base/fmt.h"
+#include "wire/build.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,14 @@ static int parse_incarnation(const char *text, uint64_t *ret, struct rv_why *why
 		return rv_fail(why, RV_E_USAGE, "%s is no incarnation", text);
 	*ret = value;
 	return RV_OK;
+}
+
+bool rv_child_version(const char *name, int argc, char **argv)
+{
+	if (argc != 2 || strcmp(argv[1], "--version") != 0)
+		return false;
+	(void)printf("reeve-%s %s\n", name, rv_build_words());
+	return true;
 }
 
 int rv_child_parse(struct rv_child *child, int argc, char **argv, struct rv_why *why)

@@ -51,6 +51,8 @@ struct rv_child {
 	char doorbell[4096];
 };
 
+/* reeve-${name} --version: prints of which build it is (wire/build.h); false: it was not asked. */
+bool rv_child_version(const char *name, int argc, char **argv);
 /*
  * Reads the command line: --pool, --slot, --incarnation, --name, --highest, --quiet,
  * --children.  RV_E_USAGE.

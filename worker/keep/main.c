@@ -272,6 +272,8 @@ int main(int argc, char **argv)
 	if (rv_fd_stdio() != RV_OK)
 		return 74;
 	keeper.child.program = "keeper";
+	if (rv_child_version(keeper.child.program, argc, argv))
+		return 0;
 	keeper.child.pool = "";
 	keeper.child.name = "keeper";
 	err = rv_child_parse(&keeper.child, argc, argv, &why);

@@ -220,6 +220,8 @@ int main(int argc, char **argv)
 	if (rv_fd_stdio() != RV_OK)
 		return 74;
 	child.program = "worker";
+	if (rv_child_version(child.program, argc, argv))
+		return 0;
 	err = rv_child_parse(&child, argc, argv, &why);
 	if (err == RV_OK && (!child.pool || !child.name))
 		err = rv_fail(&why, RV_E_USAGE, "--pool and --name are needed");

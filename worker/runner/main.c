@@ -200,6 +200,10 @@ int main(int argc, char **argv)
 {
 	if ((argc == 3 || argc == 4) && strcmp(argv[1], "--check") == 0)
 		return check(argv[2], argv[3]);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)printf("reeve-runner %s\n", RV_VERSION); /* as supervisor/fit.c has it */
+		return 0;
+	}
 	if (argc == 2 && argv[1][0] == '/')
 		return serve(&runner, argv[1]);
 	(void)fprintf(stderr,

@@ -42,6 +42,10 @@ need Type=notify
 need KillMode=mixed
 need OOMPolicy=continue
 need Delegate=yes
+# systemd heeds RestartPreventExitStatus of the main process alone: what fails before it is begun again
+# for ever.
+grep -q '^RestartPreventExitStatus=.*\b78\b' "$unit" || { echo "$unit: 78 is begun again"; fails=1; }
+! grep -q '^ExecStartPre=' "$unit" || { echo "$unit: what ExecStartPre refuses is begun again for ever"; fails=1; }
 grep -q '^WatchdogSec=' "$unit" || { echo "$unit: no WatchdogSec"; fails=1; }
 grep -q '^ExecReload=' "$unit" || { echo "$unit: no ExecReload"; fails=1; }
 

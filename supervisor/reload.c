@@ -18,6 +18,7 @@
 #include "os/cgroup.h"
 #include "os/fd.h"
 #include "os/module.h"
+#include "os/user.h"
 #include "os/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/env.h"
@@ -121,6 +122,8 @@ static int load(const struct rv_options *options, const char *const *more, json_
 	from.file = file;
 	from.look = options->check_only ? rv_module_check : NULL;
 	from.limits = rv_cgroup_has;
+	if (rv_user_is_root())
+		from.as = options->check_only ? RV_CONF_AS_OWNER : RV_CONF_AS_ROOT;
 	rv_conf_errors_init(&errors);
 	err = rv_conf_load(&from, ret_conf, &errors);
 	if (options->check_only)

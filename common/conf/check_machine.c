@@ -108,6 +108,46 @@ static void check_limits(struct rv_builder *b, const struct rv_instance *in,
 	}
 }
 
+/* Do jobs without a user run as root? */
+static bool is_roots(const struct rv_builder *b)
+{
+	const struct rv_conf_reeve *reeve = rv_build_find(b, RV_SECTION_REEVE, "")->base;
+	struct stat st;
+
+	if (b->as != RV_CONF_AS_OWNER)
+		return b->as == RV_CONF_AS_ROOT;
+	return stat(reeve->state_dir, &st) != 0 || st.st_uid == 0;
+}
+
+/*
+ * The kernel lets root have any number of processes: such a limit would be none.  Of what tasks
+ * inherit it is said once, where it stands; [defaults] by itself is what ad-hoc jobs have.
+ */
+static void check_nproc(struct rv_builder *b, const struct rv_instance *in, bool *said)
+{
+	const struct rv_instance *defaults = rv_build_find(b, RV_SECTION_DEFAULTS, "");
+	const struct rv_conf_reeve *reeve = rv_build_find(b, RV_SECTION_REEVE, "")->base;
+	const struct rv_conf_task *task = in->base;
+	const struct passwd *entry = task->user ? getpwnam(task->user) : NULL;
+	const char *key = "limit_nproc";
+
+	if (task->limit_nproc == RV_CONF_UNSET || task->limit_nproc == RV_CONF_INFINITY ||
+	    (task->user && (!entry || entry->pw_uid != 0)) ||
+	    (in == defaults ? !reeve->adhoc : task->handler == RV_CONF_HANDLER_BUILTIN))
+		return;
+	if (!rv_build_is_set(in, key) && rv_build_is_set(in, "user"))
+		key = "user";
+	else if (!rv_build_is_set(in, key))
+		in = defaults;
+	if (in == defaults && *said)
+		return;
+	*said = *said || in == defaults;
+	rv_conf_error_add(b->errors, rv_build_where(in, key),
+			  "limit_nproc = %lld: it does not bind root, as whom such jobs would run: "
+			  "give them a user, or pids_max instead",
+			  (long long)task->limit_nproc);
+}
+
 /* A program that is not there may still come: a warning. */
 static void check_program(struct rv_builder *b, const struct rv_instance *in)
 {
@@ -175,6 +215,9 @@ static void check_zone(struct rv_builder *b, const struct rv_instance *in)
 
 void rv_check_machine(struct rv_builder *b)
 {
+	bool root = is_roots(b);
+	bool said = false;
+
 	for (size_t i = 0; i < rv_build_count(b) && b->err == RV_OK; i++) {
 		const struct rv_instance *in = rv_build_at(b, i);
 
@@ -189,6 +232,8 @@ void rv_check_machine(struct rv_builder *b)
 			check_job_group(b, in, task->group);
 			check_rights(b, in, task);
 			check_limits(b, in, task);
+			if (root)
+				check_nproc(b, in, &said);
 			if (in->section == RV_SECTION_TASK) {
 				check_program(b, in);
 				check_module(b, in);

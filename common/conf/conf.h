@@ -67,6 +67,7 @@ struct rv_conf_source {
 	char *const *environment;      /* for REEVE_SECTION__KEY, ${NAME}, HOME, XDG_*; or NULL */
 	rv_conf_module_fn *look;       /* into modules; NULL: only whether they can be read */
 	rv_conf_controller_fn *limits; /* whether they can be had; NULL: not looked at */
+	enum rv_conf_as as;
 };
 
 /*
@@ -78,8 +79,7 @@ int rv_conf_load(const struct rv_conf_source *from, struct rv_conf **ret_conf,
 /* The same from text that rv_conf_dump() wrote: no files, environment or look at this machine. */
 int rv_conf_parse(const char *text, size_t size, struct rv_conf **ret_conf,
 		  struct rv_conf_errors *errors) RV_MUST_CHECK;
-/* As rv_conf_parse, of what is to be read from ${fd} (borrowed, from its start; a child's
- * RV_CONF_FD). */
+/* As rv_conf_parse, of what ${fd} has (borrowed, from its start; a child's RV_CONF_FD). */
 int rv_conf_read(int fd, struct rv_conf **ret_conf, struct rv_conf_errors *errors) RV_MUST_CHECK;
 void rv_conf_free(struct rv_conf *conf);
 

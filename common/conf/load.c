@@ -401,6 +401,7 @@ int rv_conf_load(const struct rv_conf_source *from, struct rv_conf **ret_conf,
 		.has_file = from->file != NULL,
 		.look = from->look,
 		.limits = from->limits,
+		.as = from->as,
 	};
 	struct loader l = {.builder = &b};
 

@@ -176,6 +176,12 @@ struct rv_conf_task {
 #undef RV_CONF_FIELD
 
 /*
+ * As whom jobs without a user run, as far as it is root: it is not bound by RLIMIT_NPROC.  OWNER:
+ * root looks at what may be another user's daemon; whose, the state_dir tells where it exists.
+ */
+enum rv_conf_as { RV_CONF_AS_NOT_ROOT, RV_CONF_AS_ROOT, RV_CONF_AS_OWNER };
+
+/*
  * Looks into the module at ${path} as ${user} and ${group} would (NULL: as who looks): RV_OK, or an
  * error with a sentence.  os/module.h has one; conf starts no process by itself.
  */

@@ -231,3 +231,18 @@ bool rv_user_may_switch(uid_t uid)
 		wanted |= 1U << CAP_SETUID;
 	return syscall(SYS_capget, &header, has) == 0 && (has[0].effective & wanted) == wanted;
 }
+
+bool rv_user_is_root(void)
+{
+	FILE *file = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
+	unsigned long inner = 0;
+	unsigned long outer = 0;
+	bool mapped = false;
+
+	if (!file)
+		return geteuid() == 0;
+	while (!mapped && fscanf(file, "%lu %lu %*u", &inner, &outer) == 2)
+		mapped = inner == 0;
+	(void)fclose(file);
+	return !mapped || outer == 0;
+}

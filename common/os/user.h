@@ -33,6 +33,9 @@ int rv_group_find(const char *text, gid_t *ret_gid, struct rv_why *why) RV_MUST_
 /* Is this process, by its effective and supplementary groups, in ${gid}? */
 bool rv_group_mine(gid_t gid);
 
+/* Is this process root to the kernel as well, and not only in a namespace of users? */
+bool rv_user_is_root(void);
+
 /* May this process start others as ${uid}, with groups of their own?  By its capabilities. */
 bool rv_user_may_switch(uid_t uid);
 

@@ -87,7 +87,8 @@ static void compare(const char *path, const struct rv_buf *got)
 /* The errors of ${name}, as the working directory has it. */
 static void load(const char *name, struct rv_buf *out)
 {
-	const struct rv_conf_source from = {.file = name, .environment = environment};
+	const struct rv_conf_source from = {
+		.file = name, .environment = environment, .as = RV_CONF_AS_ROOT};
 	struct rv_conf_errors errors;
 	struct rv_conf *conf = NULL;
 	int err;

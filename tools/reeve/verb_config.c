@@ -8,6 +8,7 @@
 #include "conf/doc.h"
 #include "os/cgroup.h"
 #include "os/module.h"
+#include "os/user.h"
 #include "verb.h"
 #include "wire/json.h"
 
@@ -70,6 +71,7 @@ int rv_verb_config_check(struct rv_cli *cli)
 			.environment = environ,
 			.look = rv_module_check,
 			.limits = rv_cgroup_has,
+			.as = rv_user_is_root() ? RV_CONF_AS_OWNER : RV_CONF_AS_NOT_ROOT,
 		};
 
 		err = rv_conf_load(&from, &conf, &errors);

@@ -142,6 +142,34 @@ Test(e2e_pools, scaled_to_none_and_back_under_load)
 	rv_e2e_end(e);
 }
 
+/* The same while keepers, workers and the daemon itself are killed: each job comes to its end. */
+Test(e2e_pools, scaled_to_none_and_back_among_deaths)
+{
+	enum { JOBS = 40 };
+	int64_t ids[JOBS];
+
+	rv_e2e_new(e,
+		   "[pool:default]\nworkers = 3\nrestart_delay = 1ms\nrestart_delay_max = 1ms\n");
+	rv_e2e_start(e);
+	rv_e2e_submit(e, "ms=20", JOBS, ids);
+	for (int i = 0; i < 4; i++) {
+		(void)rv_e2e_signal(e, 1 + i % 3, SIGKILL);
+		cr_assert(eq(int, rv_e2e_reeve(e, "pool", "scale", "default", "0", NULL), 0));
+		(void)rv_e2e_signal(e, 1 + (i + 1) % 3, SIGKILL);
+		(void)rv_e2e_await_child(e, 0);
+		(void)rv_e2e_signal(e, 0, SIGKILL);
+		await_pool("ok");
+		(void)rv_e2e_reeve(e, "pool", "scale", "default", "3", NULL);
+		if (i == 2) { /* what was scaled is forgotten with the daemon */
+			rv_e2e_kill(e);
+			rv_e2e_start(e);
+		}
+	}
+	rv_e2e_wait_all(e, 0);
+	rv_e2e_all_ran(e, ids, JOBS);
+	rv_e2e_end(e);
+}
+
 static void each_ran_once(const int64_t *ids, int count)
 {
 	rv_e2e_wait_all(e, 0);

@@ -171,7 +171,9 @@ static int verb_scale(struct rv_sup *sup, struct rv_ask *ask, json_t *answer, st
 		return rv_fail(why, RV_E_USAGE, "%lld is no number of workers", (long long)workers);
 	err = rv_pools_scale(sup, pool, (int)workers, why);
 	if (err == RV_OK && (rv_json_set_int(answer, "from", from) != RV_OK ||
-			     rv_json_set_int(answer, "to", workers) != RV_OK))
+			     rv_json_set_int(answer, "to", workers) != RV_OK ||
+			     rv_json_set_int(answer, "min", sup->pools[pool].min) != RV_OK ||
+			     rv_json_set_int(answer, "max", sup->pools[pool].max) != RV_OK))
 		err = RV_E_NOMEM;
 	return err;
 }

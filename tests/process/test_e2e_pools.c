@@ -226,6 +226,11 @@ Test(e2e_pools, workers_come_and_go_with_the_work)
 	rv_e2e_logged(e, "pool default: 0 workers, 1 before: nothing waits and somebody is idle");
 	await_pool("ok");
 	cr_assert(eq(int, rv_e2e_child(e, 1), 0));
+	/* What is told of a number by hand is what happens. */
+	cr_assert(eq(int, rv_e2e_reeve(e, "pool", "scale", "default", "1", NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "from there it follows the work, between 0 and 4");
+	cr_assert(eq(int, rv_e2e_reeve(e, "pool", "scale", "default", "0", NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "the next job brings one up again");
 	/* And again, by the keeper: nobody rings for this one. */
 	rv_e2e_submit(e, "say=y", 1, ids);
 	each_ran_once(ids, 1);

@@ -42,6 +42,37 @@ static json_t *request_for(const char *verb, const char *pool)
 	return request;
 }
 
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static int64_t int_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+/* How long it holds: of one that follows the work, until the work says something else. */
+static void say_scaled(const char *pool, const json_t *reply)
+{
+	long long to = (long long)int_of(reply, "to");
+	long long min = (long long)int_of(reply, "min");
+	long long max = (long long)int_of(reply, "max");
+
+	(void)printf("pool %s: %lld workers, %lld before; ", pool, to,
+		     (long long)int_of(reply, "from"));
+	if (min >= max)
+		(void)puts("until the next start, or a reload with another number");
+	else if (to > 0)
+		(void)printf("from there it follows the work, between %lld and %lld\n", min, max);
+	else
+		(void)printf("the next job brings one up again, for it follows the work, up to "
+			     "%lld (reeve pool drain %s keeps it at 0)\n",
+			     max, pool);
+}
+
 int rv_verb_pool_scale(struct rv_cli *cli)
 {
 	const char *pool = cli->args.words[0];
@@ -69,10 +100,7 @@ int rv_verb_pool_scale(struct rv_cli *cli)
 		return rv_cli_fail(cli, err);
 	if (cli->json)
 		return rv_cli_json(cli, reply);
-	(void)printf("pool %s: %lld workers, %lld before; until the next start, or a reload with "
-		     "another number\n",
-		     pool, (long long)json_integer_value(json_object_get(reply, "to")),
-		     (long long)json_integer_value(json_object_get(reply, "from")));
+	say_scaled(pool, reply);
 	json_decref(reply);
 	return 0;
 }
@@ -87,18 +115,6 @@ struct watch {
 	int64_t missed_us;       /* since when there is no keeper; 0: there is one */
 	bool is_over, has_failed;
 };
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *text = json_string_value(json_object_get(object, name));
-
-	return text ? text : "";
-}
-
-static int64_t int_of(const json_t *object, const char *name)
-{
-	return json_integer_value(json_object_get(object, name));
-}
 
 /* A line for each worker that has come up since the last look. */
 static void say_workers(struct watch *watch)

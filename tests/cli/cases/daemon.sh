@@ -315,7 +315,7 @@ says "every pool goes on"
 expect 0 reeve pool resume --json
 expect 0 reeve wait "$id"
 expect 0 reeve pool scale default -1
-says "1 workers, 2 before"
+says "1 workers, 2 before; until the next start, or a reload with another number"
 expect 0 reeve pool scale default 2 --json
 json from:int=1 to:int=2
 expect 2 reeve pool scale default x

@@ -97,7 +97,8 @@ int rv_sqlite_borrow(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
 	int marks = c->lender.place.marks;
 
 	PRE(c->borrows != 0 && (marks & c->borrows) == c->borrows);
-	PRE((c->place->marks & c->borrows) == 0);
+	if (c->place->marks & c->borrows)
+		return RV_E_CORRUPT; /* it waits and holds something */
 	c->place->marks |= c->borrows | RV_MARK_BORROWED;
 #ifndef RV_MUTANT_LEND_TWICE
 	marks = (marks & ~c->borrows) | c->borrows << 5;

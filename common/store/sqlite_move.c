@@ -23,7 +23,8 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place)
 		if (numbers[i] < 0 || numbers[i] > INT32_MAX / 2)
 			return false;
 	}
-	if ((place->marks >= RV_MARK_HOLDS(0)) && !(place->marks & RV_MARK_PASSED))
+	if (place->marks < 0 ||
+	    (place->marks >= RV_MARK_HOLDS(0) && !(place->marks & RV_MARK_PASSED)))
 		return false;
 	return place->queue && place->id > 0 && place->event >= 0;
 }

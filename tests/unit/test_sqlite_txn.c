@@ -222,6 +222,12 @@ Test(sqlite_txn, marks_that_cannot_be_are_told)
 	cr_assert(eq(int, ask_of(store), RV_E_CORRUPT));
 	cr_assert(eq(int, cancel(id), RV_E_CORRUPT));
 	sql("UPDATE ready SET marks = marks & ~512");
+	sql("UPDATE ready SET marks = marks | 524288"); /* it borrows, and holds nothing */
+	cr_assert(eq(int, cancel(id), RV_E_CORRUPT));
+	sql("UPDATE ready SET marks = marks & ~524288");
+	sql("UPDATE ready SET marks = -1");
+	cr_assert(eq(int, cancel(id), RV_E_CORRUPT));
+	sql("UPDATE ready SET marks = 0");
 	sql("UPDATE scheduled SET marks = marks | 16");
 	cr_assert(eq(int, cancel(later), RV_E_CORRUPT));
 	sql("UPDATE scheduled SET marks = marks & ~16");

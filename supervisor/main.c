@@ -231,6 +231,9 @@ static int begin(const struct rv_options *options)
 	struct rv_why why = {0};
 	int err;
 
+	/* Who only looks has no loop in which somebody would read them. */
+	if (options->can_resume_fd >= 0 || options->check_only)
+		rv_sig_reset();
 	if (options->can_resume_fd >= 0)
 		return answer(options);
 	if (options->resume_fd >= 0)
@@ -256,8 +259,10 @@ int main(int argc, char **argv)
 
 	/* Whatever the parent left: ignored SIGCHLD would give ECHILD for every child.  But what
 	   our last image had blocked may wait for us, and is not to end us. */
-	if (argc < 3 || strcmp(argv[argc - 2], "--resume") != 0)
+	if (argc < 3 || strcmp(argv[argc - 2], "--resume") != 0) {
 		rv_sig_reset();
+		rv_signals_hold();
+	}
 	if (rv_fd_stdio() != RV_OK)
 		return rv_err_exit(RV_E_IO);
 	rv_fault_iam("reeved");

@@ -185,6 +185,22 @@ static void on_signal(struct rv_loop_signals *signals, const struct rv_sig *sig)
 	}
 }
 
+void rv_signals_hold(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
+		if (table[i].fn != drain && table[i].fn != now)
+			(void)sigaddset(&set, table[i].signo);
+	}
+#ifdef RV_MUTANT_SIGNALS_NOT_HELD
+	(void)sigemptyset(&set);
+#endif
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		IMPOSSIBLE("a mask that cannot be set");
+}
+
 int rv_signals_open(struct rv_sup *sup, struct rv_why *why)
 {
 	int list[RV_ARRAY_LEN(table)];

@@ -5,6 +5,9 @@
 
 #include "supervisor/sup.h"
 
+/* First thing of a start: what does not end us waits until somebody reads it.  TERM, INT and QUIT
+ * end a start at once, as nothing of it has to be undone. */
+void rv_signals_hold(void);
 int rv_signals_open(struct rv_sup *sup, struct rv_why *why) RV_MUST_CHECK;
 /* For --help: a line a signal. */
 void rv_signals_help(void);

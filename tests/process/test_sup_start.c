@@ -7,6 +7,7 @@
 #include "helpers/tmpdir.h"
 #include "helpers/wait.h"
 #include "os/fd.h"
+#include "os/lock.h"
 #include "os/self.h"
 
 #include <poll.h>
@@ -465,4 +466,51 @@ Test(sup_start, what_it_makes_is_its_own)
 	cr_assert(eq(int, stat(rv_test_path("%s/state/reeve.db.lock", fake.dir), &st), 0));
 	cr_assert(eq(int, st.st_mode & 07777, 0600));
 	rv_fake_down(&fake);
+}
+
+/* A start that waits, as for the last child of a predecessor, until ${*ret_lock} is closed. */
+static void start_and_wait(struct rv_fake *fake, int *ret_lock)
+{
+	struct rv_why why = {{0}};
+	char path[600];
+
+	rv_fake_new(fake, 1);
+	(void)snprintf(path, sizeof path, "%s/state/reeve.db.lock", fake->dir);
+	cr_assert(eq(int, mkdir(rv_test_path("%s/state", fake->dir), 0700), 0));
+	rv_test_write_file(path, "%s", "");
+	cr_assert(eq(int, chmod(path, 0600), 0));
+	cr_assert(eq(int, rv_lock_child(path, ret_lock, &why), RV_OK), "%s", why.text);
+	rv_fake_start(fake);
+	rv_fake_await_err(fake, "reeved " RV_VERSION " starts");
+}
+
+/* It has no loop yet that would read them. */
+Test(sup_start, a_signal_that_comes_before_the_loop_is_heeded_in_it)
+{
+	static const int early[] = {SIGUSR1, SIGTTIN, SIGHUP};
+	struct rv_fake fake;
+	int lock = -1;
+
+	start_and_wait(&fake, &lock);
+	for (size_t i = 0; i < RV_ARRAY_LEN(early); i++)
+		rv_test_signal(&fake.child, early[i]);
+	rv_fd_close(&lock);
+	rv_fake_await_err(&fake, "signal USR1");
+	rv_fake_await_err(&fake, "signal HUP");
+	rv_fake_await_status(&fake, "pool.target", "2");
+	rv_fake_await_status(&fake, "daemon.state", "ready");
+	rv_fake_down(&fake);
+}
+
+/* And one that is to end it does not wait for whatever it waits for. */
+Test(sup_start, a_term_before_the_loop_ends_the_start_at_once)
+{
+	struct rv_fake fake;
+	int lock = -1;
+
+	start_and_wait(&fake, &lock);
+	rv_test_signal(&fake.child, SIGTERM);
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 128 + SIGTERM));
+	rv_fd_close(&lock);
+	rv_fake_clean(&fake);
 }

@@ -152,7 +152,7 @@ Test(e2e_pipe_keep, one_that_refuses_and_ends_is_not_started_again)
 		   "[pool:default]\nworkers = 1\n[task:p]\nhandler = pipe\nwarm_up = yes\n"
 		   "restart_delay = 100ms\n"
 		   "command = '%s' '%s' 'hello={\"reeve\":1,\"refuse\":\"no_licence\"}' gone\n"
-		   "[task:q]\nhandler = pipe\nwarm_up = yes\nrestart_delay = 400ms\ncommand = '%s' "
+		   "[task:q]\nhandler = pipe\nwarm_up = yes\nrestart_delay = 200ms\ncommand = '%s' "
 		   "'%s' slow=300 dies\n",
 		   rv_e2e_program("rv_pipejob"), e->dir, rv_e2e_program("rv_pipejob"), e->dir);
 	rv_e2e_launch(e);
@@ -179,7 +179,7 @@ Test(e2e_pipe_keep, one_that_dies_idle_before_its_replacement_does)
 	pid_t first;
 
 	begin("shy",
-	      "warm_up = yes\nrecycle_jobs = 1\nready_timeout = 1s\nrestart_delay = 200ms\n");
+	      "warm_up = yes\nrecycle_jobs = 1\nready_timeout = 600ms\nrestart_delay = 100ms\n");
 	first = handler_pid();
 	rv_e2e_job_says_times(e, "hello ", 2);
 	cr_assert(rv_e2e_signal_pid(first, SIGKILL));
@@ -458,7 +458,7 @@ Test(e2e_pipe_keep, a_module)
 	begin_module("warm_up = yes\nhealth_check = 10ms\nhealth_timeout = 1m\n");
 	first = handler_pid();
 	for (int i = 0; i < 20; i++) {
-		(void)poll(NULL, 0, 25);
+		(void)poll(NULL, 0, 15);
 		cr_assert(eq(int, handler_pid(), first));
 	}
 	cr_assert(eq(int, rv_e2e_log_count(e, "does not say"), 0));

@@ -69,6 +69,11 @@ Test(e2e_pools, quiet_begins_nothing_and_lets_go_on_what_runs)
 	rv_e2e_end(e);
 }
 
+static bool has_come_up(void *times)
+{
+	return rv_e2e_log_count(e, "worker default/0 is ready") > *(int *)times;
+}
+
 /* Whoever comes up in a quiet pool has not claimed once before it heard of that. */
 Test(e2e_pools, a_worker_that_comes_up_in_a_quiet_pool_is_quiet)
 {
@@ -80,10 +85,11 @@ Test(e2e_pools, a_worker_that_comes_up_in_a_quiet_pool_is_quiet)
 	cr_assert(eq(int, rv_e2e_reeve(e, "pool", "quiet", "default", NULL), 0));
 	job = rv_e2e_job(e, "say=x");
 	for (int i = 0; i < 5; i++) {
-		pid_t pid = rv_e2e_await_child(e, 1);
+		int times = rv_e2e_log_count(e, "worker default/0 is ready");
 
 		cr_assert(rv_e2e_signal(e, 1, SIGKILL));
-		RV_NEED(e, rv_e2e_await_child(e, 1) > 0, "after %d", (int)pid);
+		RV_NEED(e, rv_test_wait_until(has_come_up, &times, RV_E2E_WAIT_MS), "%d times",
+			times);
 		await_pool("quiet");
 	}
 	cr_assert(eq(int, rv_e2e_view(e, job)->runs, 0));

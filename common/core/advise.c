@@ -289,6 +289,29 @@ static bool is_cpu_bound(const struct rv_facts *f)
 	return enough(f) && is_share(f->cpu_us, f->busy_us, 70);
 }
 
+/*
+ * With all workers at it they take 70 % of the CPUs or more: each run is slower the more there are,
+ * so that the share of one run alone does not tell it.  What was not measured may be so.
+ */
+static bool cpus_are_full(const struct rv_facts *f)
+{
+	if (f->cpus < 1 || f->workers < 1)
+		return false;
+	if (f->cpu_us < 0)
+		return f->workers >= f->cpus;
+	return is_share(times(f->cpu_us, f->workers), times(f->busy_us, f->cpus), 70);
+}
+
+/* So many workers that the CPUs are full. */
+static int64_t workers_of_cpus(const struct rv_facts *f)
+{
+	if (f->cpu_us < 0 || is_cpu_bound(f))
+		return f->cpus;
+	if (f->cpu_us == 0)
+		return INT64_MAX;
+	return larger(times(f->busy_us, f->cpus) / f->cpu_us, f->cpus);
+}
+
 static bool say_fit_memory(const struct rv_facts *f, struct rv_advice *a)
 {
 	char text[RV_FMT_SPACE];
@@ -322,10 +345,12 @@ static bool say_workers(const struct rv_facts *f, struct rv_advice *a)
 	int64_t most = 200; /* of [pool] workers */
 
 	if (!enough(f) || f->wait95_us <= RV_S_US || f->wait95_us <= f->p95_us || f->workers < 1 ||
-	    f->workers >= most || fitting(f) != 0 || (is_cpu_bound(f) && f->workers >= f->cpus))
+	    f->workers >= most || fitting(f) != 0 || cpus_are_full(f))
 		return false;
-	if (is_cpu_bound(f))
-		most = f->cpus;
+	if (f->cpus >= 1 && workers_of_cpus(f) < most)
+		most = workers_of_cpus(f);
+	if (most <= f->workers)
+		return false;
 	value_int(a, 2 * f->workers < most ? 2 * f->workers : most);
 	return set(a, RV_ADVICE_POOL, "workers", "waited p95 %s, ran p95 %s, with %lld workers",
 		   about(f->wait95_us).text, about(f->p95_us).text, (long long)f->workers);

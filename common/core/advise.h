@@ -18,7 +18,7 @@ struct rv_facts {
 	int64_t runs, failed;                    /* that ended by themselves; ≥ 0 */
 	int64_t p50_us, p99_us, p95_us, most_us; /* how long those took */
 	int64_t wait95_us;                       /* for the first start */
-	int64_t cpu_us, busy_us;                 /* of those runs together; ≥ 0 */
+	int64_t cpu_us, busy_us;                 /* of those runs together; busy ≥ 0 */
 	int64_t rss_kib;                         /* the most of one */
 	int64_t hour_runs;                       /* in the last hour */
 	/* of the newest jobs; ≥ 0 */

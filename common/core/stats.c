@@ -20,6 +20,7 @@
 #define DEAD      4
 #define WAITED    8
 #define RAN       16
+#define NO_CPU    32 /* it is not known */
 
 _Static_assert(RV_STATS_SPACE >= 4 * RV_HISTOGRAM_SPACE + 10 * RV_VARINT_MAX,
 	       "four histograms and ten numbers");
@@ -53,7 +54,8 @@ void rv_stats_add(struct rv_stats *to, const struct rv_ended *ended)
 		return;
 	rv_histogram_add(&to->run, ended->run_us);
 	sum(&to->run_us, ended->run_us);
-	rv_histogram_add(&to->cpu, positive(ended->cpu_us));
+	if (ended->cpu_us >= 0)
+		rv_histogram_add(&to->cpu, ended->cpu_us);
 	if (kib > 0)
 		rv_histogram_add(&to->rss, kib);
 }
@@ -90,6 +92,24 @@ int rv_stats_failed_per_mille(const struct rv_stats *of)
 	if (runs == 0)
 		return -1;
 	return (int)(runs > SUM_MAX / 1000 ? of->failed / (runs / 1000) : of->failed * 1000 / runs);
+}
+
+/* A run that crashed its worker has no length, and is a failed one. */
+static bool had_runs(const struct rv_stats *of)
+{
+	return of->failed > 0 || rv_histogram_count(&of->run) > 0;
+}
+
+int64_t rv_stats_cpu_us(const struct rv_stats *of)
+{
+	bool known = of->cpu_us > 0 || rv_histogram_count(&of->cpu) > 0;
+
+	return known || !had_runs(of) ? of->cpu_us : -1;
+}
+
+int64_t rv_stats_memory_kib(const struct rv_stats *of)
+{
+	return of->maxrss_kib > 0 || !had_runs(of) ? of->maxrss_kib : -1;
 }
 
 bool rv_stats_same(const struct rv_stats *a, const struct rv_stats *b)
@@ -155,7 +175,7 @@ size_t rv_ended_encode(const struct rv_ended *ended, unsigned char *out)
 {
 	unsigned bits = (ended->failed ? FAILED : 0) | (ended->succeeded ? SUCCEEDED : 0) |
 			(ended->dead ? DEAD : 0) | (ended->wait_us >= 0 ? WAITED : 0) |
-			(ended->run_us >= 0 ? RAN : 0);
+			(ended->run_us >= 0 ? RAN : 0) | (ended->cpu_us < 0 ? NO_CPU : 0);
 	size_t n = 0;
 
 	out[n++] = (unsigned char)bits;
@@ -163,7 +183,8 @@ size_t rv_ended_encode(const struct rv_ended *ended, unsigned char *out)
 		n += rv_varint_put(out + n, (uint64_t)ended->wait_us);
 	if (bits & RAN)
 		n += rv_varint_put(out + n, (uint64_t)ended->run_us);
-	n += rv_varint_put(out + n, (uint64_t)positive(ended->cpu_us));
+	if (!(bits & NO_CPU))
+		n += rv_varint_put(out + n, (uint64_t)ended->cpu_us);
 	n += rv_varint_put(out + n, (uint64_t)positive(ended->maxrss_bytes) >> 10);
 	POST(n <= RV_ENDED_SPACE);
 	return n;
@@ -171,21 +192,21 @@ size_t rv_ended_encode(const struct rv_ended *ended, unsigned char *out)
 
 int rv_ended_decode(const unsigned char **at, const unsigned char *end, struct rv_ended *ret_ended)
 {
-	struct rv_ended ended = {.wait_us = -1, .run_us = -1};
+	struct rv_ended ended = {.wait_us = -1, .run_us = -1, .cpu_us = -1};
 	unsigned bits;
 	int64_t kib;
 
 	if (*at == end)
 		return RV_E_CORRUPT;
 	bits = *(*at)++;
-	if (bits > 2 * RAN - 1 || (bits & (SUCCEEDED | DEAD)) == (SUCCEEDED | DEAD))
+	if (bits > 2 * NO_CPU - 1 || (bits & (SUCCEEDED | DEAD)) == (SUCCEEDED | DEAD))
 		return RV_E_CORRUPT;
 	ended.failed = bits & FAILED;
 	ended.succeeded = bits & SUCCEEDED;
 	ended.dead = bits & DEAD;
 	if (((bits & WAITED) && rv_varint_int(at, end, &ended.wait_us) != RV_OK) ||
 	    ((bits & RAN) && rv_varint_int(at, end, &ended.run_us) != RV_OK) ||
-	    rv_varint_int(at, end, &ended.cpu_us) != RV_OK ||
+	    (!(bits & NO_CPU) && rv_varint_int(at, end, &ended.cpu_us) != RV_OK) ||
 	    rv_varint_int(at, end, &kib) != RV_OK || kib > INT64_MAX >> 10)
 		return RV_E_CORRUPT;
 	ended.maxrss_bytes = kib << 10;

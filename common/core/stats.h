@@ -14,8 +14,8 @@
 struct rv_ended {
 	int64_t wait_us;      /* to the first start of its job; -1: it was not the first */
 	int64_t run_us;       /* -1: it was stopped, so how long it took says nothing */
-	int64_t cpu_us;       /* user and system time of the run */
-	int64_t maxrss_bytes; /* kept in KiB */
+	int64_t cpu_us;       /* user and system time of the run; -1: not known */
+	int64_t maxrss_bytes; /* kept in KiB; ≤ 0: not known */
 	bool failed;          /* the run failed, or crashed its worker */
 	bool succeeded, dead; /* the job is that now */
 };
@@ -23,11 +23,11 @@ struct rv_ended {
 struct rv_stats {
 	int64_t succeeded, dead; /* jobs */
 	int64_t failed;          /* runs */
-	int64_t cpu_us, run_us;  /* sums */
+	int64_t cpu_us, run_us;  /* sums; cpu: of what is known */
 	int64_t maxrss_kib;      /* the most of any run */
 	struct rv_histogram wait, run;
-	struct rv_histogram cpu; /* as long as run: of the runs that are in it */
-	struct rv_histogram rss; /* the same, in KiB; a run without a process is not in it */
+	struct rv_histogram cpu; /* of the runs that are in it, as far as known */
+	struct rv_histogram rss; /* the same, in KiB */
 };
 
 void rv_stats_add(struct rv_stats *to, const struct rv_ended *ended);
@@ -37,6 +37,9 @@ int64_t rv_stats_finished(const struct rv_stats *of);
 /* Runs that succeeded or failed, and how many of a thousand of them failed; -1 of none. */
 int64_t rv_stats_runs(const struct rv_stats *of);
 int rv_stats_failed_per_mille(const struct rv_stats *of);
+/* The sum; -1: there were runs, and of none of them it is known.  The same of memory, in KiB. */
+int64_t rv_stats_cpu_us(const struct rv_stats *of);
+int64_t rv_stats_memory_kib(const struct rv_stats *of);
 bool rv_stats_same(const struct rv_stats *a, const struct rv_stats *b);
 
 /* As bytes; decode adds to ${to}.  RV_E_CORRUPT: it is none, ${to} may have got some. */

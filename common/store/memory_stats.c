@@ -23,7 +23,8 @@ void rv_memory_counted(struct mem_store *m, const struct mem_job *j)
 				  .due_us = a->run == 1 ? due_us : 0,
 				  .started_us = a->started_us,
 				  .ended_us = a->ended_us,
-				  .cpu_us = a->user_us + a->sys_us,
+				  .user_us = a->user_us,
+				  .sys_us = a->sys_us,
 				  .maxrss_bytes = a->maxrss_bytes};
 	*MEM_ADD(m, ended) = (struct mem_ended){.queue = j->queue,
 						.task = j->task,

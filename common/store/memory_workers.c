@@ -49,7 +49,7 @@ static void end_lease(struct mem_store *m, struct mem_job *j, const struct rv_ex
 {
 	bool ran = j->started || how->started_fence == j->fence;
 	bool charged = ran && rv_rules_is_crash(how->died);
-	struct rv_ack end = {.exit_code = -1};
+	struct rv_ack end = {.exit_code = -1, .user_us = -1, .sys_us = -1, .maxrss_bytes = -1};
 	char says[RV_ERROR_MAX];
 
 	PRE(j->place == MEM_LEASE);

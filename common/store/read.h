@@ -35,7 +35,7 @@ struct rv_job_view {
 #define RV_SAYS_PARENT_SUCCEEDED "parent %lld succeeded"
 
 struct rv_attempt_view {
-	/* usage: the run's; if its worker crashed, that one's in all its life */
+	/* usage: as in struct rv_ack; if its worker crashed, that one's in all its life */
 	int64_t job, fence, started_us, ended_us, user_us, sys_us, maxrss_bytes, output_bytes;
 	int run, attempt, outcome, exit_code, signo; /* outcome: enum rv_outcome; -1: it runs */
 	const char *worker, *error;

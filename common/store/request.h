@@ -104,6 +104,10 @@ struct rv_ack {
 	int32_t err;      /* out: RV_OK, or STALE (0 rows: the lease is no longer ours) */
 	int64_t retry_us; /* FAILED, LATER: delay before the next attempt */
 	int64_t started_us, ended_us; /* wall; started 0: never started (a release) */
+	/*
+	 * -1: not known.  sys_us alone: user_us is both, of a run at a handler that stays, and the
+	 * memory is the most that one has ever had.
+	 */
 	int64_t user_us, sys_us, maxrss_bytes, output_bytes;
 	char error[RV_ERROR_MAX];
 };

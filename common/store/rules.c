@@ -519,6 +519,8 @@ static int64_t span(int64_t from_us, int64_t to_us)
 void rv_rules_ended(const struct rv_run_end *run, struct rv_ended *ret_ended)
 {
 	bool crashed = run->outcome == RV_OUTCOME_CRASHED;
+	/* Else it is the worker's, of all its life. */
+	bool own = run->user_us >= 0 && (!crashed || run->sys_us < 0);
 	bool failed = run->outcome == RV_OUTCOME_FAILED || run->outcome == RV_OUTCOME_FATAL;
 
 	PRE(run->outcome >= RV_OUTCOME_SUCCEEDED && run->outcome <= RV_OUTCOME_CRASHED);
@@ -527,8 +529,8 @@ void rv_rules_ended(const struct rv_run_end *run, struct rv_ended *ret_ended)
 		.run_us = failed || run->outcome == RV_OUTCOME_SUCCEEDED
 				  ? span(run->started_us, run->ended_us)
 				  : -1,
-		.cpu_us = crashed ? 0 : run->cpu_us, /* else it is the worker's, of all its life */
-		.maxrss_bytes = crashed ? 0 : run->maxrss_bytes,
+		.cpu_us = own ? run->user_us + (run->sys_us > 0 ? run->sys_us : 0) : -1,
+		.maxrss_bytes = own ? run->maxrss_bytes : -1,
 		.failed = failed || crashed,
 		.succeeded = run->job == RV_JOB_SUCCEEDED,
 		.dead = run->job == RV_JOB_DEAD,

@@ -136,7 +136,7 @@ struct rv_run_end {
 	int outcome;           /* enum rv_outcome */
 	enum rv_job_state job; /* what its job is now */
 	int64_t due_us;        /* of a job's first run: when it was to run; else 0 */
-	int64_t started_us, ended_us, cpu_us, maxrss_bytes;
+	int64_t started_us, ended_us, user_us, sys_us, maxrss_bytes; /* struct rv_ack */
 };
 struct rv_ended;
 void rv_rules_ended(const struct rv_run_end *run, struct rv_ended *ret_ended);

@@ -198,7 +198,8 @@ static int counted(struct rv_sqlite *s, const struct rv_sqlite_lease *lease,
 				 .job = lease->place.state,
 				 .started_us = run->started,
 				 .ended_us = run->ended,
-				 .cpu_us = run->user + run->sys,
+				 .user_us = run->user,
+				 .sys_us = run->sys,
 				 .maxrss_bytes = run->maxrss};
 
 	return rv_sqlite_ended(s, lease, &end);
@@ -285,9 +286,9 @@ static int end_by_death(struct rv_sqlite *s, int64_t id, const struct death *dea
 		.error = how->words,
 		.started = lease.started_at,
 		.ended = s->now_us,
-		.user = charged ? how->user_us : 0,
-		.sys = charged ? how->sys_us : 0,
-		.maxrss = charged ? how->maxrss_bytes : 0,
+		.user = charged ? how->user_us : -1,
+		.sys = charged ? how->sys_us : -1,
+		.maxrss = charged ? how->maxrss_bytes : -1,
 		.attempt = lease.place.attempts + 1,
 		.outcome = charged ? RV_OUTCOME_CRASHED : RV_OUTCOME_INTERRUPTED,
 		.exit_code = -1,

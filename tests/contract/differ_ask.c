@@ -171,7 +171,8 @@ static void some_ack(struct world *w, struct rv_ack *ack, const struct lease *le
 	ack->retry_us = some_delay(w);
 	ack->started_us = chance(w, 70) ? w->clock.wall_us - below(w, 1000) : 0;
 	ack->ended_us = chance(w, 80) ? w->clock.wall_us : 0;
-	ack->user_us = below(w, 1000);
+	ack->user_us = below(w, 4) ? below(w, 1000) : -1;
+	ack->sys_us = below(w, 2) ? below(w, 1000) : -1;
 	ack->maxrss_bytes = below(w, 1000);
 	if (chance(w, 50))
 		(void)snprintf(ack->error, sizeof ack->error, "error %d", below(w, 100));

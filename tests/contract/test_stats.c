@@ -154,6 +154,37 @@ CONTRACT(stats, a_crash_is_a_failed_run_without_a_length)
 	IS(rv_histogram_count(&got.ever.wait), 1);
 }
 
+/* Of a run at a handler the CPU time is the run's, also when that crashed; unknown is not 0. */
+CONTRACT(stats, what_is_not_known_of_a_run_is_not_counted)
+{
+	static const struct {
+		int64_t user_us, sys_us, maxrss_bytes;
+		enum rv_outcome outcome;
+	} rows[] = {
+		{-1, -1, -1, RV_OUTCOME_SUCCEEDED},
+		{700, -1, 5 << 20, RV_OUTCOME_SUCCEEDED},
+		{40, -1, 4 << 20, RV_OUTCOME_CRASHED},
+	};
+
+	for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+		int64_t id = add(f, JOB(.task = "t"));
+		int64_t fence = claim(f, W1, id);
+
+		tick(f, 9);
+		ERR(ack_with(f, W1,
+			     ACK(.job = id, .fence = fence, .outcome = rows[i].outcome,
+				 .ended_us = f->wall_us, .user_us = rows[i].user_us,
+				 .sys_us = rows[i].sys_us, .maxrss_bytes = rows[i].maxrss_bytes)),
+		    RV_OK);
+		of(f, RV_STATS_TASKS, "t");
+		IS(rv_stats_cpu_us(&got.ever), i == 0 ? -1 : i == 1 ? 700 : 740);
+		IS(rv_stats_memory_kib(&got.ever), i == 0 ? -1 : 5 << 10);
+	}
+	IS(rv_histogram_count(&got.ever.run), 2);
+	IS(rv_histogram_count(&got.ever.cpu), 1);
+	IS(rv_histogram_count(&got.ever.rss), 1);
+}
+
 /* The shown state stays what it was, so nothing else is written of it. */
 CONTRACT(stats, a_fetched_job_that_ran_and_was_lost_has_waited)
 {

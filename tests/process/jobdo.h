@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Waits until ${folder}/${name} is there. */
@@ -54,6 +56,37 @@ static inline int rv_jobdo_open(const char *folder)
 
 	(void)snprintf(path, sizeof path, "%s/jobs", folder);
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+}
+
+static inline long rv_jobdo_cpu_us(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) != 0)
+		_exit(71);
+	return (long)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Takes so much time of a CPU, however long that takes. */
+static inline void rv_jobdo_burn(long ms)
+{
+	long end = rv_jobdo_cpu_us() + ms * 1000;
+
+	while (rv_jobdo_cpu_us() < end)
+		continue;
+}
+
+/* The same by a child, which is collected. */
+static inline void rv_jobdo_burn_child(long ms)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		rv_jobdo_burn(ms);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
 }
 
 #endif

@@ -4,6 +4,7 @@
 /* Thousands of jobs for a handler that stays, and what is left of them. */
 
 #include "process/pipe_scene.h"
+#include "process/pipe_used.h"
 
 #include <dirent.h>
 
@@ -35,6 +36,31 @@ static inline void add_many(size_t count, int64_t *ret_ids, const char *(*what)(
 	for (size_t i = 0; i < count; i++)
 		ret_ids[i] = strtoll(at, &at, 10);
 	cr_assert(gt(i64, ret_ids[count - 1], 0));
+}
+
+/*
+ * ${count} jobs that each burn 2 ms, sent ahead and answered together: what is told of them adds up
+ * to what they took, each has its share, and none has 0.
+ */
+static inline void shares_add_up(size_t count, const char *(*what)(size_t i))
+{
+	static int64_t ids[1000];
+	int64_t sum_us = 0;
+	int64_t crashes_seen;
+
+	cr_assert(le(sz, count, RV_ARRAY_LEN(ids)));
+	add_many(count, ids, what);
+	(void)runs_of(ids, count, &crashes_seen);
+	for (size_t i = 0; i < count; i++) {
+		char of[16];
+		int64_t us = used(ids[i], "cpu_us", of);
+
+		rv_assert_text(of, "handler");
+		cr_assert(gt(i64, us, 0));
+		sum_us += us;
+	}
+	cr_assert(ge(i64, sum_us, (int64_t)count * 2 * RV_MS_US / 10 * 9));
+	cr_assert(le(i64, sum_us, (int64_t)count * 2 * RV_MS_US * 2));
 }
 
 struct use {

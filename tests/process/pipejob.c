@@ -23,7 +23,7 @@
  *   fail=TEXT  permanent=TEXT  retry=TEXT  snooze=D   answers that
  *   garbage  long  closeanswers  closein  twice  wrong  other=ID  after (exits once it has
  * answered) hold  (leaves a child with all descriptors)   rss=N  (MiB more of memory)   beat=N (N
- * heartbeats)   and those of burden.h
+ * heartbeats)   burn=MS (of CPU)  burnchild=MS (a child of its does)   and those of burden.h
  */
 #include "process/burden.h"
 #include "process/jobdo.h"
@@ -274,6 +274,10 @@ static int speak(const char *word, const char *value)
 		list_fds();
 	else if (strcmp(word, "rss") == 0)
 		grow(atol(value));
+	else if (strcmp(word, "burn") == 0)
+		rv_jobdo_burn(atol(value));
+	else if (strcmp(word, "burnchild") == 0)
+		rv_jobdo_burn_child(atol(value));
 	else if (strcmp(word, "wrong") == 0)
 		answer("{\"job\":%ld,\"run\":%ld,\"ok\":true}\n", job + 1, run);
 	else if (strcmp(word, "other") == 0)

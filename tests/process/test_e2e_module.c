@@ -3,6 +3,7 @@
  * its runner, and which ones are refused.  The module is testmodule.c.
  */
 #include "process/pipe_scene.h"
+#include "process/pipe_used.h"
 
 #include <signal.h>
 #include <string.h>
@@ -63,6 +64,20 @@ Test(e2e_module, arguments)
 	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
 	rv_assert_text(result(job), "caf\xc3\xa9 \"\\ \xf0\x9f\x99\x82");
 	rv_assert_text(result(succeeds("arg=nosuch")), "(none)");
+	rv_e2e_end(e);
+}
+
+Test(e2e_module, what_a_run_used_is_told)
+{
+	int64_t job;
+
+	begin_module("");
+	(void)succeeds("burn=100");
+	job = succeeds("rss=30 burn=300");
+	burned(job, 300);
+	cr_assert(ge(i64, memory_of(job), 30 << 20));
+	burned(succeeds(""), 0);
+	burned(crashes("burn=100 kill", "its handler was killed by signal 9"), 100);
 	rv_e2e_end(e);
 }
 

@@ -136,6 +136,20 @@ Test(e2e_module_ahead, kill_of_the_runner)
 	rv_e2e_end(e);
 }
 
+static const char *burn_two(size_t i)
+{
+	(void)i;
+	return "burn=2";
+}
+
+Test(e2e_module_ahead, those_that_are_answered_together_share_what_it_took)
+{
+	begin_with("rv_module_batch.so", "");
+	rv_e2e_start(e);
+	shares_add_up(200, burn_two);
+	rv_e2e_end(e);
+}
+
 Test(e2e_module_ahead, nothing_leaks)
 {
 	const char *const deaths[] = {"exit=1", "segv"};

@@ -3,6 +3,7 @@
  * back, and the end of each way in which a handler can misbehave.  The handler is pipejob.c.
  */
 #include "process/pipe_scene.h"
+#include "process/pipe_used.h"
 
 #include <signal.h>
 #include <string.h>
@@ -110,6 +111,78 @@ Test(e2e_pipe, a_result_that_is_too_large)
 	cr_assert(eq(int, rv_e2e_reeve(e, "result", id_text(job), NULL), 3));
 	rv_e2e_logged(e, "a result has at most 65536 bytes");
 	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1), "nor did it cost the handler");
+	rv_e2e_end(e);
+}
+
+/* ---- what a run used */
+
+Test(e2e_pipe, what_a_run_used_is_told)
+{
+	int64_t much, little, child;
+
+	begin("", "");
+	(void)succeeds("burn=100");
+	much = succeeds("rss=30 burn=400");
+	little = succeeds("ms=50");
+	child = succeeds("burn=50 burnchild=300");
+	burned(much, 400);
+	burned(little, 0);
+	burned(child, 330); /* a child's in steps of 10 ms, user and system */
+	cr_assert(ge(i64, memory_of(much), 30 << 20));
+	cr_assert(ge(i64, memory_of(little), memory_of(much)), "the same process had it");
+	cr_assert(eq(int, rv_e2e_reeve(e, "show", id_text(much), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "K by handler");
+	rv_e2e_end(e);
+}
+
+Test(e2e_pipe, the_rest_of_a_handler_is_that_of_the_run_that_it_died_in)
+{
+	int64_t job;
+
+	begin("cancel", "max_attempts = 1\nkill_after = 500ms\n");
+	(void)succeeds("burn=200");
+	job = crashes("burn=100 exit=3", "its handler ended with exit code 3");
+	burned(job, 100);
+	cr_assert(ge(i64, memory_of(job), 100 << 10));
+	job = crashes("rss=30 burn=100 kill", "its handler was killed by signal 9");
+	burned(job, 100);
+	cr_assert(ge(i64, memory_of(job), 30 << 20));
+	cr_assert(eq(int, rv_e2e_reeve(e, "show", id_text(job), NULL), 0));
+	cr_assert(not(strstr(rv_buf_text(&e->out), "by worker") != NULL), "none has died");
+	rv_assert_has(rv_buf_text(&e->out), "K by handler");
+	/* One that we kill, and one that heeds us. */
+	job = rv_e2e_add(e, "--timeout", "300ms", "p", "do=burn=60000", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_has(rv_e2e_view(e, job)->error, "timed out");
+	cr_assert(ge(i64, memory_of(job), 100 << 10));
+	job = rv_e2e_add(e, "--timeout", "3s", "p", "do=burn=100 hang", NULL);
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	burned(job, 100);
+	rv_e2e_end(e);
+}
+
+/* Nobody knows: of a run that was lost with its worker, of one that has not ended. */
+Test(e2e_pipe, what_is_not_known_is_not_told)
+{
+	char of[16];
+	int64_t job;
+
+	begin("", "max_crashes = 9\n");
+	job = add("until=go");
+	rv_e2e_job_says(e, "start %lld 1 ", (long long)job);
+	cr_assert(eq(i64, used(job, "cpu_us", of), -1));
+	cr_assert(eq(i64, used(job, "maxrss_bytes", of), -1));
+	rv_assert_text(of, "");
+	rv_e2e_kill(e);
+	rv_e2e_start(e);
+	rv_e2e_job_says(e, "start %lld 2 ", (long long)job);
+	rv_test_write_file(rv_e2e_path(e, "go"), "%s", "");
+	rv_e2e_until(e, job, RV_JOB_SUCCEEDED);
+	cr_assert(eq(int, rv_e2e_reeve(e, "--json", "show", id_text(job), NULL), 0));
+	rv_assert_has(rv_buf_text(&e->out), "\"outcome\":\"interrupted\"");
+	rv_assert_has(rv_buf_text(&e->out),
+		      "\"usage_of\":null,\"cpu_us\":null,\"user_us\":null,\"sys_us\":null,"
+		      "\"maxrss_bytes\":null");
 	rv_e2e_end(e);
 }
 

@@ -165,6 +165,19 @@ Test(e2e_pipe_ahead, kill_of_worker_and_of_handler)
 	rv_e2e_end(e);
 }
 
+static const char *burn_two(size_t i)
+{
+	(void)i;
+	return "burn=2";
+}
+
+Test(e2e_pipe_ahead, those_that_are_answered_together_share_what_it_took)
+{
+	begin("ahead=64 batch=40", "");
+	shares_add_up(200, burn_two);
+	rv_e2e_end(e);
+}
+
 Test(e2e_pipe_ahead, nothing_leaks)
 {
 	const char *const deaths[] = {"exit=1", "garbage"};

@@ -6,8 +6,8 @@
  * $MODULE_OPEN: fatal, later, crash, slow: what its open does
  * words of a job, args.do, in order; after the last it is done:
  *   exit=N  kill  segv  deaf  ms=N  until=NAME  hang (heeds cancel)  soft (until it is late)
- *   beat=N (N heartbeats)  rss=N (MiB more of memory)  count (how many jobs this call has)
- *   say=TEXT (stdio, not flushed)  err=TEXT  big=N (bytes of stderr)  log=TEXT  elog=TEXT
+ *   beat=N (N heartbeats)  rss=N (MiB more of memory)  burn=MS (of CPU)  count (how many jobs this
+ * call has) say=TEXT (stdio, not flushed)  err=TEXT  big=N (bytes of stderr)  log=TEXT  elog=TEXT
  *   progress=N  result=TEXT  huge (a result too large)  pid  fds  stdin  show  bytes  arg=NAME
  *   fail=TEXT  fatal=TEXT  later=MS  again=MS (with fail)  return=N: its outcome
  *   and those of burden.h
@@ -252,6 +252,8 @@ static void act(const struct state *state, struct reeve_run *run, const char *wo
 		put_number(run, read(0, &byte, 1));
 	else if (strcmp(word, "rss") == 0)
 		grow(run, atol(value));
+	else if (strcmp(word, "burn") == 0)
+		rv_jobdo_burn(atol(value));
 	else if (strcmp(word, "count") == 0)
 		put_number(run, (long long)state->count);
 	for (int i = strcmp(word, "beat") == 0 ? atoi(value) : 0; i > 0; i--) {

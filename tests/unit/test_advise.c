@@ -345,6 +345,19 @@ Test(advise, workers)
 	SILENT(workers); /* they wait for the CPUs */
 	f.cpus = 3;
 	SAYS(workers, "3");
+	f.cpu_us = -1; /* nobody knows what they wait for */
+	SAYS(workers, "3");
+	f.cpus = 2;
+	SILENT(workers);
+	SILENT(fit_cpu);
+	/* Four on two CPUs have half of one each: twice as many would have a quarter. */
+	f.workers = 4;
+	f.cpu_us = f.busy_us / 100 * 35;
+	SILENT(workers);
+	f.cpu_us--;
+	SAYS(workers, "5");
+	f.cpu_us = f.busy_us / 10;
+	SAYS(workers, "8");
 	f.cpu_us = 1;
 	f.workers = 150;
 	SAYS(workers, "200");

@@ -11,6 +11,7 @@
 #include "os/proclocks.h"
 #include "os/self.h"
 #include "os/sig.h"
+#include "os/use.h"
 #include "os/user.h"
 
 #include <errno.h>
@@ -389,4 +390,67 @@ Test(self, a_name_with_parentheses)
 	cr_assert(eq(int, rv_procstat(child.pid, &stat), RV_OK));
 	cr_assert(eq(int, stat.ppid, getpid()));
 	rv_test_end(&child);
+}
+
+/* ---- what a process uses */
+
+static void burn(clockid_t clock, int64_t us)
+{
+	int64_t end = rv_use_cpu_us(clock) + us;
+
+	while (rv_use_cpu_us(clock) < end)
+		continue;
+}
+
+/* Of a living process, of one that has ended, and of one that is gone. */
+Test(use, the_clock_of_a_process)
+{
+	clockid_t own, its;
+	pid_t pid = getpid();
+	int64_t before;
+
+	cr_assert(eq(int, rv_use_clock(pid, &own), RV_OK));
+	before = rv_use_cpu_us(own);
+	burn(own, 30 * RV_MS_US);
+	cr_assert(ge(i64, rv_use_cpu_us(own), before + 30 * RV_MS_US));
+	pid = fork();
+	if (pid == 0) {
+		burn(CLOCK_PROCESS_CPUTIME_ID, 50 * RV_MS_US);
+		_exit(0);
+	}
+	cr_assert(eq(int, rv_use_clock(pid, &its), RV_OK));
+	cr_assert(eq(int, waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0));
+	cr_assert(ge(i64, rv_use_cpu_us(its), 50 * RV_MS_US), "it still says it");
+	cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
+	cr_assert(eq(i64, rv_use_cpu_us(its), -1));
+	cr_assert(eq(int, rv_use_clock(pid, &its), RV_E_NOTFOUND));
+}
+
+Test(use, children_and_the_most_memory)
+{
+	struct rv_use before, after;
+	size_t size = 40 << 20;
+	char *memory;
+	pid_t pid;
+
+	cr_assert(eq(int, rv_use_look(getpid(), &before), RV_OK));
+	memory = malloc(size);
+	cr_assert(memory != NULL);
+	memset(memory, 1, size);
+	cr_assert(eq(int, memory[size - 1], 1));
+	free(memory);
+	pid = fork();
+	if (pid == 0) {
+		burn(CLOCK_PROCESS_CPUTIME_ID, 100 * RV_MS_US);
+		_exit(0);
+	}
+	cr_assert(eq(int, waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0));
+	cr_assert(eq(int, rv_use_look(pid, &after), RV_E_NOTFOUND), "it has no memory any more");
+	cr_assert(eq(int, rv_use_look(getpid(), &after), RV_OK));
+	cr_assert(eq(i64, after.children_us, before.children_us), "it is not collected");
+	cr_assert(eq(int, waitpid(pid, NULL, 0), pid));
+	cr_assert(eq(int, rv_use_look(getpid(), &after), RV_OK));
+	cr_assert(ge(i64, after.children_us, before.children_us + 80 * RV_MS_US));
+	cr_assert(ge(i64, after.peak_bytes, before.peak_bytes + (30 << 20)), "what it once had");
+	cr_assert(eq(int, rv_use_look(pid, &after), RV_E_NOTFOUND));
 }

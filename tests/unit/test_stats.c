@@ -23,7 +23,7 @@ static struct rv_ended some_run(void)
 
 	return (struct rv_ended){.wait_us = next_random(3) ? next_random(1LL << 30) : -1,
 				 .run_us = next_random(3) ? next_random(1LL << 30) : -1,
-				 .cpu_us = next_random(1 << 20),
+				 .cpu_us = next_random(4) ? next_random(1 << 20) : -1,
 				 .maxrss_bytes = next_random(1 << 20) << 10,
 				 .failed = next_random(2),
 				 .succeeded = end == 1,
@@ -56,6 +56,30 @@ Test(stats, a_run_counts_once)
 	cr_assert(eq(i64, rv_stats_runs(&s), 3));
 	cr_assert(eq(int, rv_stats_failed_per_mille(&s), 666));
 	cr_assert(eq(i64, rv_stats_finished(&s), 2));
+}
+
+/* Neither 0, as if it had been measured, nor in the way of what is known. */
+Test(stats, what_is_not_known_is_not_0)
+{
+	static struct rv_stats s;
+	struct rv_ended run = {.wait_us = 1, .run_us = 7, .cpu_us = -1, .maxrss_bytes = -1};
+
+	cr_assert(eq(i64, rv_stats_cpu_us(&s), 0));
+	cr_assert(eq(i64, rv_stats_memory_kib(&s), 0));
+	rv_stats_add(&s, &run);
+	cr_assert(eq(i64, rv_stats_cpu_us(&s), -1));
+	cr_assert(eq(i64, rv_stats_memory_kib(&s), -1));
+	cr_assert(eq(i64, rv_histogram_count(&s.cpu), 0));
+	run.cpu_us = 0;
+	rv_stats_add(&s, &run);
+	cr_assert(eq(i64, rv_stats_cpu_us(&s), 0));
+	run.cpu_us = 5;
+	run.maxrss_bytes = 4096;
+	rv_stats_add(&s, &run);
+	cr_assert(eq(i64, rv_stats_cpu_us(&s), 5));
+	cr_assert(eq(i64, rv_stats_memory_kib(&s), 4));
+	s = (struct rv_stats){.failed = 1}; /* it took its worker down */
+	cr_assert(eq(i64, rv_stats_cpu_us(&s), -1));
 }
 
 /* Adding up in any two parts, through bytes or not, is adding up at once. */

@@ -203,13 +203,24 @@ static int look_at_newest(struct rv_cli *cli, const char *task, struct rv_facts 
 	return err;
 }
 
+/* Runs of which it is not known count like the others. */
+static int64_t cpu_of(const struct rv_stats *of)
+{
+	int64_t known = rv_histogram_count(&of->cpu);
+	int64_t runs = rv_histogram_count(&of->run);
+
+	if (known >= runs)
+		return of->cpu_us;
+	return known > 0 ? (int64_t)((double)of->cpu_us / (double)known * (double)runs) : -1;
+}
+
 static void take_statistics(const struct rv_stats_view *view, struct rv_facts *facts)
 {
 	const struct rv_stats *ever = &view->ever;
 
 	facts->runs = rv_histogram_count(&ever->run);
 	facts->failed = ever->failed;
-	facts->cpu_us = ever->cpu_us;
+	facts->cpu_us = cpu_of(ever);
 	facts->busy_us = ever->run_us;
 	facts->rss_kib = ever->maxrss_kib > 0 ? ever->maxrss_kib : -1;
 	facts->hour_runs = rv_histogram_count(&view->hour.run);

@@ -94,8 +94,11 @@ static int attempt_row(void *ctx, const struct rv_attempt_view *view)
 {
 	struct rv_table *table = ctx;
 	char text[RV_FMT_SPACE + 64];
-	/* What a crashed run used itself is lost with its worker. */
-	const char *whose = view->outcome == RV_OUTCOME_CRASHED ? " by worker" : "";
+	const char *of = rv_view_usage_of(view);
+	/* What a run used itself is lost with its worker; of its handler's memory it is not known.
+	 */
+	bool by_worker = of && strcmp(of, "worker") == 0;
+	bool by_handler = of && strcmp(of, "handler") == 0;
 
 	rv_table_int(table, view->run, RV_STYLE_NONE);
 	rv_table_text(table, rv_view_outcome(view->outcome), RV_STYLE_NONE);
@@ -108,10 +111,20 @@ static int attempt_row(void *ctx, const struct rv_attempt_view *view)
 			      ? rv_fmt_about(text, view->ended_us - view->started_us)
 			      : "",
 		      RV_STYLE_NONE);
-	rv_table_printf(table, RV_STYLE_NONE, "%s%s",
-			rv_fmt_about(text, view->user_us + view->sys_us), whose);
-	rv_table_printf(table, RV_STYLE_NONE, "%lldK%s", (long long)(view->maxrss_bytes >> 10),
-			whose);
+	if (of)
+		rv_table_printf(table, RV_STYLE_NONE, "%s%s",
+				rv_fmt_about(text, rv_view_cpu_us(view)),
+				by_worker ? " by worker" : "");
+	else
+		rv_table_text(table, "", RV_STYLE_DIM);
+	if (of && view->maxrss_bytes > 0)
+		rv_table_printf(table, RV_STYLE_NONE, "%lldK%s",
+				(long long)(view->maxrss_bytes >> 10),
+				by_worker    ? " by worker"
+				: by_handler ? " by handler"
+					     : "");
+	else
+		rv_table_text(table, "", RV_STYLE_DIM);
 	rv_table_text(table, view->worker, RV_STYLE_NONE);
 	rv_table_text(table, view->error, RV_STYLE_NONE);
 	return RV_OK;

@@ -262,7 +262,7 @@ static int print_one(struct listing *listing)
 /* What a list can be sorted by: the most first; of equals, and by name, the alphabet decides. */
 static int64_t key_cpu(const struct rv_stats *of)
 {
-	return of->cpu_us;
+	return rv_stats_cpu_us(of);
 }
 
 static int64_t key_memory(const struct rv_stats *of)

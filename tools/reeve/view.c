@@ -218,9 +218,26 @@ json_t *rv_view_result(const struct rv_job_view *view)
 	return finish(&to);
 }
 
+int64_t rv_view_cpu_us(const struct rv_attempt_view *view)
+{
+	if (view->outcome < 0 || view->user_us < 0)
+		return -1;
+	return view->user_us + (view->sys_us > 0 ? view->sys_us : 0);
+}
+
+const char *rv_view_usage_of(const struct rv_attempt_view *view)
+{
+	if (rv_view_cpu_us(view) < 0)
+		return NULL;
+	if (view->sys_us < 0)
+		return "handler";
+	return view->outcome == RV_OUTCOME_CRASHED ? "worker" : "run";
+}
+
 json_t *rv_view_attempt(const struct rv_attempt_view *view)
 {
 	struct builder to = begin();
+	int64_t cpu_us = rv_view_cpu_us(view);
 
 	put_int(&to, "run", view->run);
 	put_int(&to, "attempt", view->attempt);
@@ -233,10 +250,11 @@ json_t *rv_view_attempt(const struct rv_attempt_view *view)
 	put_text(&to, "error", view->error);
 	put_text(&to, "worker", view->worker);
 	put_int(&to, "fence", view->fence);
-	put_text(&to, "usage_of", view->outcome == RV_OUTCOME_CRASHED ? "worker" : "run");
-	put_int(&to, "user_us", view->user_us);
-	put_int(&to, "sys_us", view->sys_us);
-	put_int(&to, "maxrss_bytes", view->maxrss_bytes);
+	put_text(&to, "usage_of", rv_view_usage_of(view));
+	put_maybe(&to, "cpu_us", cpu_us >= 0, cpu_us);
+	put_maybe(&to, "user_us", cpu_us >= 0 && view->sys_us >= 0, view->user_us);
+	put_maybe(&to, "sys_us", cpu_us >= 0 && view->sys_us >= 0, view->sys_us);
+	put_maybe(&to, "maxrss_bytes", cpu_us >= 0 && view->maxrss_bytes > 0, view->maxrss_bytes);
 	put_int(&to, "output_bytes", view->output_bytes);
 	return finish(&to);
 }

@@ -16,6 +16,9 @@ json_t *rv_view_job(const struct rv_job_view *view) RV_MUST_CHECK;
 /* What became of it, and what it was; progress and result are null. */
 json_t *rv_view_result(const struct rv_job_view *view) RV_MUST_CHECK;
 json_t *rv_view_attempt(const struct rv_attempt_view *view) RV_MUST_CHECK;
+/* "run", "worker", "handler": whose usage it is; NULL: not known.  Its CPU time; -1. */
+const char *rv_view_usage_of(const struct rv_attempt_view *view);
+int64_t rv_view_cpu_us(const struct rv_attempt_view *view);
 json_t *rv_view_queue(const struct rv_queue_view *view, int64_t now_us) RV_MUST_CHECK;
 
 /* How long it has run so far; 0: it does not run.  ${now_us} 0: now. */

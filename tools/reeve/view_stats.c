@@ -34,6 +34,11 @@ int rv_stats_of_one(struct rv_store *store, int of, const char *name,
 	return err;
 }
 
+static json_t *known(int64_t value, int64_t unit)
+{
+	return value < 0 ? json_null() : json_integer(value * unit);
+}
+
 /* Each shown one times ${unit}: what a bucket counts in. */
 static json_t *quantiles_of(const struct rv_histogram *of, int64_t unit)
 {
@@ -43,8 +48,7 @@ static json_t *quantiles_of(const struct rv_histogram *of, int64_t unit)
 	for (size_t i = 0; !err && i < RV_ARRAY_LEN(shown); i++) {
 		int64_t us = rv_histogram_quantile(of, shown[i].per_mille);
 
-		err = rv_json_set_new(object, shown[i].name,
-				      us < 0 ? json_null() : json_integer(us * unit));
+		err = rv_json_set_new(object, shown[i].name, known(us, unit));
 	}
 	if (!err)
 		return object;
@@ -55,13 +59,13 @@ static json_t *quantiles_of(const struct rv_histogram *of, int64_t unit)
 static json_t *span(const struct rv_stats *of)
 {
 	int per_mille = rv_stats_failed_per_mille(of);
-	json_t *object =
-		json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "succeeded", (json_int_t)of->succeeded,
-			  "dead", (json_int_t)of->dead, "failed_runs", (json_int_t)of->failed,
-			  "cpu_us", (json_int_t)of->cpu_us, "busy_us", (json_int_t)of->run_us,
-			  "maxrss_bytes", (json_int_t)of->maxrss_kib << 10);
+	json_t *object = json_pack("{s:I,s:I,s:I,s:I}", "succeeded", (json_int_t)of->succeeded,
+				   "dead", (json_int_t)of->dead, "failed_runs",
+				   (json_int_t)of->failed, "busy_us", (json_int_t)of->run_us);
 
-	if (object &&
+	if (object && rv_json_set_new(object, "cpu_us", known(rv_stats_cpu_us(of), 1)) == RV_OK &&
+	    rv_json_set_new(object, "maxrss_bytes", known(rv_stats_memory_kib(of), 1 << 10)) ==
+		    RV_OK &&
 	    rv_json_set_new(object, "failure_rate",
 			    per_mille < 0 ? json_null() : json_real(per_mille / 1000.0)) == RV_OK &&
 	    rv_json_set_new(object, "wait_us", quantiles_of(&of->wait, 1)) == RV_OK &&
@@ -136,11 +140,14 @@ static void memory_cell(struct rv_table *table, int64_t kib)
 
 void rv_stats_use_cells(struct rv_table *table, const struct rv_stats *span, int64_t cpu_us)
 {
-	int64_t share =
-		cpu_us > 0 ? (int64_t)((double)span->cpu_us * 100 / (double)cpu_us + 0.5) : 0;
+	int64_t own_us = rv_stats_cpu_us(span);
+	int64_t share = cpu_us > 0 ? (int64_t)((double)own_us * 100 / (double)cpu_us + 0.5) : 0;
 
-	rv_stats_time_cell(table, span->cpu_us);
-	rv_table_printf(table, RV_STYLE_NONE, "%lld%%", (long long)share);
+	rv_stats_time_cell(table, own_us);
+	if (own_us < 0)
+		rv_table_text(table, "", RV_STYLE_DIM);
+	else
+		rv_table_printf(table, RV_STYLE_NONE, "%lld%%", (long long)share);
 	memory_cell(table, memory_p95(span));
 	memory_cell(table, span->maxrss_kib);
 }
@@ -197,7 +204,7 @@ int rv_stats_detail(const struct rv_stats_view *view, const struct rv_out *out)
 	quantiles(&table, "run", &hour->run, &ever->run);
 	times(&table, "run, in all", hour->run_us, ever->run_us);
 	quantiles(&table, "CPU", &hour->cpu, &ever->cpu);
-	times(&table, "CPU, in all", hour->cpu_us, ever->cpu_us);
+	times(&table, "CPU, in all", rv_stats_cpu_us(hour), rv_stats_cpu_us(ever));
 	memories(&table, "memory, p95", memory_p95(hour), memory_p95(ever));
 	memories(&table, "memory, the most", hour->maxrss_kib, ever->maxrss_kib);
 	err = rv_table_print(&table, out);

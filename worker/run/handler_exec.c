@@ -369,9 +369,11 @@ static void end(struct rv_turn *turn)
 		result->exit_code = RV_EXIT_OOM;
 		result->signo = SIGKILL;
 	}
-	result->user_us = time_us(&exec->exit.usage.ru_utime);
-	result->sys_us = time_us(&exec->exit.usage.ru_stime);
-	result->maxrss_bytes = (int64_t)exec->exit.usage.ru_maxrss * 1024;
+	if (exec->exit.usage.ru_maxrss > 0) { /* else somebody has reaped it: nothing is known */
+		result->user_us = time_us(&exec->exit.usage.ru_utime);
+		result->sys_us = time_us(&exec->exit.usage.ru_stime);
+		result->maxrss_bytes = (int64_t)exec->exit.usage.ru_maxrss * 1024;
+	}
 	exec->words[exec->nwords] = '\0';
 	result->words = exec->words;
 	last_line(exec, result->text, sizeof(result->text) - 64);

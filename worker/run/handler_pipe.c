@@ -109,6 +109,7 @@ static void crashed(struct rv_pipe_proc *p, struct rv_turn *turn)
 	give(turn, RV_OUTCOME_CRASHED, text);
 	turn->result.exit_code = rv_pipe_is_oom(p) ? RV_EXIT_OOM : p->exit.code;
 	turn->result.signo = p->exit.signo;
+	rv_pipe_use_crashed(&p->use, &p->exit, &turn->result);
 	if (turn->reason == RV_STOP_NONE)
 		keep_tail(p, turn);
 	rv_turn_ended(turn);
@@ -156,11 +157,13 @@ static void on_word(struct rv_worker *worker, const struct rv_pipe_said *said)
 	}
 }
 
-static void on_answer(struct rv_worker *worker, const struct rv_pipe_said *said)
+static void on_answer(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 {
+	struct rv_worker *worker = p->worker;
 	struct rv_turn *turn = &worker->turn;
 
 	rv_told_said(worker, &said->said);
+	rv_pipe_use_tell(&p->use, &turn->result);
 	give(turn, said->outcome, said->error);
 	if (said->outcome != RV_OUTCOME_SUCCEEDED && said->error[0] == '\0')
 		give(turn, said->outcome, "its handler said that it failed");
@@ -250,7 +253,7 @@ static void on_said(struct rv_pipe_proc *p, const struct rv_pipe_said *said)
 	else if (is_front(p, said) && said->kind == RV_PIPE_WORD)
 		on_word(worker, said);
 	else if (is_front(p, said))
-		on_answer(worker, said);
+		on_answer(p, said);
 	else if (is_behind(p, said))
 		rv_pipe_kill(p, "it answers out of order");
 	else if (!p->void_said) {
@@ -307,6 +310,7 @@ static void take_lines(struct rv_pipe_proc *p)
 		if (!end)
 			return;
 		p->taken += size + 1;
+		rv_pipe_use_line(&p->use);
 		take_line(p, line, size);
 	}
 }

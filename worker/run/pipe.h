@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "os/spawn.h"
 #include "run/leaf.h"
+#include "run/pipe_use.h"
 #include "run/tail.h"
 #include "run/tmp.h"
 #include "store/request.h"
@@ -64,9 +65,10 @@ struct rv_pipe_proc {
 	int64_t born_us, age_max_us, looked_us; /* mono; looked: at its memory */
 	int64_t dead_us;                        /* mono, when it was collected */
 	struct rv_exit exit;
-	bool killed;     /* by us: nothing that it says counts */
-	char why[512];   /* and why; "" */
-	size_t tail_job; /* bytes of stderr of its present job */
+	struct rv_pipe_use use; /* what it has used, for whom */
+	bool killed;            /* by us: nothing that it says counts */
+	char why[512];          /* and why; "" */
+	size_t tail_job;        /* bytes of stderr of its present job */
 	struct rv_tail tail;
 	struct rv_tmp tmp;
 	struct rv_leaf leaf;

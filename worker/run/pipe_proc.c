@@ -15,6 +15,7 @@
 #include "obs/output.h"
 #include "os/fd.h"
 #include "run/exec_spec.h"
+#include "run/pipe_keep.h"
 #include "run/pipe_line.h"
 #include "run/worker.h"
 
@@ -94,13 +95,20 @@ void rv_pipe_drain(struct rv_pipe_proc *p)
 /* RV_OK: more may be there; BUSY: not now; CLOSED. */
 static int read_answers(struct rv_pipe_proc *p)
 {
+	size_t before;
+	int err;
+
 	if (p->taken == p->heard.size) {
 		rv_buf_reset(&p->heard);
 		p->taken = 0;
 	} else if (p->heard.size - p->taken > RV_PIPE_LINE_MAX + RV_OUTPUT_CHUNK) {
 		return RV_E_BUSY; /* enough until those were looked at */
 	}
-	return rv_fd_read_some(p->fds[RV_PIPE_ANSWERS], RV_OUTPUT_CHUNK, &p->heard);
+	before = p->heard.size;
+	err = rv_fd_read_some(p->fds[RV_PIPE_ANSWERS], RV_OUTPUT_CHUNK, &p->heard);
+	if (p->heard.size > before && rv_pipe_has_job(p))
+		rv_pipe_use_heard(&p->use, p->heard.data + before, p->heard.size - before);
+	return err;
 }
 
 /* What it printed before an answer is there when the answer is: answers are read first. */
@@ -310,6 +318,7 @@ int rv_pipe_start(struct rv_worker *worker, const struct rv_conf_task *task,
 		return err;
 	}
 	p->pid = p->proc.pid;
+	rv_pipe_use_init(&p->use, p->pid);
 	watch(p);
 	rv_log_with(RV_LOG_DEBUG, RV_EV_handler_started,
 		    RV_FIELDS(RV_STR("task", task->name), RV_INT("pid", p->pid)),

@@ -160,6 +160,7 @@ int rv_pipe_send(struct rv_worker *worker, struct rv_pipe_proc *p, struct rv_why
 	PRE(p->state == RV_PIPE_READY && turn->place < worker->nclaimed);
 	if (turn->place >= worker->sent) {
 		PRE(p->in_fd >= 0);
+		rv_pipe_use_begin(&p->use);
 		err = add_line(worker, turn->place, p, why);
 		if (err != RV_OK)
 			return err;

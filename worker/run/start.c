@@ -144,7 +144,11 @@ static void begin(struct rv_worker *worker)
 	turn->warned = false;
 	turn->settled = false;
 	turn->limit_mono_us = 0;
-	turn->result = (struct rv_result){.kind = RV_RESULT_EXIT, .exit_code = -1};
+	turn->result = (struct rv_result){.kind = RV_RESULT_EXIT,
+					  .exit_code = -1,
+					  .user_us = -1,
+					  .sys_us = -1,
+					  .maxrss_bytes = -1};
 	turn->started_us = rv_wall_us();
 	turn->started_mono_us = rv_mono_us();
 	turn->heard_mono_us = turn->started_mono_us;

@@ -41,7 +41,7 @@ struct rv_result {
 	enum rv_outcome outcome; /* OUTCOME: the handler has decided */
 	int exit_code;           /* RV_EXIT_NONE, RV_EXIT_OOM */
 	int signo;
-	int64_t user_us, sys_us, maxrss_bytes;
+	int64_t user_us, sys_us, maxrss_bytes; /* as in struct rv_ack */
 	const char *words;       /* EXIT: the end of stderr, until the next run; NULL none */
 	char text[RV_ERROR_MAX]; /* EXIT: last words of stderr; OUTCOME: the error */
 };

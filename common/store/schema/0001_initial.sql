@@ -260,7 +260,8 @@ CREATE TABLE span (
 ) STRICT, WITHOUT ROWID;
 
 -- Runs that ended without ending their job.  With outcome 6 (crashed) user_us, sys_us and maxrss are
--- the worker's, over its whole life: the share of the run is not known.
+-- the worker's, over its whole life: the share of the run is not known.  -1: nothing is known.  Only
+-- sys_us is -1: the run was at a handler that stays, user_us is all its CPU time, maxrss the handler's.
 CREATE TABLE attempt (
 	job          INTEGER NOT NULL,
 	run          INTEGER NOT NULL,

@@ -26,6 +26,9 @@ cat >r.ini <<-INI
 	max_attempts = 1
 	[task:never]
 	command = /bin/true
+	[task:hot]
+	handler = pipe
+	command = $build/tests/rv_pipejob $work
 INI
 chmod 600 r.ini
 export REEVE_CONFIG=$work/r.ini
@@ -35,6 +38,8 @@ daemon=$!
 for ((n = 0; n < 100; n++)); do echo '{"task":"quick"}'; done >many
 for ((n = 0; n < 10; n++)); do echo '{"task":"flaky"}'; echo '{"task":"vain"}'; echo '{"task":"slow"}'; echo '{"task":"slow"}'; done >>many
 echo '{"task":"few"}' >>many
+mkdir locks
+for ((n = 0; n < 24; n++)); do echo '{"task":"hot","args":{"do":"burn=120"}}'; done >>many
 expect 0 reeve add --from-file many
 last=$(tail -n 1 <<<"$out")
 expect 1 reeve wait --timeout 4m $(seq "$last")
@@ -68,6 +73,16 @@ says '"value":"1s"'
 expect 0 reeve advise slow --ini
 printf '%s\n' "$out" >conf.d/slow.ini
 expect 0 reeve config check
+# A handler's jobs that are on a CPU all the time: more workers would not help them.
+expect 0 reeve advise hot --json
+json facts.runs:int=24 facts.cpu_us:int facts.maxrss_bytes:int
+fact() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" <<<"$out"; }
+(($(fact cpu_us) >= 24 * 120000)) || fail "what its runs took: $out"
+# As far as others leave us these CPUs.
+(($(fact cpu_us) * $(fact workers) * 10 < $(fact busy_us) * $(fact cpus) * 7)) || [[ $out != *'"rule":"workers"'* ]] ||
+	fail "more workers than CPUs: $out"
+expect 0 reeve stats --tasks --sort cpu
+is "$(awk 'NR == 2 { print $1 }' <<<"$out")" hot
 expect 0 reeve advise few
 says "1 runs are known, 20 are needed"
 expect 0 reeve advise few --ini

@@ -45,7 +45,11 @@ expect 0 reeve stats --tasks --sort cpu --json
 json 'tasks[0].name:text=spin' 'tasks[0].hour.run_cpu_us.count:int=1' 'tasks[0].hour.run_cpu_us.p95:int' \
 	'tasks[0].hour.run_rss_bytes.p95:int' 'tasks[0].ever.failure_rate:real'
 expect 0 reeve stats --task inside --json
-json 'tasks[0].ever.run_rss_bytes.count:int=0' 'tasks[0].ever.run_cpu_us.count:int=1'
+json 'tasks[0].ever.run_rss_bytes.count:int=0' 'tasks[0].ever.run_cpu_us.count:int=0' 'tasks[0].ever.cpu_us:null' \
+	'tasks[0].ever.maxrss_bytes:null'
+expect 0 reeve stats --tasks
+is "$(awk '$1 == "inside" { print $(NF - 3), $(NF - 2), $(NF - 1), $NF }' <<<"$out")" "- - - -"
+is "$(awk '$1 == "never" { print $(NF - 3), $(NF - 2), $(NF - 1), $NF }' <<<"$out")" "0s 0% - -"
 expect 0 reeve stats --task never --json
 json 'tasks[0].ever.failure_rate:null' 'tasks[0].ever.run_rss_bytes.p95:null'
 expect 0 reeve stats --task broken

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "base/spec.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -273,6 +274,43 @@ static bool say_memory(const struct rv_facts *f, struct rv_advice *a)
 		   size(text, f->rss_kib));
 }
 
+/* As many as this limit lets run at once, on an average where it bounds starts. */
+static double runs_under(const struct rv_facts *f, const struct rv_advise_limit *limit)
+{
+	/* Who wants more units than there are gets all of them (core/limit.h). */
+	double jobs = (double)larger(limit->count / limit->each, 1) * (double)limit->keys;
+
+	if (limit->per_us == 0)
+		return jobs;
+	return jobs / (double)limit->per_us * (double)f->busy_us / (double)larger(f->runs, 1);
+}
+
+/* The one that lets the fewest run; NULL: there is none.  ${all} false: of those at once only. */
+static const struct rv_advise_limit *tightest(const struct rv_facts *f, bool all)
+{
+	const struct rv_advise_limit *found = NULL;
+
+	PRE(f->nlimits <= RV_ADVISE_LIMITS);
+	for (size_t i = 0; i < f->nlimits; i++) {
+		const struct rv_advise_limit *limit = &f->limits[i];
+
+		PRE(limit->count > 0 && limit->each > 0 && limit->keys > 0 && limit->per_us >= 0);
+		if ((all || limit->per_us == 0) &&
+		    (!found || runs_under(f, limit) < runs_under(f, found)))
+			found = limit;
+	}
+	return found;
+}
+
+/* How many of its jobs run at once at the most. */
+static int64_t at_once(const struct rv_facts *f)
+{
+	const struct rv_advise_limit *limit = tightest(f, false);
+	double runs = limit ? runs_under(f, limit) : (double)f->workers;
+
+	return runs < (double)f->workers ? larger((int64_t)runs, 1) : f->workers;
+}
+
 /* How many at once half of the memory holds; 0: as many as there are workers. */
 static int64_t fitting(const struct rv_facts *f)
 {
@@ -281,7 +319,7 @@ static int64_t fitting(const struct rv_facts *f)
 	if (!enough(f) || f->rss_kib <= 0 || f->memory_kib <= 0 || f->workers < 1)
 		return 0;
 	fit = f->memory_kib / 2 / f->rss_kib;
-	return fit >= f->workers ? 0 : larger(fit, 1);
+	return fit >= at_once(f) ? 0 : larger(fit, 1);
 }
 
 static bool is_cpu_bound(const struct rv_facts *f)
@@ -298,8 +336,8 @@ static bool cpus_are_full(const struct rv_facts *f)
 	if (f->cpus < 1 || f->workers < 1)
 		return false;
 	if (f->cpu_us < 0)
-		return f->workers >= f->cpus;
-	return is_share(times(f->cpu_us, f->workers), times(f->busy_us, f->cpus), 70);
+		return at_once(f) >= f->cpus;
+	return is_share(times(f->cpu_us, at_once(f)), times(f->busy_us, f->cpus), 70);
 }
 
 /* So many workers that the CPUs are full. */
@@ -324,31 +362,94 @@ static bool say_fit_memory(const struct rv_facts *f, struct rv_advice *a)
 	value_int(a, fit);
 	return set(a, RV_ADVICE_TASK, "concurrency",
 		   "a run had up to %s, %lld workers would have more than half of %s",
-		   size(text, f->rss_kib), (long long)f->workers, size(all, f->memory_kib));
+		   size(text, f->rss_kib), (long long)at_once(f), size(all, f->memory_kib));
 }
 
 static bool say_fit_cpu(const struct rv_facts *f, struct rv_advice *a)
 {
 	int64_t fit = fitting(f);
 
-	if (!is_cpu_bound(f) || f->cpus < 1 || f->workers <= f->cpus ||
+	if (!is_cpu_bound(f) || f->cpus < 1 || at_once(f) <= f->cpus ||
 	    (fit != 0 && fit <= f->cpus))
 		return false;
 	value_int(a, f->cpus);
 	return set(a, RV_ADVICE_TASK, "concurrency",
 		   "%s of CPU in %s of running, %lld workers on %lld CPUs", about(f->cpu_us).text,
-		   about(f->busy_us).text, (long long)f->workers, (long long)f->cpus);
+		   about(f->busy_us).text, (long long)at_once(f), (long long)f->cpus);
+}
+
+/* More than what comes at once, and for longer than it takes, at workers that there are. */
+static bool waits(const struct rv_facts *f)
+{
+	return enough(f) && f->wait95_us > RV_S_US && f->wait95_us > f->p95_us && f->workers >= 1;
+}
+
+/* What they wait for, if it is a limit: it lets no more run than there are workers. */
+static const struct rv_advise_limit *what_limits(const struct rv_facts *f)
+{
+	const struct rv_advise_limit *limit = waits(f) ? tightest(f, true) : NULL;
+
+	return limit && runs_under(f, limit) <= (double)f->workers ? limit : NULL;
+}
+
+static void value_limit(struct rv_advice *a, const struct rv_advise_limit *limit)
+{
+	int64_t twice =
+		times(limit->count, 2) < RV_UNITS_MAX ? times(limit->count, 2) : RV_UNITS_MAX;
+	char per[RV_FMT_SPACE];
+
+	if (limit->per_us > 0)
+		(void)snprintf(a->value, sizeof a->value, "%lld/%s", (long long)twice,
+			       rv_fmt_duration(per, limit->per_us));
+	else
+		value_int(a, twice);
+}
+
+static bool say_limited(const struct rv_facts *f, struct rv_advice *a)
+{
+	const struct rv_advise_limit *limit = what_limits(f);
+	char per[RV_FMT_SPACE + 1] = "/";
+	char each[48] = "";
+	bool own;
+
+	if (!limit || limit->count >= RV_UNITS_MAX)
+		return false;
+	own = limit->of[0] == '\0';
+	value_limit(a, limit);
+	a->by_hand = true;
+	if (limit->per_us > 0)
+		(void)rv_fmt_duration(per + 1, limit->per_us);
+	if (limit->keys > 1)
+		(void)snprintf(each, sizeof each, " for each of %lld keys", (long long)limit->keys);
+	if (limit->each > 1)
+		(void)snprintf(each, sizeof each, ", %lld for each job", (long long)limit->each);
+	return set(a, own ? RV_ADVICE_TASK : RV_ADVICE_NOTE, limit->key,
+		   "%lld%s%s%s%s: waited p95 %s, ran p95 %s, with %lld workers",
+		   (long long)limit->count, limit->per_us > 0 ? per : " at once", own ? "" : " of ",
+		   limit->of, each, about(f->wait95_us).text, about(f->p95_us).text,
+		   (long long)f->workers);
+}
+
+/* As many as the tightest limit leaves something to do. */
+static int64_t workers_of_limits(const struct rv_facts *f)
+{
+	const struct rv_advise_limit *limit = tightest(f, true);
+	double runs = limit ? runs_under(f, limit) : (double)INT32_MAX;
+
+	return runs < (double)INT32_MAX ? (int64_t)runs + ((double)(int64_t)runs < runs)
+					: INT32_MAX;
 }
 
 static bool say_workers(const struct rv_facts *f, struct rv_advice *a)
 {
 	int64_t most = 200; /* of [pool] workers */
 
-	if (!enough(f) || f->wait95_us <= RV_S_US || f->wait95_us <= f->p95_us || f->workers < 1 ||
-	    f->workers >= most || fitting(f) != 0 || cpus_are_full(f))
+	if (!waits(f) || what_limits(f) || fitting(f) != 0 || cpus_are_full(f))
 		return false;
 	if (f->cpus >= 1 && workers_of_cpus(f) < most)
 		most = workers_of_cpus(f);
+	if (workers_of_limits(f) < most)
+		most = workers_of_limits(f);
 	if (most <= f->workers)
 		return false;
 	value_int(a, 2 * f->workers < most ? 2 * f->workers : most);

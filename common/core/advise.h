@@ -12,6 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A limit that its jobs start under.  Texts are borrowed. */
+struct rv_advise_limit {
+	const char *key;       /* that says it: "concurrency"; of another section: "[queue] rate" */
+	const char *of;        /* the queue's, the resource's name; "": the task's own */
+	int64_t count, per_us; /* so many at once; per_us > 0: so many starts in it; > 0 */
+	int64_t each;          /* units of ${count} that a job takes; > 0 */
+	int64_t keys;          /* of its jobs, each with a limit of its own; else 1 */
+};
+#define RV_ADVISE_LIMITS 16 /* four of a task, four of its queue, RV_TAKES_MAX resources */
+
 /* -1: not known, unless it says otherwise.  Times are us. */
 struct rv_facts {
 	bool trial;                              /* runs for the sake of this advice */
@@ -33,6 +43,8 @@ struct rv_facts {
 	int64_t cpus, memory_kib, workers; /* workers: that serve its queue */
 	int64_t timeout_us;                /* now; 0 none */
 	bool pipe, scheduled;              /* it is a pipe handler's; has a schedule */
+	size_t nlimits;
+	struct rv_advise_limit limits[RV_ADVISE_LIMITS];
 };
 
 #define RV_ADVISE_RUNS       20

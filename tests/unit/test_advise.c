@@ -1,6 +1,7 @@
 /* What is recommended: every rule, on both sides of each of its thresholds. */
 #include "base/fmt.h"
 #include "base/seam.h"
+#include "base/spec.h"
 #include "core/advise.h"
 
 #include <criterion/criterion.h>
@@ -365,6 +366,89 @@ Test(advise, workers)
 	SILENT(workers);
 }
 
+static struct rv_advise_limit limit(const char *key, const char *name, int64_t count)
+{
+	return (struct rv_advise_limit){
+		.key = key, .of = name, .count = count, .each = 1, .keys = 1};
+}
+
+/* Jobs that wait for a limit do not wait for workers. */
+Test(advise, limited)
+{
+	struct rv_facts f = plain();
+	struct rv_advise_limit *one = &f.limits[0];
+
+	f.workers = 4;
+	*one = limit("concurrency", "", 4);
+	f.nlimits = 1;
+	SILENT(limited); /* they do not wait */
+	f.wait95_us = f.p95_us + 1;
+	SAYS(limited, "8");
+	is_text(said(&f, RV_ADVICE_limited)->because,
+		"4 at once: waited p95 5s, ran p95 5s, with 4 workers");
+	cr_assert(said(&f, RV_ADVICE_limited)->by_hand, "it is there for something");
+	cr_assert(eq(int, (int)said(&f, RV_ADVICE_limited)->place, RV_ADVICE_TASK));
+	SILENT(workers);
+	one->count = 5;
+	SILENT(limited);
+	SAYS(workers, "5"); /* and the limit comes next */
+	one->count = 9;
+	SAYS(workers, "8");
+	/* Runs of 5 s: 4 in 5 s are four at once. */
+	*one = limit("rate", "", 4);
+	one->per_us = 5 * RV_S_US;
+	SAYS(limited, "8/5s");
+	SILENT(workers);
+	one->per_us--;
+	SILENT(limited);
+	SAYS(workers, "5");
+	/* 9 units, of which a job takes 2: four at once. */
+	*one = limit("[resource] count", "gpu", 9);
+	one->each = 2;
+	SAYS(limited, "18");
+	cr_assert(eq(int, (int)said(&f, RV_ADVICE_limited)->place, RV_ADVICE_NOTE));
+	is_text(said(&f, RV_ADVICE_limited)->key, "[resource] count");
+	is_text(said(&f, RV_ADVICE_limited)->because,
+		"9 at once of gpu, 2 for each job: waited p95 5s, ran p95 5s, with 4 workers");
+	one->count = 10;
+	SILENT(limited);
+	one->each = 11; /* it gets all ten */
+	SAYS(limited, "20");
+	/* For each key. */
+	*one = limit("key_concurrency", "", 2);
+	one->keys = 2;
+	SAYS(limited, "4");
+	one->keys = 3;
+	SILENT(limited);
+	/* Of several the tightest. */
+	f.limits[1] = limit("[queue] concurrency", "bulk", 3);
+	f.nlimits = 2;
+	SAYS(limited, "6");
+	is_text(said(&f, RV_ADVICE_limited)->key, "[queue] concurrency");
+	one->keys = 1;
+	SAYS(limited, "4");
+}
+
+/* Who may not run at once anyway needs no other bound. */
+Test(advise, a_limit_is_counted_with)
+{
+	struct rv_facts f = plain();
+
+	f.workers = 8;
+	f.cpu_us = f.busy_us;
+	SAYS(fit_cpu, "2");
+	f.limits[0] = limit("concurrency", "", 3);
+	f.nlimits = 1;
+	SAYS(fit_cpu, "2");
+	f.limits[0].count = 2;
+	SILENT(fit_cpu);
+	f.cpu_us = 1;
+	f.rss_kib = (4 << 20) / 2 + 1; /* more than half of 8 GiB for two */
+	SAYS(fit_memory, "1");
+	f.limits[0].count = 1;
+	SILENT(fit_memory);
+}
+
 Test(advise, retries)
 {
 	struct rv_facts f = plain();
@@ -463,7 +547,10 @@ Test(advise, any_numbers)
 	struct rv_facts f;
 	const size_t first = offsetof(struct rv_facts, runs);
 	const size_t end = offsetof(struct rv_facts, pipe);
+	char name[RV_NAME_MAX];
 
+	memset(name, 'q', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
 	for (int round = 0; round < 20000; round++) {
 		memset(&f, 0, sizeof f);
 		for (size_t at = first; at < end; at += sizeof(int64_t)) {
@@ -474,6 +561,14 @@ Test(advise, any_numbers)
 			memcpy((char *)&f + at, &number, sizeof number);
 		}
 		f.trial = state & 64;
+		f.nlimits = state & 1;
+		f.limits[0] = (struct rv_advise_limit){.key = "[queue] key_concurrency",
+						       .of = name,
+						       .count = (int64_t)(state >> 8 & 0xfffff) + 1,
+						       .per_us = (int64_t)(state >> 40 & 1) *
+								 (int64_t)(state >> 16),
+						       .each = (int64_t)(state >> 30 & 7) + 1,
+						       .keys = (int64_t)(state >> 44 & 0x3ff) + 1};
 		size_t n = rv_advise(&f, list);
 
 		for (size_t i = 0; i < n; i++) {

@@ -29,4 +29,10 @@ int rv_advise_trial(struct rv_cli *cli, char *const *argv, int64_t runs, int64_t
 /* The machine, and how many workers serve ${queue} by the configuration. */
 void rv_advise_place(const struct rv_cli *cli, const char *queue, struct rv_facts *facts);
 
+/* The limits of its jobs; ${keys}: how many keys they have, 0: not all have one. */
+struct rv_conf;
+struct rv_conf_task;
+void rv_advise_limits(const struct rv_conf *conf, const struct rv_conf_task *task, int64_t keys,
+		      struct rv_facts *facts);
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "advise.h"
 
+#include "base/crc32c.h"
 #include "base/seam.h"
 #include "conf/conf.h"
 #include "obs/output.h"
@@ -31,6 +32,8 @@ struct history {
 	size_t njobs, space;
 	int64_t *came; /* owned; when those came that no schedule made, the newest first */
 	size_t ncame;
+	uint32_t *keys; /* owned; sums of those that have one */
+	size_t nkeys;
 };
 
 static int each_job(void *ctx, const struct rv_job_view *view)
@@ -44,6 +47,8 @@ static int each_job(void *ctx, const struct rv_job_view *view)
 					   .run = view->runs,
 					   .crashes = view->crashes,
 					   .state = view->state};
+	if (view->key && view->key[0] != '\0')
+		h->keys[h->nkeys++] = rv_crc32c(0, view->key, strlen(view->key));
 	if (view->meta && strstr(view->meta, SCHEDULED))
 		h->facts->scheduled = true;
 	else
@@ -182,15 +187,38 @@ static void look_at_gaps(struct history *h)
 	facts->gap95_us = rank(h->came, count, 95);
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	const uint32_t *x = a;
+	const uint32_t *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* How many different ones there are; 0 unless each job has one. */
+static int64_t count_keys(struct history *h)
+{
+	int64_t count = 0;
+
+	if (h->nkeys < h->njobs)
+		return 0;
+	qsort(h->keys, h->nkeys, sizeof(*h->keys), compare_keys);
+	for (size_t i = 0; i < h->nkeys; i++)
+		count += i == 0 || h->keys[i] != h->keys[i - 1];
+	return count;
+}
+
 static int look_at_newest(struct rv_cli *cli, const char *task, struct rv_facts *facts)
 {
+	const struct rv_conf_task *conf = rv_conf_task_find(cli->client.conf, task);
 	struct rv_job_filter filter = {.state = -1, .task = task, .limit = RV_ADVISE_JOBS};
 	struct history h = {.cli = cli, .facts = facts, .space = RV_ADVISE_JOBS};
 	int err = RV_OK;
 
 	h.jobs = calloc(h.space, sizeof(*h.jobs));
 	h.came = calloc(h.space, sizeof(*h.came));
-	if (!h.jobs || !h.came)
+	h.keys = calloc(h.space, sizeof(*h.keys));
+	if (!h.jobs || !h.came || !h.keys)
 		err = RV_E_NOMEM;
 	if (!err)
 		err = rv_store_jobs(cli->client.store, &filter, each_job, &h);
@@ -198,8 +226,11 @@ static int look_at_newest(struct rv_cli *cli, const char *task, struct rv_facts 
 		err = look_at_jobs(&h);
 	if (!err)
 		look_at_gaps(&h);
+	if (!err && conf)
+		rv_advise_limits(cli->client.conf, conf, count_keys(&h), facts);
 	free(h.jobs);
 	free(h.came);
+	free(h.keys);
 	return err;
 }
 

@@ -26,6 +26,20 @@ cat >r.ini <<-INI
 	max_attempts = 1
 	[task:never]
 	command = /bin/true
+	[task:one]
+	command = /bin/sleep 0.1
+	concurrency = 1
+	[task:rated]
+	command = /bin/true
+	rate = 8/1s
+	[task:shared]
+	command = /bin/sleep 0.1
+	resources = gpu:2
+	[resource:gpu]
+	count = 3
+	[task:keyed]
+	command = /bin/sleep 0.1
+	key_concurrency = 1
 	[task:hot]
 	handler = pipe
 	command = $build/tests/rv_pipejob $work
@@ -38,6 +52,7 @@ daemon=$!
 for ((n = 0; n < 100; n++)); do echo '{"task":"quick"}'; done >many
 for ((n = 0; n < 10; n++)); do echo '{"task":"flaky"}'; echo '{"task":"vain"}'; echo '{"task":"slow"}'; echo '{"task":"slow"}'; done >>many
 echo '{"task":"few"}' >>many
+for ((n = 0; n < 30; n++)); do echo '{"task":"one"}'; echo '{"task":"rated"}'; echo '{"task":"shared"}'; echo '{"task":"keyed","key":"a"}'; done >>many
 mkdir locks
 for ((n = 0; n < 24; n++)); do echo '{"task":"hot","args":{"do":"burn=120"}}'; done >>many
 expect 0 reeve add --from-file many
@@ -73,6 +88,21 @@ says '"value":"1s"'
 expect 0 reeve advise slow --ini
 printf '%s\n' "$out" >conf.d/slow.ini
 expect 0 reeve config check
+# What waits for a limit does not wait for workers.
+for task in one=concurrency rated=rate shared="[resource] count" keyed=key_concurrency; do
+	expect 0 reeve advise "${task%%=*}" --json
+	says '"rule":"limited"'
+	says "\"setting\":\"${task#*=}\""
+	[[ $out != *'"rule":"workers"'* ]] || fail "workers for $task: $out"
+done
+expect 0 reeve advise one --ini
+says "# limited: 1 at once: waited p95 "
+says "# concurrency = 2"
+expect 0 reeve advise rated
+says "rate = 16/1s"
+expect 0 reeve advise shared
+says "[resource] count = 6"
+says "3 at once of gpu, 2 for each job: waited p95 "
 # A handler's jobs that are on a CPU all the time: more workers would not help them.
 expect 0 reeve advise hot --json
 json facts.runs:int=24 facts.cpu_us:int facts.maxrss_bytes:int

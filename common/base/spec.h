@@ -18,6 +18,7 @@
 #define RV_WEIGHT_MAX       1000
 #define RV_AGING_MAX_US     (24LL * 3600 * 1000000) /* of a level of priority */
 #define RV_PAYLOAD_MAX      (16LL << 20)
+#define RV_AGAIN_MAX_US     (520LL * 7 * 24 * 3600 * 1000000) /* until a job is run again */
 #define RV_QUEUE_DEFAULT    "default"
 #define RV_TASK_ADHOC       ""      /* the task of a job that carries its own command */
 #define RV_TAKES_MAX        8       /* different resources that one job may take */
@@ -76,8 +77,7 @@ enum rv_on_full {
 	RV_ON_FULL_BLOCK,       /* refused, but told that whoever asks is to wait for room */
 };
 
-/* What a schedule does about slots that nobody was there for; or (> 0) those of so many
- * microseconds. */
+/* What a schedule does about slots that nobody was there for; or (> 0) of so many microseconds. */
 #define RV_CATCH_UP_NONE 0LL
 #define RV_CATCH_UP_LAST (-1LL) /* the newest of them */
 #define RV_CATCH_UP_ALL  (-2LL)

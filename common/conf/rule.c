@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/fmt.h"
+#include "base/spec.h"
 #include "conf/conf.h"
 #include "conf/text.h"
 
@@ -291,7 +292,9 @@ static int take_then(const char *text, struct rv_rule *rule, struct rv_why *why)
 	rule->then = RV_RULE_SNOOZE;
 	if (strncmp(text, "snooze", 6) == 0 && rest > text + 6 &&
 	    rv_parse_duration(rest, &rule->delay_us) == RV_OK)
-		return RV_OK;
+		return rule->delay_us <= RV_AGAIN_MAX_US
+			       ? RV_OK
+			       : rv_fail(why, RV_E_PARSE, "\"%s\": more than 520w", text);
 	return rv_fail(why, RV_E_PARSE, "\"%s\": a rule ends with retry, fail, dead or snooze D",
 		       text);
 }

@@ -64,11 +64,14 @@ Test(e2e_pipe, outcomes)
 	job = add("snooze=1h");
 	rv_e2e_until(e, job, RV_JOB_SCHEDULED);
 	cr_assert(eq(int, rv_e2e_view(e, job)->attempt, 0));
+	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1), "none of it cost the handler");
+	job = add("snooze=900000w");
+	rv_e2e_until(e, job, RV_JOB_DEAD);
+	rv_assert_has(rv_e2e_view(e, job)->error, "snooze is more than 520w");
 	job = add("retry=1h");
 	rv_e2e_until(e, job, RV_JOB_SCHEDULED);
 	cr_assert(eq(int, rv_e2e_view(e, job)->attempt, 1));
 	cr_assert(gt(i64, rv_e2e_view(e, job)->run_at_us, rv_wall_us() + 3000 * RV_S_US));
-	cr_assert(eq(int, rv_e2e_job_count(e, "hello "), 1), "none of it cost the handler");
 	rv_e2e_end(e);
 }
 

@@ -71,6 +71,7 @@ Test(rule, memory_that_ran_out)
 
 Test(rule, timeouts)
 {
+	reads("timeout: snooze 520w");
 	reads("timeout: snooze 10m");
 	cr_assert(eq(int, (int)rule.then, RV_RULE_SNOOZE));
 	cr_assert(eq(i64, rule.delay_us, 600000000));
@@ -101,6 +102,7 @@ Test(rule, what_is_none)
 	refuses("sometimes: dead", "a rule begins with");
 	refuses("exit 1: snooze", "a rule ends with");
 	refuses("exit 1: snooze 5", "a rule ends with");
+	refuses("exit 1: snooze 521w", "\"snooze 521w\": more than 520w");
 	refuses("exit 1: again", "a rule ends with");
 	refuses("stderr 429: dead", "stderr needs a pattern");
 	refuses("stderr //: dead", "stderr needs a pattern");

@@ -64,8 +64,10 @@ Test(says, the_mark_on_stdout)
 Test(says, what_is_none)
 {
 	HEARS(false, "progress=101\nprogress=-1\nprogress=x y\nretry-after=5\nspeed=3\n\n=\n", "");
+	HEARS(false, "retry-after=521w\n", "");
 	HEARS(false, "{\"progress\": \n{]\n[1]\nnot a line without its end", "");
 	HEARS(false, "{\"progress\": 101, \"retry_after\": \"soon\"}\n", "[-1,-,-1,-]");
+	HEARS(false, "{\"retry_after\": \"521w\"}\n", "[-1,-,-1,-]");
 }
 
 /* Every way to cut the text into two pieces hears the same. */

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/fmt.h"
+#include "base/spec.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -218,6 +219,8 @@ static int duration(const json_t *json, const char *name, int64_t *ret_us, struc
 		return optional(err);
 	if (rv_parse_duration(text, ret_us) != RV_OK)
 		return rv_fail(why, RV_E_PARSE, "%s is no duration", name);
+	if (*ret_us > RV_AGAIN_MAX_US)
+		return rv_fail(why, RV_E_PARSE, "%s is more than 520w", name);
 	return RV_OK;
 }
 

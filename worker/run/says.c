@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/fmt.h"
+#include "base/spec.h"
 #include "wire/json.h"
 
 #include <string.h>
@@ -41,6 +42,17 @@ static bool say_progress(char *text, struct rv_said *said)
 	return true;
 }
 
+/* When to run it again; what is no such time is not heard. */
+static bool say_again(const char *text, struct rv_said *said)
+{
+	int64_t again_us;
+
+	if (rv_parse_duration(text, &again_us) != RV_OK || again_us > RV_AGAIN_MAX_US)
+		return false;
+	said->retry_us = again_us;
+	return true;
+}
+
 static bool say_word(char *line, size_t size, struct rv_said *said)
 {
 	char *value = strchr(line, '=');
@@ -51,7 +63,7 @@ static bool say_word(char *line, size_t size, struct rv_said *said)
 	if (strcmp(line, "progress") == 0)
 		return say_progress(value, said);
 	if (strcmp(line, "retry-after") == 0)
-		return rv_parse_duration(value, &said->retry_us) == RV_OK;
+		return say_again(value, said);
 	if (strcmp(line, "result") != 0)
 		return false;
 	said->result = value;
@@ -93,8 +105,8 @@ static void say_json(const char *line, size_t size, rv_says_fn *fn, void *ctx)
 	if (said.percent >= 0 && !said.message)
 		said.message = "";
 	duration = json_string_value(json_object_get(json, "retry_after"));
-	if (duration && rv_parse_duration(duration, &said.retry_us) != RV_OK)
-		said.retry_us = -1;
+	if (duration)
+		(void)say_again(duration, &said);
 	if (json_object_get(json, "result") &&
 	    json_result(json_object_get(json, "result"), &text, &said) != RV_OK)
 		return;

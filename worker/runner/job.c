@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/fmt.h"
 #include "base/quote.h"
+#include "base/spec.h"
 #include "base/utf8.h"
 #include "runner/channel.h"
 #include "runner/member.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #define LOG_MAX   (64U << 10) /* of one line: six times as much when each byte is escaped */
-#define AGAIN_MAX (520LL * 7 * 24 * 3600 * 1000)
+#define AGAIN_MAX (RV_AGAIN_MAX_US / 1000)
 #define LATER_MS  1000 /* what a module that does not say when is given */
 
 /* ---- from the line */

@@ -235,14 +235,20 @@ bool rv_user_may_switch(uid_t uid)
 bool rv_user_is_root(void)
 {
 	FILE *file = geteuid() == 0 ? fopen("/proc/self/uid_map", "re") : NULL;
-	unsigned long inner = 0;
 	unsigned long outer = 0;
-	bool mapped = false;
+	char line[128];
 
 	if (!file)
 		return geteuid() == 0;
-	while (!mapped && fscanf(file, "%lu %lu %*u", &inner, &outer) == 2)
-		mapped = inner == 0;
+	/* Each line: the first id inside, what it is outside, and how many. */
+	while (fgets(line, sizeof line, file)) {
+		char *at;
+
+		if (strtoul(line, &at, 10) != 0)
+			continue;
+		outer = strtoul(at, NULL, 10);
+		break;
+	}
 	(void)fclose(file);
-	return !mapped || outer == 0;
+	return outer == 0;
 }

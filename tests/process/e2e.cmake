@@ -40,7 +40,7 @@ target_link_libraries(rv_e2e PUBLIC rv_testhelp rv_client rv_store rv_conf rv_wi
   PkgConfig::JANSSON PRIVATE rv_flags)
 add_dependencies(rv_e2e reeved reeve reeve-worker reeve-keeper reeve-runner rv_testjob rv_pipejob ${modules})
 
-foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait pipe pipe_ahead pipe_keep pipe_stop exec admit module module_ahead)
+foreach(test IN ITEMS work order options limit cron batch outcome told stop fault wait leaks pipe pipe_ahead pipe_keep pipe_stop exec admit module module_ahead)
   rv_test(process_e2e_${test} ROOM process TIMEOUT 600 USES e2e SOURCES test_e2e_${test}.c)
 endforeach()
 # Supervision: what signals and verbs of the daemon do to work.

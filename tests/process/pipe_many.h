@@ -5,8 +5,7 @@
 
 #include "process/pipe_scene.h"
 #include "process/pipe_used.h"
-
-#include <dirent.h>
+#include "process/use.h"
 
 static inline int64_t runs_of(const int64_t *ids, size_t count, int64_t *ret_crashes)
 {
@@ -63,39 +62,6 @@ static inline void shares_add_up(size_t count, const char *(*what)(size_t i))
 	cr_assert(le(i64, sum_us, (int64_t)count * 2 * RV_MS_US * 2));
 }
 
-struct use {
-	int fds, children;
-	long memory_kib;
-};
-
-static inline int entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int count = 0;
-
-	while (dir && readdir(dir) != NULL)
-		count++;
-	if (dir)
-		(void)closedir(dir);
-	return count;
-}
-
-static inline struct use use_of(pid_t pid)
-{
-	struct use use = {.fds = entries(rv_test_path("/proc/%d/fd", (int)pid))};
-	char *status = rv_test_read_file(rv_test_path("/proc/%d/status", (int)pid));
-	char *list =
-		rv_test_read_file(rv_test_path("/proc/%d/task/%d/children", (int)pid, (int)pid));
-
-	for (const char *at = list; at && (at = strchr(at, ' ')) != NULL; at++)
-		use.children++;
-	if (status && strstr(status, "RssAnon:"))
-		use.memory_kib = atol(strstr(status, "RssAnon:") + strlen("RssAnon:"));
-	free(status);
-	free(list);
-	return use;
-}
-
 /* ${rounds} times a thousand jobs that do nothing, each to its end. */
 static inline void rounds_of(size_t rounds, const char *(*what)(size_t i))
 {
@@ -106,18 +72,6 @@ static inline void rounds_of(size_t rounds, const char *(*what)(size_t i))
 		add_many(1000, ids, what);
 		(void)runs_of(ids, 1000, &crashes_seen);
 	}
-}
-
-/* As many descriptors and children, and no more than ${kib} of memory on top. */
-static inline void is_same(struct use before, struct use after, long kib, const char *who)
-{
-	cr_assert(eq(int, after.fds, before.fds), "%s", who);
-	cr_assert(eq(int, after.children, before.children), "%s", who);
-#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
-	cr_assert(le(long, after.memory_kib, before.memory_kib + kib), "%s", who);
-#else
-	(void)kib;
-#endif
 }
 
 /*
@@ -138,12 +92,12 @@ static inline void nothing_leaks(const char *(*what)(size_t i), const char *cons
 	cr_assert(eq(int, worker_before.children, 1));
 	rounds_of(8, what);
 	cr_assert(eq(int, handler_pid(), handler), "one process did them all");
-	is_same(before, use_of(handler), 128, "the process");
+	is_same(before, handler, 128, "the process");
 	for (int i = 0; i < 40; i++)
 		(void)crashes(deaths[i % 2], "its handler ");
 	(void)succeeds("");
 	cr_assert(eq(int, rv_e2e_child(e, 1), worker), "it is the same worker");
-	is_same(worker_before, use_of(worker), 512, "the worker");
+	is_same(worker_before, worker, 512, "the worker");
 }
 
 #endif

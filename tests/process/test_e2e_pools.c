@@ -85,7 +85,7 @@ Test(e2e_pools, a_worker_that_comes_up_in_a_quiet_pool_is_quiet)
 	cr_assert(eq(int, rv_e2e_reeve(e, "pool", "quiet", "default", NULL), 0));
 	job = rv_e2e_job(e, "say=x");
 	for (int i = 0; i < 5; i++) {
-		int times = rv_e2e_log_count(e, "worker default/0 is ready");
+		int times = i + 1; /* the log may be a line behind */
 
 		cr_assert(rv_e2e_signal(e, 1, SIGKILL));
 		RV_NEED(e, rv_test_wait_until(has_come_up, &times, RV_E2E_WAIT_MS), "%d times",

@@ -18,7 +18,7 @@
 
 #define TASK_BITS  20 /* of a lease's waited: what remains is as long as a histogram reaches */
 #define TASK_MASK  ((1LL << TASK_BITS) - 1)
-#define NOTE_LEAST 6 /* bytes: a minute, a queue, a task, bits, two numbers */
+#define NOTE_LEAST 5 /* bytes: a minute, a queue, a task, bits, a number */
 
 /* Small numbers of either sign become small numbers. */
 static uint64_t folded(int64_t value)

@@ -185,6 +185,28 @@ CONTRACT(stats, what_is_not_known_of_a_run_is_not_counted)
 	IS(rv_histogram_count(&got.ever.rss), 1);
 }
 
+/* Runs of which next to nothing is known: neither when they waited, nor how long they ran. */
+CONTRACT(stats, many_crashes_are_counted)
+{
+	int n = 0;
+
+	for (int i = 0; i < 12; i++)
+		(void)add(f, JOB(.task = "t"));
+	while (turn(f, W1, 1, "default")->nclaimed > 0) {
+		struct rv_claimed job = f->req.u.turn.claimed[0];
+
+		ERR(ack_with(f, W1,
+			     ACK(.job = job.job, .fence = job.fence, .outcome = RV_OUTCOME_CRASHED,
+				 .ended_us = f->wall_us, .user_us = -1, .sys_us = -1,
+				 .maxrss_bytes = -1)),
+		    RV_OK);
+		n++;
+	}
+	of(f, RV_STATS_TASKS, "t");
+	IS(got.ever.failed, n);
+	cr_assert(gt(int, n, 12));
+}
+
 /* The shown state stays what it was, so nothing else is written of it. */
 CONTRACT(stats, a_fetched_job_that_ran_and_was_lost_has_waited)
 {

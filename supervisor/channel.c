@@ -87,8 +87,10 @@ static void on_tick(struct rv_sup *sup, struct rv_child *child, const struct rv_
 	/* A keeper that boots for long (a migration) says so by its TICKs. */
 	if (child->life == RV_LIFE_STARTING)
 		child->deadline_us = now_us + rv_child_boot_us(sup, child);
-	sup->pulse = (struct rv_pulse){
-		.tick_us = now_us, .depth = msg->a, .oldest_us = msg->b, .writer = msg->c};
+	sup->pulse.tick_us = now_us;
+	sup->pulse.depth = msg->a;
+	sup->pulse.oldest_us = msg->b;
+	sup->pulse.writer = msg->c;
 	rv_death_retell(sup, now_us);
 	if (msg->c != 0 && was != msg->c)
 		rv_log_with(RV_LOG_WARN, RV_EV_writer_blocked, RV_FIELDS(RV_INT("pid", msg->c)),

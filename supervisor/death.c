@@ -158,7 +158,10 @@ static void decide_restart(struct rv_sup *sup, struct rv_child *child, enum rv_r
 	rv_roll_note(sup, child, reason, lived_us);
 	if (child->slot == RV_PLAN_KEEPER)
 		miss_keeper(sup, reason, lived_us);
-	bool is_over = pool && !pool->is_restarted && rv_reason_counts(reason);
+	/* A hang, a boot that took too long and a wrong configuration are failures as well. */
+	bool is_over = pool && !pool->is_restarted &&
+		       (rv_reason_counts(reason) || delay_us == RV_RESTART_NEVER ||
+			reason == RV_REASON_BOOT || reason == RV_REASON_HUNG);
 
 	if (is_over)
 		delay_us = RV_RESTART_NEVER;

@@ -130,7 +130,7 @@ static void lend(struct rv_nest *nest, struct rv_client *client, bool on)
 	req->u.lend.job = nest->job;
 	req->u.lend.fence = nest->fence;
 	req->u.lend.on = on;
-	nest->lends = rv_submit_one(client, req, NULL) == RV_OK && req->u.lend.lends;
+	nest->lends = rv_submit_one(client, req, NULL) == RV_OK && on;
 	free(req);
 }
 
@@ -142,6 +142,9 @@ void rv_nest_begin(struct rv_nest *nest, struct rv_client *client)
 	int64_t ours = 0;
 	int err = RV_E_BUSY;
 
+	/* A store that was busy then is not now. */
+	if (nest->job != 0 && !nest->lends)
+		lend(nest, client, true);
 	if (nest->job != 0 || job == 0 || !fence ||
 	    rv_parse_int(fence, 1, INT64_MAX, &ours) != RV_OK ||
 	    rv_store_job(client->store, job, &view) != RV_OK || view.state != RV_JOB_RUNNING ||

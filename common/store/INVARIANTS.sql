@@ -171,7 +171,7 @@ SELECT 'L3', 'job ' || id || ' lends or borrows what it has not' FROM (
 	SELECT id, marks, 1 AS runs FROM lease UNION ALL SELECT id, marks, 0 FROM ready
 	UNION ALL SELECT id, marks, 0 FROM scheduled UNION ALL SELECT id, marks, 0 FROM blocked
 	UNION ALL SELECT id, marks, 0 FROM done)
-	WHERE (marks & 2147467264) <> 0 AND ((marks & 16) = 0
+	WHERE (marks & 2147467264) <> 0 AND (((marks & 1032192) <> 0 AND (marks & 16) = 0)
 	OR (NOT runs AND (marks & 2146942976) <> 0)
 	OR (((marks & 507904) >> 5) & marks) <> 0 OR ((marks & 524288) <> 0 AND (marks & 256) = 0)
 	OR (marks & 131072) <> 0);

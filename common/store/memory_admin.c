@@ -131,6 +131,7 @@ int rv_memory_do_pause(struct mem_store *m, struct rv_req_pause *req, struct rv_
 	if (was != RV_QUEUE_PAUSED)
 		return RV_OK;
 	rv_store_note_ring(&m->base, RV_RING_QUEUE, q->name, 0);
+	m->now.lend_due = true;
 	rv_memory_reconsider(m, q->name);
 	return RV_OK;
 }

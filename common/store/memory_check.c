@@ -270,7 +270,8 @@ static void look_at_hold(const struct looker *l, const struct mem_hold *h)
 /* L3: only who runs sleeps and lends, and not what it still has; only a child borrows. */
 static void look_at_lender(const struct looker *l, const struct mem_job *j)
 {
-	bool broken = (j->waits > 0 || j->lent != 0) && (j->place != MEM_LEASE || !j->passed);
+	bool broken = ((j->waits > 0 || j->lent != 0) && j->place != MEM_LEASE) ||
+		      (j->lent != 0 && !j->passed);
 
 	for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++)
 		broken = broken || ((j->lent & 1U << kind) && rv_memory_holds(l->m, j, kind));

@@ -32,14 +32,20 @@ static struct mem_job *running_parent(struct mem_store *m, const struct mem_job 
 	return parent && parent->place == MEM_LEASE ? parent : NULL;
 }
 
-bool rv_memory_may_borrow(struct mem_store *m, const struct mem_job *j, const struct rv_need *need)
+bool rv_memory_is_awaited(struct mem_store *m, const struct mem_job *j)
 {
 	const struct mem_job *parent = running_parent(m, j);
+
+	return parent && parent->waits > 0;
+}
+
+bool rv_memory_may_borrow(struct mem_store *m, const struct mem_job *j, const struct rv_need *need)
+{
 	const struct mem_hold *hold;
 
-	if (!parent || parent->waits == 0)
+	if (!rv_memory_is_awaited(m, j))
 		return false;
-	hold = rv_memory_holds(m, parent, need->kind);
+	hold = rv_memory_holds(m, running_parent(m, j), need->kind);
 	return hold && strcmp(hold->gate, need->gate) == 0;
 }
 
@@ -98,19 +104,13 @@ bool rv_memory_return(struct mem_store *m, const struct mem_job *j, struct mem_h
 int rv_memory_do_lend(struct mem_store *m, struct rv_req_lend *req, struct rv_why *why)
 {
 	struct mem_job *j = rv_memory_job(m, req->job);
-	bool has;
 
-	req->lends = 0;
 	if (!j || j->place != MEM_LEASE || !j->started || j->fence != req->fence)
 		return rv_fail(why, RV_E_STALE, RV_SAYS_NOT_RUNNING, (long long)req->job);
-	has = j->lent != 0;
-	for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++)
-		has = has || rv_memory_holds(m, j, kind);
-	if (req->on && has) {
-		req->lends = 1;
+	if (req->on) {
 		j->waits += j->waits < WAITS_MAX;
 		m->now.lend_due = true;
-	} else if (!req->on && j->waits > 0) {
+	} else if (j->waits > 0) {
 		j->waits--;
 	}
 	return RV_OK;

@@ -116,7 +116,8 @@ static struct mem_gate *lacks(struct mem_store *m, const struct mem_job *j,
 	struct rv_needs kept = {.count = 0};
 
 	*ret_borrows = 0;
-	if (reserver && reserver != j)
+	/* Who starved may wait for the parent that waits for this one. */
+	if (reserver && reserver != j && !rv_memory_is_awaited(m, j))
 		rv_memory_needs(m, reserver, &kept);
 	for (size_t i = 0; i < needs->count; i++) {
 		const struct rv_need *need = &needs->of[i];
@@ -144,12 +145,12 @@ static void take(struct mem_store *m, struct mem_job *j, const struct rv_needs *
 		struct mem_gate *gate = gate_named(m, need->gate);
 
 		gate->full_us = rv_rate_take(&need->rate, gate->full_us, m->wall_us);
-		if (need->max < 0)
-			continue;
 		if (borrowed & 1U << need->kind) {
 			rv_memory_borrow(m, j, need);
 			continue;
 		}
+		if (need->max < 0)
+			continue;
 		gate->used += need->n;
 		*MEM_ADD(m, holds) =
 			(struct mem_hold){.job = j->id, .n = need->n, .gate = gate->name};
@@ -191,7 +192,6 @@ void rv_memory_give_back(struct mem_store *m, struct mem_job *j)
 		MEM_REMOVE(m, holds, i);
 	}
 	j->lent = 0;
-	j->waits = 0;
 	j->passed = j->borrowed = false;
 }
 
@@ -300,9 +300,13 @@ static uint32_t look_at_head(struct mem_store *m, struct mem_gate *gate)
 		return 1;
 	}
 	if (strcmp(other->name, name) == 0) {
+		if (due == 0 && other->due_us > m->wall_us)
+			due = other->due_us; /* a child behind this one may wait for a token */
+		m->now.lend_due = m->now.lend_due || (due == 0 && rv_memory_reserver(m));
 		shut(m, other, due);
 		return 0;
 	}
+	m->now.lend_due = m->now.lend_due || (due != 0 && head->parent != 0);
 	change_line(m, head, other);
 	return 0;
 }
@@ -328,7 +332,7 @@ static void put_off(struct mem_store *m, struct mem_gate *gate)
 		shut(m, gate_named(m, j->gate), m->wall_us);
 }
 
-/* The next child of ${parent} in the line of the gate; NULL: none. */
+/* The next child of ${parent} in the line of the gate, of no paused queue; NULL: none. */
 static struct mem_job *next_child(struct mem_store *m, const char *gate, int64_t parent,
 				  int64_t after)
 {
@@ -336,7 +340,7 @@ static struct mem_job *next_child(struct mem_store *m, const char *gate, int64_t
 
 	MEM_EACH(m, jobs, j)
 	if (j->gate && j->parent == parent && j->id > after && (!next || j->id < next->id) &&
-	    strcmp(j->gate, gate) == 0)
+	    m->now.queues.rows[j->queue].gate != RV_QUEUE_PAUSED && strcmp(j->gate, gate) == 0)
 		next = j;
 	return next;
 }
@@ -361,8 +365,6 @@ static uint32_t lend_at(struct mem_store *m, const char *name, int64_t parent)
 		j = next_child(m, name, parent, after);
 		if (!j)
 			return 0;
-		if (m->now.queues.rows[j->queue].gate == RV_QUEUE_PAUSED)
-			continue;
 		rv_memory_needs(m, j, &needs);
 		other = lacks(m, j, &needs, &due, &borrowed);
 		if (!other) {
@@ -376,6 +378,7 @@ static uint32_t lend_at(struct mem_store *m, const char *name, int64_t parent)
 				shut(m, gate, due);
 			return 0;
 		}
+		m->now.lend_due = m->now.lend_due || due != 0;
 		change_line(m, j, other);
 	}
 	return 0;
@@ -384,6 +387,8 @@ static uint32_t lend_at(struct mem_store *m, const char *name, int64_t parent)
 /* Who sleeps and has something that a child of it lacks, lends it. */
 static uint32_t lend(struct mem_store *m)
 {
+	const struct mem_job *reserver;
+	struct rv_needs kept;
 	uint32_t granted = 0;
 	int64_t at = 0;
 
@@ -396,12 +401,18 @@ static uint32_t lend(struct mem_store *m)
 		if (!next)
 			return granted;
 		at = next->id;
+		reserver = rv_memory_reserver(m);
+		kept.count = 0;
+		if (reserver)
+			rv_memory_needs(m, reserver, &kept);
 		for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++) {
 			const struct mem_hold *hold = rv_memory_holds(m, next, kind);
 
 			if (hold)
 				granted += lend_at(m, hold->gate, at);
 		}
+		for (size_t i = 0; i < kept.count; i++)
+			granted += lend_at(m, gate_named(m, kept.of[i].gate)->name, at);
 	}
 }
 
@@ -475,6 +486,7 @@ static void adopt(struct mem_store *m, struct mem_job *j)
 /* After a change of limits: what runs counts. */
 void rv_memory_adopt(struct mem_store *m)
 {
+	m->now.lend_due = true;
 	MEM_EACH(m, jobs, j)
 	if (j->place == MEM_LEASE || (j->place == MEM_READY && j->passed))
 		adopt(m, j);

@@ -166,6 +166,7 @@ static void place(struct mem_store *m, struct mem_job *j, enum mem_place where)
 	j->leased_us = 0;
 	j->started = false;
 	j->cancel_requested = false;
+	j->waits = 0;
 	j->due_us = 0;
 	j->held = false;
 	j->since_us = 0;

@@ -100,9 +100,10 @@ void rv_memory_leave_line(struct mem_store *m, struct mem_job *j);
 uint32_t rv_memory_grant(struct mem_store *m);
 uint32_t rv_memory_grant_due(struct mem_store *m, uint32_t limit);
 /*
- * memory_lend.c: whether the job's parent sleeps and has what ${need} says; it changes hands; it
+ * memory_lend.c: whether the job's parent sleeps; and has what ${need} says; it changes hands; it
  * goes back to the ancestor that it is of, if that runs.
  */
+bool rv_memory_is_awaited(struct mem_store *m, const struct mem_job *j);
 bool rv_memory_may_borrow(struct mem_store *m, const struct mem_job *j, const struct rv_need *need);
 void rv_memory_borrow(struct mem_store *m, struct mem_job *j, const struct rv_need *need);
 bool rv_memory_return(struct mem_store *m, const struct mem_job *j, struct mem_hold *hold);

@@ -430,7 +430,6 @@ struct rv_req_drop_batch {
 struct rv_req_lend {
 	int64_t job, fence;
 	int32_t on;
-	int32_t lends; /* out, of on: it holds something, so its end is to be told as well */
 };
 
 /* In the place of a job: after each commit that wrote an event, until it is forgotten. */

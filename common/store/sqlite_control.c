@@ -327,6 +327,7 @@ int rv_sqlite_do_pause(struct rv_sqlite *s, struct rv_req *req)
 	if (was != RV_QUEUE_PAUSED)
 		return RV_OK;
 	rv_store_note_ring(&s->base, RV_RING_QUEUE, queue->name, 0);
+	s->lend_due = true; /* children in the lines of tasks */
 	return rv_sqlite_reconsider(s, queue->name);
 }
 

@@ -59,7 +59,9 @@ int rv_sqlite_take(struct rv_sqlite *s, const struct rv_sqlite_caller *c) RV_MUS
 /* The job ${id} leaves the line of the gate; its row is still there. */
 int rv_sqlite_left_line(struct rv_sqlite *s, int64_t id, const char *name) RV_MUST_CHECK;
 
-/* sqlite_lend.c.  Whether the job's parent sleeps and has what ${need} says. */
+/* sqlite_lend.c.  Whether the job's parent sleeps; and has what ${need} says. */
+int rv_sqlite_is_awaited(struct rv_sqlite *s, struct rv_sqlite_caller *c,
+			 bool *ret_awaited) RV_MUST_CHECK;
 int rv_sqlite_may_borrow(struct rv_sqlite *s, struct rv_sqlite_caller *c,
 			 const struct rv_need *need, bool *ret_may) RV_MUST_CHECK;
 /* All that the caller borrows changes hands; of the gates as much is used as before. */

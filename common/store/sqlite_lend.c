@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define OWN_HOLDS (RV_MARK_HOLDS_ANY & ~RV_MARK_HOLDS(RV_GATE_RESOURCE))
 #define ANCESTORS_MAX                                                                              \
 	64 /* looked at for the owner of a unit: parents are older, it is no circle                \
 	    */
@@ -28,7 +27,7 @@ static int read_lender(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sqlite
 	if (runs)
 		err = rv_sqlite_place_read(s, stmt, 1, id, &lender->place);
 	rv_sqlite_words(stmt, 9, &lender->said);
-	return err;
+	return err == RV_OK && id <= 0 ? RV_E_CORRUPT : err;
 }
 
 /* place.id 0: it has none. */
@@ -68,28 +67,37 @@ static bool is_of(const struct rv_sqlite_lender *lender, enum rv_gate_kind kind,
 	return strcmp(own, name) == 0;
 }
 
+int rv_sqlite_is_awaited(struct rv_sqlite *s, struct rv_sqlite_caller *c, bool *ret_awaited)
+{
+	int err = RV_OK;
+
+	*ret_awaited = false;
+	if (!(c->place->marks & RV_MARK_CHILD))
+		return RV_OK;
+	if (!c->lender.known)
+		err = parent_of(s, c->place->id, &c->lender);
+	*ret_awaited = err == RV_OK && c->lender.place.queue &&
+		       (c->lender.place.marks & RV_MARK_WAITS_ANY) != 0;
+	return err;
+}
+
 int rv_sqlite_may_borrow(struct rv_sqlite *s, struct rv_sqlite_caller *c,
 			 const struct rv_need *need, bool *ret_may)
 {
 	const struct rv_sqlite_lender *lender = &c->lender;
-	int err = RV_OK;
+	bool awaited = false;
+	int err;
 
 	*ret_may = false;
-	if (need->kind == RV_GATE_RESOURCE || !(c->place->marks & RV_MARK_CHILD))
+	if (need->kind == RV_GATE_RESOURCE)
 		return RV_OK;
-	if (!lender->known)
-		err = parent_of(s, c->place->id, &c->lender);
-	if (err != RV_OK || !lender->place.queue)
-		return err;
+	err = rv_sqlite_is_awaited(s, c, &awaited);
 #ifdef RV_MUTANT_LEND_AWAKE
-	*ret_may = (lender->place.marks & RV_MARK_HOLDS(need->kind)) != 0 &&
-		   is_of(lender, need->kind, need->gate);
-	return RV_OK;
+	awaited = lender->known && lender->place.queue;
 #endif
-	*ret_may = (lender->place.marks & RV_MARK_WAITS_ANY) != 0 &&
-		   (lender->place.marks & RV_MARK_HOLDS(need->kind)) != 0 &&
-		   is_of(lender, need->kind, need->gate);
-	return RV_OK;
+	if (err == RV_OK && awaited && (lender->place.marks & RV_MARK_HOLDS(need->kind)))
+		*ret_may = is_of(lender, need->kind, need->gate);
+	return err;
 }
 
 int rv_sqlite_borrow(struct rv_sqlite *s, const struct rv_sqlite_caller *c)
@@ -134,28 +142,26 @@ int rv_sqlite_return(struct rv_sqlite *s, const struct rv_sqlite_place *place,
 
 int rv_sqlite_do_lend(struct rv_sqlite *s, struct rv_req *req)
 {
-	struct rv_req_lend *lend = &req->u.lend;
+	const struct rv_req_lend *lend = &req->u.lend;
 	struct rv_sqlite_lease lease;
 	int err = rv_sqlite_lease(s, lend->job, &lease);
 	int was = err == RV_OK ? lease.place.marks : 0;
 	int marks = was;
 
-	lend->lends = 0;
 	if (err == RV_E_NOTFOUND ||
 	    (err == RV_OK && (lease.place.fence != lend->fence || !lease.started)))
 		return rv_fail(&req->why, RV_E_STALE, RV_SAYS_NOT_RUNNING, (long long)lend->job);
 	if (err != RV_OK)
 		return err;
-	if (lend->on && (was & (OWN_HOLDS | RV_MARK_LENT_ANY))) {
-		lend->lends = 1;
+	if (lend->on) {
 		if ((was & RV_MARK_WAITS_ANY) != RV_MARK_WAITS_ANY)
 			marks += RV_MARK_WAITS;
 		s->lend_due = true;
-	} else if (!lend->on && (was & RV_MARK_WAITS_ANY)) {
+	} else if (was & RV_MARK_WAITS_ANY) {
 		marks -= RV_MARK_WAITS;
 	}
 	if (marks == was)
 		return RV_OK;
-	INV(marks > 0 && (marks & RV_MARK_PASSED));
+	INV(marks >= 0);
 	return rv_sqlite_run1(s, RV_SQL_LEASE_MARKS, "ii", lend->job, (int64_t)marks);
 }

@@ -69,6 +69,7 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 {
 	const struct rv_sqlite_reserver *reserver;
 	const struct rv_needs *kept = NULL;
+	bool awaited = false;
 	bool starved;
 	int err = rv_sqlite_reserver(s, &reserver);
 
@@ -78,8 +79,13 @@ int rv_sqlite_lack(struct rv_sqlite *s, struct rv_sqlite_caller *c, int64_t *ret
 	if (err != RV_OK)
 		return err;
 	starved = reserver->id == c->place->id;
-	if (reserver->id != 0 && !starved)
-		kept = &reserver->needs;
+	if (reserver->id != 0 && !starved) {
+		/* Who starved may wait for the parent that waits for this one. */
+		err = rv_sqlite_is_awaited(s, c, &awaited);
+		if (err != RV_OK)
+			return err;
+		kept = awaited ? NULL : &reserver->needs;
+	}
 	for (size_t i = 0; i < c->needs.count; i++) {
 		const struct rv_need *need = &c->needs.of[i];
 		const struct rv_sqlite_gate *gate;
@@ -428,6 +434,7 @@ int rv_sqlite_adopt(struct rv_sqlite *s)
 	int64_t id = 0;
 	int err;
 
+	s->lend_due = true;
 	do
 		err = adopt_lease(s, &id);
 	while (err == RV_OK);

@@ -25,6 +25,7 @@ struct rv_needs;        /* core/limit.h */
 #define RV_MARK_LENT(kind) (RV_MARK_HOLDS(kind) << 5)
 #define RV_MARK_LENT_ANY   (RV_MARK_HOLDS_ANY << 5)
 #define RV_MARK_BORROWED   (1 << 19)
+#define RV_MARK_HAS_ANY    (RV_MARK_HOLDS_ANY | RV_MARK_LENT_ANY | RV_MARK_BORROWED)
 #define RV_MARK_WAITS      (1 << 20)
 #define RV_MARK_WAITS_ANY  (2047 * RV_MARK_WAITS)
 

@@ -28,6 +28,8 @@ static int read_caller(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sqlite
 	int err = rv_sqlite_place_read(s, stmt, 1, sqlite3_column_int64(stmt, 0), c->place);
 
 	rv_sqlite_words(stmt, 9, &c->said);
+	if (err == RV_OK && (c->place->marks & RV_MARK_PASSED))
+		return RV_E_CORRUPT; /* who waits holds nothing */
 	return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
 }
 
@@ -129,6 +131,7 @@ static int look_at_reserver(struct rv_sqlite *s, size_t index, bool *ret_done, u
 /* The head of the line of an open gate: it goes, or moves to another line, or the gate is shut. */
 static int look_at_head(struct rv_sqlite *s, size_t index, uint32_t *granted)
 {
+	const struct rv_sqlite_reserver *reserver;
 	struct rv_sqlite_place place = {.id = 0};
 	struct rv_sqlite_caller c = {.place = &place};
 	const char *name = s->gates[index].name;
@@ -155,14 +158,23 @@ static int look_at_head(struct rv_sqlite *s, size_t index, uint32_t *granted)
 	}
 	rv_sqlite_needs(s, &c);
 	err = rv_sqlite_lack(s, &c, &lacks, &due);
+	if (err == RV_OK)
+		err = rv_sqlite_reserver(s, &reserver);
 	if (err != RV_OK)
 		return err;
 	if (lacks < 0) {
 		++*granted;
 		return let_go(s, s->gates[index].name, &place, &c);
 	}
-	if ((size_t)lacks != index)
+	if ((size_t)lacks != index) {
+		s->lend_due = s->lend_due || (due != 0 && (place.marks & RV_MARK_CHILD));
 		return change_line(s, index, (size_t)lacks, &place);
+	}
+	/* A child behind this one may wait for a token. */
+	if (due == 0 && s->gates[index].due_us > s->now_us)
+		due = s->gates[index].due_us;
+	/* Or it may take what is kept from this one. */
+	s->lend_due = s->lend_due || (due == 0 && reserver->id != 0);
 	shut(s, index, due);
 	return RV_OK;
 }
@@ -175,7 +187,7 @@ static int look(struct rv_sqlite *s, size_t index, uint32_t *granted)
 	return err == RV_OK && !done ? look_at_head(s, index, granted) : err;
 }
 
-/* The next child of ${lender} in the line of the gate; NOTFOUND. */
+/* The next child of ${lender} in the line of the gate, of no paused queue; NOTFOUND. */
 static int next_child(struct rv_sqlite *s, const char *gate, const struct rv_sqlite_lender *lender,
 		      struct rv_sqlite_caller *c)
 {
@@ -208,8 +220,6 @@ static int lend_at(struct rv_sqlite *s, size_t index, const struct rv_sqlite_len
 		err = next_child(s, s->gates[index].name, lender, &c);
 		if (err != RV_OK)
 			return err == RV_E_NOTFOUND ? RV_OK : err;
-		if (place.queue->gate == RV_QUEUE_PAUSED)
-			continue;
 		c.lender.known = false;
 		rv_sqlite_needs(s, &c);
 		err = rv_sqlite_lack(s, &c, &lacks, &due);
@@ -218,6 +228,7 @@ static int lend_at(struct rv_sqlite *s, size_t index, const struct rv_sqlite_len
 			return let_go(s, s->gates[index].name, &place, &c);
 		}
 		if (err == RV_OK && (size_t)lacks != index) {
+			s->lend_due = s->lend_due || due != 0;
 			err = change_line(s, index, (size_t)lacks, &place);
 		} else if (err == RV_OK) { /* a token, or what has been lent meanwhile */
 			if (due != 0)
@@ -230,6 +241,51 @@ static int lend_at(struct rv_sqlite *s, size_t index, const struct rv_sqlite_len
 	return RV_OK;
 }
 
+/* What it holds itself; then it is read again, for it has less after that. */
+static int lend_own(struct rv_sqlite *s, struct rv_sqlite_lender *lender, uint32_t *granted)
+{
+	int err = RV_OK;
+
+	PRE(lender->place.queue); /* who sleeps has a lease */
+	for (enum rv_gate_kind kind = 0; err == RV_OK && kind < RV_GATE_KINDS; kind++) {
+		uint32_t before = *granted;
+		char name[RV_GATE_MAX];
+		size_t index = 0;
+
+		if (kind == RV_GATE_RESOURCE || !(lender->place.marks & RV_MARK_HOLDS(kind)))
+			continue;
+		rv_gate_own(kind, lender->place.queue->name, lender->said.task, lender->said.key,
+			    name);
+		err = rv_sqlite_gate(s, name, &index);
+		if (err == RV_OK)
+			err = lend_at(s, index, lender, granted);
+		if (err == RV_OK && *granted != before)
+			err = rv_sqlite_next_lender(s, lender->place.id - 1, lender);
+	}
+	return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
+}
+
+/* What is kept for who starved is not kept from its children: that one may wait for it. */
+static int lend_kept(struct rv_sqlite *s, const struct rv_sqlite_lender *lender, uint32_t *granted)
+{
+	const struct rv_sqlite_reserver *reserver;
+	struct rv_needs kept;
+	int err = rv_sqlite_reserver(s, &reserver);
+
+	PRE(lender->place.id > 0);
+	if (err != RV_OK || reserver->id == 0)
+		return err;
+	kept = reserver->needs;
+	for (size_t i = 0; err == RV_OK && i < kept.count; i++) {
+		size_t index = 0;
+
+		err = rv_sqlite_gate(s, kept.of[i].gate, &index);
+		if (err == RV_OK)
+			err = lend_at(s, index, lender, granted);
+	}
+	return err;
+}
+
 /* Who sleeps and has something that a child of it lacks, lends it. */
 static int lend(struct rv_sqlite *s, uint32_t *granted)
 {
@@ -240,23 +296,11 @@ static int lend(struct rv_sqlite *s, uint32_t *granted)
 	PRE(s->open);
 	while ((err = rv_sqlite_next_lender(s, id, &lender)) == RV_OK) {
 		id = lender.place.id;
-		for (enum rv_gate_kind kind = 0; kind < RV_GATE_KINDS; kind++) {
-			uint32_t before = *granted;
-			char name[RV_GATE_MAX];
-			size_t index;
-
-			if (kind == RV_GATE_RESOURCE || !(lender.place.marks & RV_MARK_HOLDS(kind)))
-				continue;
-			rv_gate_own(kind, lender.place.queue->name, lender.said.task,
-				    lender.said.key, name);
-			err = rv_sqlite_gate(s, name, &index);
-			if (err == RV_OK)
-				err = lend_at(s, index, &lender, granted);
-			if (err == RV_OK && *granted != before) /* it has less now */
-				err = rv_sqlite_next_lender(s, id - 1, &lender);
-			if (err != RV_OK)
-				return err == RV_E_NOTFOUND ? RV_E_CORRUPT : err;
-		}
+		err = lend_own(s, &lender, granted);
+		if (err == RV_OK)
+			err = lend_kept(s, &lender, granted);
+		if (err != RV_OK)
+			return err;
 	}
 	return err == RV_E_NOTFOUND ? RV_OK : err;
 }

@@ -24,7 +24,7 @@ bool rv_sqlite_sane(const struct rv_sqlite_place *place)
 			return false;
 	}
 	if (place->marks < 0 ||
-	    (place->marks >= RV_MARK_HOLDS(0) && !(place->marks & RV_MARK_PASSED)))
+	    ((place->marks & RV_MARK_HAS_ANY) && !(place->marks & RV_MARK_PASSED)))
 		return false;
 	return place->queue && place->id > 0 && place->event >= 0;
 }

@@ -532,7 +532,7 @@ static const unsigned char weights[RV_REQ_KINDS] = {
 	[RV_REQ_CANCEL] = 8,   [RV_REQ_RETRY] = 8,      [RV_REQ_DELETE] = 12,
 	[RV_REQ_PAUSE] = 2,    [RV_REQ_WAITER] = 4,     [RV_REQ_HOLD] = 8,
 	[RV_REQ_EDIT] = 8,     [RV_REQ_NEW_BATCH] = 2,  [RV_REQ_CLOSE] = 4,
-	[RV_REQ_LEND] = 8,     [RV_REQ_DROP_BATCH] = 2, [RV_REQ_SCHEDULE] = 3,
+	[RV_REQ_LEND] = 14,    [RV_REQ_DROP_BATCH] = 2, [RV_REQ_SCHEDULE] = 3,
 	[RV_REQ_FIRE] = 8,
 };
 

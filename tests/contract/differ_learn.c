@@ -141,7 +141,7 @@ void learn(struct world *w, const struct rv_req *req, const int64_t *ids)
 	}
 	if (req->kind == RV_REQ_TURN)
 		learn_turn(w, &req->u.turn);
-	if (req->kind == RV_REQ_LEND && req->u.lend.on && req->u.lend.lends)
+	if (req->kind == RV_REQ_LEND && req->u.lend.on)
 		learn_lender(w, req->u.lend.job);
 	if (req->kind == RV_REQ_CANCEL)
 		touch(w, req->u.cancel.job);

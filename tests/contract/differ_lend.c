@@ -11,7 +11,7 @@ static const struct lease *some_lease(struct world *w)
 
 void child_of_lender(struct world *w, struct rv_job_new *job)
 {
-	if (w->lender == 0 || !dice_chance(&w->dice, w->eager > 0 ? 80 : 15))
+	if (w->lender == 0 || !dice_chance(&w->dice, w->eager > 0 ? 90 : 30))
 		return;
 	job->parent = w->lender;
 	job->task = w->lender_task;

@@ -113,8 +113,6 @@ void same_answers(struct world *w, const struct rv_req *a, const struct rv_req *
 		SAME(name, a->u.fire.slot_us, b->u.fire.slot_us);
 		SAME_TEXT(name, a->u.fire.error, b->u.fire.error);
 	}
-	if (a->kind == RV_REQ_LEND)
-		SAME(name, a->u.lend.lends, b->u.lend.lends);
 	if (a->kind == RV_REQ_NEW_BATCH)
 		SAME(name, a->u.new_batch.id, b->u.new_batch.id);
 	if (a->kind == RV_REQ_RETRY)

@@ -10,6 +10,19 @@
 static struct rv_task_def tasks[2];
 static struct rv_queue_def queues[2];
 
+static void mirror(struct fixture *f)
+{
+	static const struct rv_resource_def resource = {.name = "r", .count = 1};
+
+	f->req.u.mirror = (struct rv_req_mirror){.tasks = tasks,
+						 .ntasks = 2,
+						 .queues = queues,
+						 .nqueues = 2,
+						 .resources = &resource,
+						 .nresources = 1};
+	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
+}
+
 /* ${units} of each key in the queue "default". */
 static void limit_keys(struct fixture *f, int units)
 {
@@ -23,9 +36,7 @@ static void limit_keys(struct fixture *f, int units)
 		(void)snprintf(queues[i].name, RV_NAME_MAX, "%s", i ? "bulk" : "default");
 	}
 	queues[0].limits.key_concurrency = units;
-	f->req.u.mirror =
-		(struct rv_req_mirror){.tasks = tasks, .ntasks = 2, .queues = queues, .nqueues = 2};
-	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
+	mirror(f);
 }
 
 static int lend(struct fixture *f, int64_t job, int64_t fence, bool on)
@@ -77,7 +88,6 @@ CONTRACT(lend, children_run_one_after_another_and_nobody_else)
 	IS(turn(f, W2, 9, ALL)->nclaimed, 0); /* it does not sleep yet */
 	STATE(first, "blocked");
 	ERR(lend(f, parent, fence, true), RV_OK);
-	IS(f->req.u.lend.lends, 1);
 	HAS(rings(f), "Q default;");
 	STATE(first, "ready");
 	STATE(second, "blocked");
@@ -253,7 +263,7 @@ CONTRACT(lend, a_rate_is_a_rate)
 
 	limit_keys(f, 1);
 	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
-	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
+	mirror(f);
 	parent = add(f, JOB(.key = "key"));
 	fence = claim(f, W1, parent);
 	(void)add(f, JOB(.key = "key"));
@@ -265,7 +275,7 @@ CONTRACT(lend, a_rate_is_a_rate)
 	(void)claim(f, W2, child);
 }
 
-CONTRACT(lend, only_who_runs_and_holds_something)
+CONTRACT(lend, only_who_runs)
 {
 	int64_t parent;
 	int64_t fence;
@@ -277,8 +287,192 @@ CONTRACT(lend, only_who_runs_and_holds_something)
 	fence = claim(f, W1, parent);
 	ERR(lend(f, parent, fence + 1, true), RV_E_STALE);
 	ERR(lend(f, parent, fence, true), RV_OK);
-	IS(f->req.u.lend.lends, 0);
 	ERR(lend(f, 99, fence, true), RV_E_STALE);
+}
+
+/* A limit that comes while it sleeps: what it has of it is its children's as well. */
+CONTRACT(lend, a_limit_that_comes_while_it_sleeps)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+
+	limit_keys(f, 0);
+	parent = add(f, JOB(.key = "key"));
+	fence = claim(f, W1, parent);
+	ERR(lend(f, parent, fence, true), RV_OK);
+	queues[0].limits.key_concurrency = 1;
+	mirror(f);
+	IS(holds(f, parent, KEY), 1);
+	child = add(f, JOB(.key = "key", .parent = parent));
+	(void)claim(f, W2, child);
+}
+
+/* A stranger comes to the line while a child in it waits for a token: its time is not forgotten. */
+CONTRACT(lend, a_token_is_not_forgotten)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+
+	limit_keys(f, 1);
+	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
+	mirror(f);
+	parent = add(f, JOB(.key = "key"));
+	fence = claim(f, W1, parent);
+	(void)add(f, JOB(.key = "key"));
+	ERR(lend(f, parent, fence, true), RV_OK);
+	child = add(f, JOB(.key = "key", .parent = parent));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	(void)add(f, JOB(.key = "key"));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	tick(f, S(11));
+	(void)promote(f, 9);
+	(void)claim(f, W2, child);
+}
+
+/* The same of a child that comes from another line, where it lacked more. */
+CONTRACT(lend, a_token_after_a_change_of_lines)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+	int64_t other;
+	int64_t others;
+
+	limit_keys(f, 0);
+	queues[0].limits.concurrency = 1;
+	queues[0].limits.rate = (struct rv_rate){1, S(10)};
+	mirror(f);
+	other = add(f, JOB(.queue = "bulk", .takes = "r"));
+	others = claim(f, W2, other);
+	parent = add_task(f, "t");
+	fence = claim(f, W1, parent);
+	(void)add_task(f, "t");
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	child = add(f, JOB(.parent = parent, .takes = "r"));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	ERR(lend(f, parent, fence, true), RV_OK);
+	ERR(ack(f, W2, other, others, RV_OUTCOME_SUCCEEDED), RV_OK);
+	STATE(child, "blocked");
+	tick(f, S(11));
+	(void)promote(f, 9);
+	(void)claim(f, W2, child);
+}
+
+/* A child in the line of its task, of a queue that is paused and resumed. */
+CONTRACT(lend, a_paused_queue_is_resumed)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+
+	limit_keys(f, 0);
+	tasks[0].limits.concurrency = 1;
+	mirror(f);
+	parent = add_task(f, "t");
+	fence = claim(f, W1, parent);
+	(void)add_task(f, "t");
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	child = add(f, JOB(.queue = "bulk", .parent = parent));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	ERR(pause_queue(f, "bulk", 1), RV_OK);
+	ERR(lend(f, parent, fence, true), RV_OK);
+	STATE(child, "blocked");
+	ERR(pause_queue(f, "bulk", 0), RV_OK);
+	STATE(child, "ready");
+}
+
+/* However many children of a paused queue are in the line, the others come, and the keeper rests.
+ */
+CONTRACT(lend, paused_children_are_in_nobodys_way)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+
+	limit_keys(f, 0);
+	tasks[0].limits.concurrency = 1;
+	mirror(f);
+	parent = add_task(f, "t");
+	fence = claim(f, W1, parent);
+	(void)add_task(f, "t");
+	for (int i = 0; i < 110; i++)
+		(void)add(f, JOB(.queue = "bulk", .parent = parent));
+	child = add(f, JOB(.parent = parent));
+	for (int i = 0; i < 60; i++)
+		IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	STATE(child, "blocked");
+	ERR(pause_queue(f, "bulk", 1), RV_OK);
+	ERR(lend(f, parent, fence, true), RV_OK);
+	for (int i = 0; i < 30 && strcmp(state(f, child), "blocked") == 0; i++)
+		(void)promote(f, 100);
+	STATE(child, "ready");
+	(void)promote(f, 100);
+	(void)promote(f, 100);
+	IS(promote(f, 100)->next_due_us, 0);
+}
+
+/* Who starved waits for what the parent has: what is kept for it is not kept from the child. */
+CONTRACT(lend, what_is_kept_is_not_kept_from_a_child)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t other;
+	int64_t others;
+	int64_t big;
+	int64_t child;
+
+	limit_keys(f, 1);
+	parent = add(f, JOB(.key = "key"));
+	fence = claim(f, W1, parent);
+	other = add(f, JOB(.queue = "bulk", .takes = "r"));
+	others = claim(f, W2, other);
+	big = add(f, JOB(.key = "key", .takes = "r"));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	for (int i = 0; i < 4; i++) { /* it goes from line to line */
+		ERR(ack(f, W1, parent, fence, RV_OUTCOME_SUCCEEDED), RV_OK);
+		parent = add(f, JOB(.key = "key"));
+		fence = claim(f, W1, parent);
+		ERR(ack(f, W2, other, others, RV_OUTCOME_SUCCEEDED), RV_OK);
+		STATE(big, "blocked");
+		if (i == 3)
+			break;
+		other = add(f, JOB(.queue = "bulk", .takes = "r"));
+		others = claim(f, W2, other);
+	}
+	/* once before it sleeps, once after */
+	child = add(f, JOB(.key = "key", .parent = parent, .takes = "r"));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	STATE(child, "blocked");
+	ERR(lend(f, parent, fence, true), RV_OK);
+	STATE(child, "ready");
+	run(f, child, RV_OUTCOME_SUCCEEDED);
+	child = add(f, JOB(.key = "key", .parent = parent, .takes = "r"));
+	(void)claim(f, W2, child);
+}
+
+/* A limit that is taken away while something is lent, and a rate that stays. */
+CONTRACT(lend, a_limit_that_is_taken_away)
+{
+	int64_t parent;
+	int64_t fence;
+	int64_t child;
+
+	limit_keys(f, 1);
+	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
+	mirror(f);
+	parent = add(f, JOB(.key = "key"));
+	fence = claim(f, W1, parent);
+	(void)add(f, JOB(.key = "key"));
+	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
+	ERR(lend(f, parent, fence, true), RV_OK);
+	queues[0].limits.key_concurrency = 0;
+	mirror(f);
+	tick(f, S(11));
+	child = add(f, JOB(.key = "key", .parent = parent));
+	(void)turn(f, W2, 9, ALL);
+	IS(holds(f, child, KEY) + holds(f, parent, KEY), 1);
 }
 
 /* New limits count what is lent once. */
@@ -295,9 +489,7 @@ CONTRACT(lend, a_change_of_limits_counts_it_once)
 	child = add(f, JOB(.key = "key", .parent = parent));
 	fence = claim(f, W2, child);
 	queues[0].limits.concurrency = 5;
-	f->req.u.mirror =
-		(struct rv_req_mirror){.tasks = tasks, .ntasks = 2, .queues = queues, .nqueues = 2};
-	ERR(ask_kind(f, RV_REQ_MIRROR), RV_OK);
+	mirror(f);
 	IS(holds(f, parent, KEY), 0);
 	IS(holds(f, parent, "q/default"), 1);
 	ERR(ack(f, W2, child, fence, RV_OUTCOME_SUCCEEDED), RV_OK);

@@ -226,6 +226,20 @@ Test(sup_roll, a_pool_that_nobody_can_do_without_ends_the_daemon)
 	rv_fake_clean(&fake);
 }
 
+/* Whatever way it fails: one that finds its configuration wrong would not be started again. */
+Test(sup_roll, nor_does_a_wrong_configuration_keep_it)
+{
+	struct rv_fake fake;
+
+	rv_fake_new(&fake, 0);
+	rv_fake_ini(&fake, "[pool:default]\nworkers = 2\non_exit = stop\n");
+	rv_fake_up(&fake, 2);
+	rv_fake_order(&fake, 1, "exit 78\n");
+	rv_fake_await_err(&fake, "worker default/0 has failed");
+	cr_assert(eq(int, rv_test_finish(&fake.child, RV_FAKE_WAIT_MS), 70));
+	rv_fake_clean(&fake);
+}
+
 /* By readiness, in a chain; who comes after somebody that fails waits, and keeps nobody from READY.
  */
 Test(sup_roll, pools_come_one_after_the_other)

@@ -27,7 +27,7 @@ static int read_lender(struct rv_sqlite *s, sqlite3_stmt *stmt, struct rv_sqlite
 	if (runs)
 		err = rv_sqlite_place_read(s, stmt, 1, id, &lender->place);
 	rv_sqlite_words(stmt, 9, &lender->said);
-	return err == RV_OK && id <= 0 ? RV_E_CORRUPT : err;
+	return err;
 }
 
 /* place.id 0: it has none. */
@@ -43,7 +43,10 @@ static int parent_of(struct rv_sqlite *s, int64_t job, struct rv_sqlite_lender *
 	ret_parent->place = (struct rv_sqlite_place){.id = 0};
 	if (err != RV_OK)
 		return err == RV_E_NOTFOUND ? RV_OK : err;
-	return read_lender(s, stmt, ret_parent);
+	err = read_lender(s, stmt, ret_parent);
+	if (ret_parent->place.id < 0) /* whoever made the batch, said: a child of nobody */
+		ret_parent->place = (struct rv_sqlite_place){.id = 0};
+	return err;
 }
 
 int rv_sqlite_next_lender(struct rv_sqlite *s, int64_t id, struct rv_sqlite_lender *ret_lender)

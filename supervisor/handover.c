@@ -281,7 +281,7 @@ void rv_handover_words(const char *text, size_t size, char out[static RV_HANDOVE
 	PRE(size > 0);
 	sum = rv_crc32c(sum, states, sizeof states);
 	sum = rv_crc32c(sum, rv_build_tables(), strlen(rv_build_tables()));
-	(void)snprintf(out, RV_HANDOVER_WORDS, "reeved can take over: %d.%d.%d %08x", VERSION,
+	(void)snprintf(out, RV_HANDOVER_WORDS, "reeved can take over: %d.%u.%u %08x", VERSION,
 		       RV_AREA_VERSION, RV_SUP_VERSION, (unsigned)sum);
 }
 

@@ -55,7 +55,7 @@ struct rv_builder {
 	rv_conf_module_fn *look;       /* into modules; NULL: not */
 	rv_conf_controller_fn *limits; /* whether they can be had; NULL: not looked at */
 	enum rv_conf_as as;
-	struct rv_buf instances;       /* struct rv_instance *, in the order written */
+	struct rv_buf instances; /* struct rv_instance *, in the order written */
 	struct rv_instance *buckets[RV_BUILD_BUCKETS]; /* the same by name */
 	struct rv_buf assigns;                         /* struct rv_assign * */
 	int err;                                       /* RV_E_NOMEM once memory has run out */

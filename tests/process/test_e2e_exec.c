@@ -255,7 +255,7 @@ Test(e2e_exec, a_fork_bomb_within_limits_is_killed_whole)
 	if (geteuid() != 0)
 		cr_skip("needs root: RLIMIT_NPROC counts all processes of a user");
 	up("user = nobody\nlimit_nproc = 60\nlimit_cpu = 5s\ntimeout = 800ms\nkill_after = 100ms\n"
-	   "shell = yes\ncommand = b() { setsid sh -c 'sleep 60' & b | b & }; b; sleep 60\n");
+	   "shell = yes\ncommand = b() { setsid sh -c 'sleep 60' & b | b & }; b; exec sleep 60\n");
 	job = ends(RV_JOB_DEAD);
 	rv_assert_text(rv_e2e_view(e, job)->error, "timed out after 800ms");
 	cr_assert(eq(int, rv_e2e_reeve(e, "run", "--", "echo", "alive", NULL), 0));

@@ -6,6 +6,7 @@
 #include "helpers/tier.h"
 #include "process/pipe_many.h"
 
+#define WARM 10000
 #define JOBS (rv_test_all() ? 10000 : 2000) /* of exec: each is a process */
 
 static const char *nothing(size_t i)
@@ -66,11 +67,16 @@ static void as_before(const char *task, size_t count)
 
 static void begin_leaks(const char *keys)
 {
+	struct done done = {RV_JOB_SUCCEEDED, WARM};
+
 	rv_e2e_new(e,
 		   "[pool:default]\nworkers = 1\n[task:p]\n%s[task:dies]\nshell = yes\n"
 		   "command = kill -9 $$\nmax_attempts = 1\n",
 		   keys);
 	rv_e2e_start(e);
+	/* What each of them keeps of the store in memory grows with it, up to its bound. */
+	rv_e2e_submit_noops(e, WARM);
+	cr_assert(rv_test_wait_until(is_done, &done, 4 * RV_E2E_WAIT_MS));
 }
 
 Test(e2e_leaks, exec)

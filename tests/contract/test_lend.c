@@ -45,6 +45,15 @@ static int lend(struct fixture *f, int64_t job, int64_t fence, bool on)
 	return ask_kind(f, RV_REQ_LEND);
 }
 
+/* One that runs and has a unit of the key "key". */
+static int64_t first_of_key(struct fixture *f, int64_t *ret_fence)
+{
+	int64_t id = add(f, JOB(.key = "key"));
+
+	*ret_fence = claim(f, W1, id);
+	return id;
+}
+
 struct held {
 	int64_t job;
 	const char *gate;
@@ -80,8 +89,7 @@ CONTRACT(lend, children_run_one_after_another_and_nobody_else)
 	int64_t child;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	other = add(f, JOB(.key = "key"));
 	first = add(f, JOB(.key = "key", .parent = parent));
 	second = add(f, JOB(.key = "key", .parent = parent));
@@ -115,8 +123,7 @@ CONTRACT(lend, a_child_that_comes_later_is_claimed_at_once)
 	int64_t child;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
 	(void)claim(f, W2, child);
@@ -134,8 +141,7 @@ CONTRACT(lend, only_what_is_lacking)
 	int64_t second;
 
 	limit_keys(f, 2);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	first = add(f, JOB(.key = "key", .parent = parent));
 	second = add(f, JOB(.key = "key", .parent = parent));
@@ -155,8 +161,7 @@ CONTRACT(lend, a_child_lends_on)
 	int64_t grandchild_fence;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
 	child_fence = claim(f, W2, child);
@@ -181,8 +186,7 @@ CONTRACT(lend, outlives_the_parent)
 	int64_t other;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
 	other = add(f, JOB(.key = "key"));
@@ -205,8 +209,7 @@ CONTRACT(lend, comes_back_when_a_worker_dies)
 	int64_t child_fence;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
 	child_fence = claim(f, W2, child);
@@ -224,8 +227,7 @@ CONTRACT(lend, who_sleeps_twice_is_awake_after_two)
 	int64_t child;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	ERR(lend(f, parent, fence, false), RV_OK);
@@ -264,8 +266,7 @@ CONTRACT(lend, a_rate_is_a_rate)
 	limit_keys(f, 1);
 	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
 	mirror(f);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	(void)add(f, JOB(.key = "key"));
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
@@ -298,8 +299,7 @@ CONTRACT(lend, a_limit_that_comes_while_it_sleeps)
 	int64_t child;
 
 	limit_keys(f, 0);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	queues[0].limits.key_concurrency = 1;
 	mirror(f);
@@ -318,8 +318,7 @@ CONTRACT(lend, a_token_is_not_forgotten)
 	limit_keys(f, 1);
 	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
 	mirror(f);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	(void)add(f, JOB(.key = "key"));
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
@@ -424,8 +423,7 @@ CONTRACT(lend, what_is_kept_is_not_kept_from_a_child)
 	int64_t child;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	other = add(f, JOB(.queue = "bulk", .takes = "r"));
 	others = claim(f, W2, other);
 	big = add(f, JOB(.key = "key", .takes = "r"));
@@ -462,8 +460,7 @@ CONTRACT(lend, a_limit_that_is_taken_away)
 	limit_keys(f, 1);
 	queues[0].limits.key_rate = (struct rv_rate){1, S(10)};
 	mirror(f);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	(void)add(f, JOB(.key = "key"));
 	IS(turn(f, W2, 9, ALL)->nclaimed, 0);
 	ERR(lend(f, parent, fence, true), RV_OK);
@@ -483,8 +480,7 @@ CONTRACT(lend, a_change_of_limits_counts_it_once)
 	int64_t child;
 
 	limit_keys(f, 1);
-	parent = add(f, JOB(.key = "key"));
-	fence = claim(f, W1, parent);
+	parent = first_of_key(f, &fence);
 	ERR(lend(f, parent, fence, true), RV_OK);
 	child = add(f, JOB(.key = "key", .parent = parent));
 	fence = claim(f, W2, child);

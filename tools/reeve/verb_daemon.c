@@ -23,17 +23,24 @@
 #define HAS_FAULTS false
 #endif
 
-/* Sends ${request} (taken); the answer's fields are the output of --json, ${done} is that in words.
- */
+/* Sends ${request} (taken; NULL: there was no memory for it). */
+static int ask(struct rv_cli *cli, json_t *request, json_t **ret_reply)
+{
+	int err = request ? rv_daemon_find(cli) : RV_E_NOMEM;
+
+	if (!err)
+		err = rv_alive_call(&cli->client, request, ret_reply, &cli->why);
+	json_decref(request);
+	return err;
+}
+
+/* As ask; the answer's fields are the output of --json, ${done} is that in words. */
 static int tell(struct rv_cli *cli, json_t *request, const char *done)
 {
 	json_t *reply = NULL;
 	int code = 0;
-	int err = request ? rv_daemon_find(cli) : RV_E_NOMEM;
+	int err = ask(cli, request, &reply);
 
-	if (!err)
-		err = rv_alive_call(&cli->client, request, &reply, &cli->why);
-	json_decref(request);
 	if (err)
 		return rv_cli_fail(cli, err);
 	if (cli->json)
@@ -101,13 +108,13 @@ int rv_verb_reload(struct rv_cli *cli)
 	json_t *reply = NULL;
 	bool dry = rv_args_has(&cli->args, RV_OPT_DRY_RUN);
 	bool any;
-	int err = rv_daemon_find(cli);
+	int err;
 
-	if (!err && (!request || rv_json_set_bool(request, "dry_run", dry) != RV_OK))
-		err = RV_E_NOMEM;
-	if (!err)
-		err = rv_alive_call(&cli->client, request, &reply, &cli->why);
-	json_decref(request);
+	if (request && rv_json_set_bool(request, "dry_run", dry) != RV_OK) {
+		json_decref(request);
+		request = NULL;
+	}
+	err = ask(cli, request, &reply);
 	if (err)
 		return rv_cli_fail(cli, err);
 	if (!dry)
